@@ -1,0 +1,32 @@
+# Every target sets up .venv by itself when it is missing or its requirements have changed.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+RUN := .venv/bin/python
+READY := .venv/ready
+
+.PHONY: setup demo test lint train-miniature
+
+setup: $(READY)
+
+demo: $(READY)
+	$(RUN) -m bench
+
+test: $(READY) lint
+	$(RUN) -m pytest -q
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+train-miniature: $(READY)
+	$(RUN) -m bench.miniature.train all
+
+$(RUN):
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+
+$(READY): pyproject.toml constraints.txt | $(RUN)
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[training,dev]'
+	touch $@

@@ -1,0 +1,1 @@
+"""The harness: configuration, measurement, GenEval and reports around ``methods``."""

@@ -1,0 +1,95 @@
+"""Composing configurations, and a look at the command line before Hydra sees it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bench.errors import BenchError
+
+CONF = Path(__file__).parent.parent / "conf"
+NOT_RESULTS = ("hydra", "cells", "results", "experiment_name")
+
+
+def cell_settings(overrides: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:
+    """A cell's plain settings: the command line's overrides, the cell's own before them.
+
+    What the user says on the command line wins over what the experiment says of its cell.
+    """
+    experiment = [o for o in overrides if o.lstrip("+").startswith("experiment=")]
+    rest = [o for o in overrides if o not in experiment]
+    config = _compose([*experiment, *extra, *rest])
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    return {k: v for k, v in plain.items() if k not in NOT_RESULTS}
+
+
+def _compose(overrides: Sequence[str]) -> Any:
+    try:
+        if GlobalHydra.instance().is_initialized():
+            return compose("config", overrides=list(overrides))
+        with initialize_config_module("conf", version_base="1.3"):
+            return compose("config", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise BenchError(_explain(str(error), overrides)) from None
+
+
+def groups() -> dict[str, list[str]]:
+    """Configuration groups and their options, from the files."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(CONF.rglob("*.yaml")):
+        group = file.parent.relative_to(CONF).as_posix()
+        if group not in (".", ""):
+            found.setdefault(group, []).append(file.stem)
+    return found
+
+
+def _keys(node: Any, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict):
+        return []
+    names = []
+    for key, value in node.items():
+        names += [f"{prefix}{key}", *_keys(value, f"{prefix}{key}.")]
+    return names
+
+
+def _explain(message: str, overrides: Sequence[str]) -> str:
+    """Hydra's complaint, with the nearest key where a key is unknown."""
+    match = re.search(r"Could not override '([^']+)'", message)
+    if match:
+        wrong = match.group(1)
+        groups_only = [o for o in overrides if o.split("=")[0] in groups()]
+        known = _keys(OmegaConf.to_container(_compose(groups_only)))
+        near = get_close_matches(wrong, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"there is no setting {wrong!r}{hint}"
+    return " ".join(message.split())
+
+
+def check_command_line(arguments: Sequence[str]) -> None:
+    """Raise BenchError for an unknown group option, or for a setting that does not compose.
+
+    A sweep (-m) is checked for its names alone: each of its jobs is validated as it starts.
+    """
+    known = groups()
+    overrides = [a for a in arguments if not a.startswith("-")]
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        group = key.split("@")[0]
+        if group in known:
+            for name in value.strip("[]").split(","):
+                if name not in known[group]:
+                    near = get_close_matches(name, known[group], n=1, cutoff=0.4)
+                    hint = f"; did you mean {near[0]!r}?" if near else ""
+                    options = ", ".join(known[group])
+                    raise BenchError(f"there is no {group} {name!r}: choose from {options}{hint}")
+    if overrides == list(arguments):
+        _compose(overrides)

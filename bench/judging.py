@@ -1,0 +1,90 @@
+"""Judging delivered images: GenEval's verdicts, every score, diversity. Outside the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.geneval.prompts import Metadata
+from bench.geneval.protocol import Verdict, evaluate
+from bench.rewards import load_reward
+from methods.interfaces import Reward
+from methods.settings import one_of
+
+
+class Judge(Protocol):
+    """A detector and a color classifier, with the protocol's thresholds that suit them."""
+
+    thresholds: Mapping[str, Any]
+
+    def detect(self, images: Tensor) -> list[dict[str, np.ndarray]]: ...
+
+    def colors(self, image: Tensor, name: str, boxes: np.ndarray) -> list[str]: ...
+
+    def digest(self) -> str: ...
+
+
+def _miniature() -> Judge:
+    from bench.miniature.judge import MiniatureJudge
+
+    return MiniatureJudge.load()
+
+
+JUDGES: dict[str, Callable[[], Judge]] = {"miniature": _miniature}
+FEATURES = "clip"  # whose image features measure diversity
+
+
+@cache
+def load_judge(name: str) -> Judge:
+    """The judge called ``name``, loaded once per process."""
+    one_of("judge", name, list(JUDGES))
+    return JUDGES[name]()
+
+
+def verdicts(judge: Judge, metadata: Metadata, images: Tensor) -> list[Verdict]:
+    """GenEval's verdict on each of (B, 3, H, W) images of one prompt."""
+    found = []
+    for image, detections in zip(images, judge.detect(images), strict=True):
+
+        def colour_of(
+            name: str,
+            indices: Sequence[int],
+            image: Tensor = image,
+            detections: Mapping[str, np.ndarray] = detections,
+        ) -> list[str]:
+            return judge.colors(image, name, detections[name][list(indices), :4])
+
+        found.append(evaluate(metadata, detections, colour_of, **judge.thresholds))
+    return found
+
+
+def diversity(features: Tensor) -> float:
+    """Mean squared distance between normalised features (B, d) over the pairs; 0 is collapsed."""
+    count = len(features)
+    if count < 2:
+        return 0.0
+    gaps = torch.cdist(features.double(), features.double()).square()
+    return float(gaps.sum() / (count * (count - 1)))
+
+
+def judge_images(
+    judge: Judge, metadata: Metadata, images: Tensor, scores: Sequence[str]
+) -> dict[str, Any]:
+    """The judging part of a record: geneval, reasons, scores and diversity of one prompt."""
+    results = verdicts(judge, metadata, images)
+    rewards: dict[str, Reward] = {name: load_reward(name) for name in scores}
+    clip: Any = load_reward(FEATURES)
+    with torch.no_grad():
+        values = {n: r(images, metadata["prompt"]).tolist() for n, r in rewards.items()}
+        spread = diversity(clip.features(images))
+    return {
+        "geneval": [v.correct for v in results],
+        "reasons": [v.reasons for v in results],
+        "scores": {n: [round(v, 6) for v in vs] for n, vs in values.items()},
+        "diversity": round(spread, 6),
+    }

@@ -1,0 +1,62 @@
+"""Sample one prompt under the meter: the one boundary of the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.images import to_bytes
+from bench.meter import Meter, MeteredBackbone, MeteredReward
+from bench.noise import Ledger
+from methods.interfaces import Backbone, Observer, Problem, Reward
+from methods.sample import Method, sample
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every method of a comparison shares: the prior, the reward, the target solver."""
+
+    backbone: Backbone
+    reward: Reward
+    solver: str
+    steps: int
+    images: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Images (N, H, W, 3) uint8 on the host, what they cost, and the method's diagnostics."""
+
+    pixels: np.ndarray
+    seconds: Mapping[str, float]
+    calls: Mapping[str, Mapping[str, int]]
+    info: Mapping[str, Any]
+
+
+def measure(task: Task, method: Method, prompt: str, observe: Observer | None = None) -> Measured:
+    """From the prompt's text to decoded images on the host, clocked and counted."""
+    meter = Meter(task.backbone.device)
+    backbone = MeteredBackbone(task.backbone, meter)
+    reward = MeteredReward(task.reward, meter)
+    with meter.whole():
+        with meter.phase("prepare"):
+            condition = backbone.encode(prompt)
+        problem = Problem(
+            backbone=backbone,
+            reward=reward,
+            noise=Ledger(task.seed, prompt),
+            prompt=prompt,
+            condition=condition,
+            images=task.images,
+            solver=task.solver,
+            steps=task.steps,
+        )
+        sampled = sample(problem, method, meter.phase, observe)
+        with meter.phase("decode"):
+            pixels = to_bytes(sampled.images)
+    calls = {phase: dict(counts) for phase, counts in meter.calls.items()}
+    return Measured(pixels, meter.seconds, calls, sampled.info)

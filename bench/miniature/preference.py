@@ -1,0 +1,173 @@
+"""The miniature's reward: how well an image of icons fits a caption.
+
+BLIP's image-text matching (Li et al., 2022) in miniature, and ImageReward's role: a convolutional
+network makes image tokens, the caption's words attend to one another and to these tokens, and
+every word votes on the fit; the score is the sum of the votes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.miniature import frozen, words
+from bench.miniature.frozen import WEIGHTS
+
+DIM, HEADS, LAYERS = 96, 4, 3
+CHANNELS = (32, 64, 128)
+SIDE = 8  # image tokens along an edge
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions around a ReLU, added to their input."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(8, channels)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.relu(self.first(self.norm(x))))
+
+
+class Attention(nn.Module):
+    """Multi-head attention as plain matrix products, the quickest for sequences this short."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query = nn.Linear(DIM, DIM)
+        self.key_value = nn.Linear(DIM, 2 * DIM)
+        self.out = nn.Linear(DIM, DIM)
+
+    def forward(self, x: Tensor, context: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """x (N, L, DIM) attends to context (N, S, DIM); ``hidden`` (N, S) is true on padding."""
+        split = (HEADS, DIM // HEADS)
+        q = self.query(x).unflatten(-1, split).transpose(1, 2)
+        k, v = self.key_value(context).unflatten(-1, (2, *split)).permute(2, 0, 3, 1, 4)
+        logits = q @ k.transpose(-1, -2) / split[1] ** 0.5
+        if hidden is not None:
+            logits = logits.masked_fill(hidden[:, None, None], -1e4)
+        return self.out((logits.softmax(-1) @ v).transpose(1, 2).flatten(2))
+
+
+class Layer(nn.Module):
+    """Words attend to words, then to the image, then each is transformed by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(DIM) for _ in range(3))
+        self.words, self.image = Attention(), Attention()
+        self.mlp = nn.Sequential(nn.Linear(DIM, 3 * DIM), nn.GELU(), nn.Linear(3 * DIM, DIM))
+
+    def forward(self, x: Tensor, image: Tensor, padding: Tensor) -> Tensor:
+        """x (N, C, L, DIM): C captions for each image; image (N, S, DIM); padding (N, C, L)."""
+        captions = x.shape[1]
+        y = self.norms[0](x).flatten(0, 1)
+        x = x + self.words(y, y, padding.flatten(0, 1)).unflatten(0, (-1, captions))
+        y = self.norms[1](x).flatten(1, 2)
+        x = x + self.image(y, image).unflatten(1, (captions, -1))
+        return x + self.mlp(self.norms[2](x))
+
+
+class PreferenceNet(nn.Module):
+    """Image tokens, words, votes. ``mean`` and ``std`` (buffers) standardise the score: they are
+    the raw score's over held-out pairs, half of them matched and half corrupted."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        a, b, c = CHANNELS
+        self.image = nn.Sequential(
+            nn.Conv2d(3, a, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(a, b, 3, stride=2, padding=1),
+            Residual(b),
+            Residual(b),
+            nn.Conv2d(b, c, 3, stride=2, padding=1),
+            Residual(c),
+            Residual(c),
+            nn.Conv2d(c, DIM, 1),
+        )
+        self.image_norm = nn.LayerNorm(DIM)
+        self.summary = nn.Linear(DIM, DIM)
+        self.image_positions = nn.Parameter(_ramps())
+        self.embed = nn.Embedding(len(words.vocabulary()), DIM)
+        nn.init.normal_(self.embed.weight, std=0.3)
+        self.word_positions = nn.Parameter(0.02 * torch.randn(words.MAX_WORDS, DIM))
+        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
+        self.norm = nn.LayerNorm(DIM)
+        self.vote = nn.Linear(DIM, 1)
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("std", torch.ones(()))
+
+    def look(self, images: Tensor) -> Tensor:
+        """Images (N, 3, 64, 64) in [0, 1] -> one token a cell of 8 x 8 pixels and a summary,
+        (N, 65, DIM)."""
+        cells = self.image_norm(self.image(images * 2 - 1).flatten(2).transpose(1, 2))
+        summary = self.summary(cells.mean(1, keepdim=True))
+        return torch.cat([cells + self.image_positions, summary], dim=1)
+
+    def compare(self, tokens: Tensor, ids: Tensor) -> Tensor:
+        """Raw scores (N, C) of N images' tokens against C captions each, ids (N, C, L)."""
+        padding = ids == 0
+        x = self.embed(ids) + self.word_positions[: ids.shape[-1]]
+        for layer in self.layers:
+            x = layer(x, tokens, padding)
+        votes = self.vote(self.norm(x)).squeeze(-1).float()
+        return votes.masked_fill(padding, 0).sum(-1)
+
+    def forward(self, images: Tensor, ids: Tensor) -> Tensor:
+        """Standardised scores (N, C) of images (N, 3, 64, 64) for captions (N, C, L)."""
+        return (self.compare(self.look(images), ids) - self.mean) / self.std
+
+
+def _ramps() -> Tensor:
+    """Position embeddings (64, DIM) that start as x and y in [-1, 1] and their products."""
+    line = torch.linspace(-1, 1, SIDE)
+    y, x = (t.flatten() for t in torch.meshgrid(line, line, indexing="ij"))
+    start = 0.02 * torch.randn(SIDE * SIDE, DIM)
+    start[:, :5] += torch.stack([x, y, x * y, x * x, y * y], dim=-1)
+    return start
+
+
+class Preference:
+    """The reward. A score of 0 is the average over matched and mismatched pairs, 1 is one
+    standard deviation better; differentiable in the image. The weights are frozen."""
+
+    name = "preference"
+    differentiable = True
+
+    def __init__(self, net: PreferenceNet, path: Path):
+        self.net, self.path = net, path
+
+    @classmethod
+    def load(cls, folder: Path = WEIGHTS) -> Preference:
+        """From ``folder/preference.safetensors``; errors as :func:`bench.miniature.frozen.load`."""
+        path = Path(folder) / f"{cls.name}.safetensors"
+        net = PreferenceNet()
+        frozen.load(net, path)
+        return cls(net, path)
+
+    def __call__(self, images: Tensor, prompt: str) -> Tensor:
+        """Scores (B,) float32 of images (B, 3, 64, 64) in [0, 1], any float type, for a prompt.
+
+        Raises ValueError for another shape or type, an empty prompt or more than 16 words.
+        """
+        images = frozen.check_images(images)
+        ids = torch.tensor(words.encode(prompt), device=images.device)
+        return self.net(images, ids.expand(len(images), 1, -1)).squeeze(1)
+
+    def to(self, device: torch.device | str) -> Preference:
+        """Move to a device (in place)."""
+        self.net.to(device)
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 of the weight file."""
+        return frozen.digest(self.path)

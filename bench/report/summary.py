@@ -1,0 +1,140 @@
+"""Frames of records -> one row of estimates a cell: what tables and figures show.
+
+Columns come in threes, ``name``, ``name.low``, ``name.high``, with ``name.prompts`` beside them:
+the number of prompts behind the estimate. Every interval of a report comes from draws seeded alike,
+so cells that finished the same prompts are resampled together. An estimate that cannot be made
+(no vanilla cell, no yardstick) is NaN with 0 prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from bench import stats
+from bench.report.load import CALLS, PHASES, Results
+
+SEED = 0
+NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
+Counts = Callable[[pd.DataFrame, bool], stats.Array]
+
+
+def counts(prompts: pd.DataFrame, stratified: bool = True) -> stats.Array:
+    """Resample counts (draws, n) for these prompts; the same for every frame of the same prompts.
+
+    Timings are not stratified: their prompts are a small sample, often one a task.
+    """
+    strata = prompts.tag if stratified else ["all"] * len(prompts)
+    return stats.resample(np.asarray(strata), stats.DRAWS, np.random.default_rng(SEED))
+
+
+def summarize(results: Results) -> pd.DataFrame:
+    """One row for each cell with a finished prompt, in the order of ``results.cells``.
+
+    Columns: label, method, coverage, geneval, geneval.change (to the vanilla cell, on common
+    prompts), score.<name>, diversity, their .change, seconds (median a prompt), cost (ratio to the
+    yardstick), cost.<phase> (its parts), lidar_speedup, calls.<kind> and calls.<phase>.<kind>
+    (mean a prompt).
+    """
+    cells = results.cells[results.cells.done > 0]
+    frames = {cell: results.of(cell) for cell in cells.index}
+    reference = frames.get(results.reference or "")
+    lidar = cells.index[cells.method == "lidar"]
+    rows = []
+    for cell, own in frames.items():
+        estimates = quality(own, results.scores)
+        other = None if cell == results.reference else reference
+        estimates |= changes(own, other, results.scores)
+        timed = own.dropna(subset=["yardstick.vanilla", "yardstick.method"])
+        estimates["cost"] = cost(timed)
+        if len(lidar) == 1:
+            estimates["lidar_speedup"] = lidar_speedup(frames[lidar[0]], own)
+        row = {key: cells.loc[cell, key] for key in ("label", "method", "coverage")}
+        for name, interval in estimates.items():
+            row |= {name: interval.value, f"{name}.low": interval.low}
+            row |= {f"{name}.high": interval.high, f"{name}.prompts": interval.prompts}
+        row["geneval.change.tie"] = estimates["geneval.change"].tie
+        row["seconds"] = own["seconds.total"].median()
+        parts = timed[[f"seconds.{phase}" for phase in PHASES]].sum()
+        for phase in PHASES:
+            share = parts[f"seconds.{phase}"] / parts.sum() if len(timed) else np.nan
+            row[f"cost.{phase}"] = row["cost"] * share
+        calls = [
+            c for p in ("", *(f"{p}." for p in PHASES)) for c in (f"calls.{p}{k}" for k in CALLS)
+        ]
+        row |= own[calls].mean().to_dict()
+        rows.append({"cell": cell, **row})
+    return pd.DataFrame(rows).set_index("cell")
+
+
+def quality(own: pd.DataFrame, scores: tuple[str, ...]) -> dict[str, stats.Interval]:
+    """GenEval, every score and diversity of one cell, over the prompts that have them."""
+    found = {"geneval": stats.geneval(*_marks(own), np.asarray(own.tag), counts(own))}
+    for name in (*(f"score.{s}" for s in scores), "diversity"):
+        found[name] = _mean(own.dropna(subset=[name]), name)
+    return found
+
+
+def changes(
+    own: pd.DataFrame, reference: pd.DataFrame | None, scores: tuple[str, ...]
+) -> dict[str, stats.Interval]:
+    """Differences to ``reference`` on the prompts that both finished, paired by prompt."""
+    names = (*(f"score.{s}" for s in scores), "diversity")
+    common = own.index[:0] if reference is None else own.index.intersection(reference.index)
+    if reference is None or common.empty:
+        return {f"{name}.change": NOTHING for name in ("geneval", *names)}
+    own, base = own.loc[common], reference.loc[common]
+    tasks = np.asarray(own.tag)
+    difference = stats.geneval_difference(_marks(own), _marks(base), tasks, counts(own))
+    found = {"geneval.change": difference}
+    for name in names:
+        change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])
+        found[f"{name}.change"] = _mean(change, "change")
+    return found
+
+
+def cost(timed: pd.DataFrame) -> stats.Interval:
+    """Seconds relative to vanilla over the prompts on which vanilla was timed beside the method."""
+    if timed.empty:
+        return NOTHING
+    return stats.cost_ratio(*_seconds(timed), counts(timed, stratified=False))
+
+
+def lidar_speedup(lidar: pd.DataFrame, own: pd.DataFrame) -> stats.Interval:
+    """How many times faster LiDAR is than this cell, over the prompts timed in both."""
+    timed = [f.dropna(subset=["yardstick.vanilla", "yardstick.method"]) for f in (lidar, own)]
+    common = timed[0].index.intersection(timed[1].index)
+    if common.empty:
+        return NOTHING
+    fast, slow = (f.loc[common] for f in timed)
+    return stats.speedup(_seconds(fast), _seconds(slow), counts(fast, stratified=False))
+
+
+def tasks(results: Results) -> pd.DataFrame:
+    """GenEval by task, one row a cell and task: share in [0, 1], low, high, prompts, images."""
+    rows = []
+    for cell, label in results.cells.label[results.cells.done > 0].items():
+        own = results.of(str(cell))
+        found = stats.geneval_tasks(*_marks(own), np.asarray(own.tag), counts(own))
+        images = own.groupby("tag").images.sum()
+        for task, share in found.items():
+            row = {"label": label, "task": task, "share": share.value, "low": share.low}
+            row |= {"high": share.high, "prompts": share.prompts, "images": images[task]}
+            rows.append({"cell": cell, **row})
+    return pd.DataFrame(rows)
+
+
+def _mean(prompts: pd.DataFrame, name: str) -> stats.Interval:
+    if prompts.empty:
+        return NOTHING
+    return stats.mean(prompts[name].to_numpy(float), counts(prompts))
+
+
+def _marks(prompts: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
+    return prompts.correct.to_numpy(float), prompts.images.to_numpy(float)
+
+
+def _seconds(timed: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
+    return timed["yardstick.method"].to_numpy(float), timed["yardstick.vanilla"].to_numpy(float)

@@ -1,0 +1,140 @@
+"""The result tables: display text (Markdown, terminal) and the full figures (CSV)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.report.load import Results
+
+NONE = "–"
+Cell = Callable[[pd.Series], str]
+
+
+def result_display(results: Results, summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
+    """One row a cell, every value as short text; a label with * is of partial coverage.
+
+    ``brief`` suits a terminal: no seconds, no calls, and an interval only for GenEval.
+    """
+    reward, *judges = results.scores
+    columns: dict[str, Cell] = {
+        "method": lambda row: row.label + (" *" if row.coverage else ""),
+        "GenEval [95%]": lambda row: spread(row, "geneval"),
+        "vs vanilla": lambda row: difference(row, brief),
+        f"{reward} (guides)": lambda row: number(row[f"score.{reward}"]),
+    }
+    for judge in judges:
+        columns[judge] = partial(score, judge)
+    columns["diversity"] = lambda row: number(row.diversity)
+    if brief:
+        columns["cost / vanilla"] = lambda row: number(row.cost, "{:.2f}×")
+    else:
+        columns["s/prompt"] = lambda row: number(row.seconds, "{:.3g}")
+        columns["cost / vanilla [95%]"] = lambda row: spread(row, "cost", "{:.2f}")
+        for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
+            columns[f"{head} fwd / bwd"] = partial(calls, kind)
+    rows = [row for _, row in summary.iterrows()]
+    return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
+
+
+def tasks_display(by_task: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell, one column a task with its number of prompts at most; share [low, high]."""
+    rows = []
+    sizes = by_task.groupby("task").prompts.max()
+    for label, own in by_task.groupby("label", sort=False):
+        of = own.set_index("task")
+        texts = {"method": str(label)}
+        for task, size in sizes.items():
+            texts[f"{task} (n = {size})"] = (
+                f"{of.share[task]:.2f} [{of.low[task]:.2f}, {of.high[task]:.2f}]"
+                if task in of.index
+                else NONE
+            )
+        rows.append(texts)
+    return pd.DataFrame(rows)
+
+
+def number(value: float, form: str = "{:.3f}") -> str:
+    """``value`` as text; what was not measured is a dash."""
+    return NONE if np.isnan(value) else form.format(value)
+
+
+def spread(row: pd.Series, name: str, form: str = "{:.3f}") -> str:
+    """ "0.512 [0.480, 0.541]" from the three columns of ``name``."""
+    if np.isnan(row[name]):
+        return NONE
+    value, low, high = (form.format(row[f"{name}{end}"]) for end in ("", ".low", ".high"))
+    return f"{value} [{low}, {high}]"
+
+
+def score(name: str, row: pd.Series) -> str:
+    """The mean of one judge."""
+    return number(row[f"score.{name}"])
+
+
+def difference(row: pd.Series, brief: bool = False) -> str:
+    """The change of GenEval to vanilla, called a tie where its interval covers 0."""
+    if np.isnan(row["geneval.change"]):
+        return "reference" if row.method == "vanilla" and not brief else NONE
+    text = f"{row['geneval.change']:+.3f}" if brief else spread(row, "geneval.change", "{:+z.3f}")
+    if row["geneval.change.tie"]:
+        return "tie" if brief else f"tie ({text})"
+    return text
+
+
+def calls(kind: str, row: pd.Series) -> str:
+    """Calls a prompt, phases summed, forward and backward: "550 / 0"."""
+    ways = ("", "_backward")
+    return " / ".join(f"{row[f'calls.{kind}{way}']:.1f}".removesuffix(".0") for way in ways)
+
+
+def markdown(display: pd.DataFrame) -> str:
+    """A Markdown table; text that Markdown would read as syntax is escaped."""
+    lines = [[escape(str(column)) for column in display.columns]]
+    lines += [[":--", *["--:"] * (len(display.columns) - 1)]]
+    lines += [[escape(str(value)) for value in row] for row in display.to_numpy()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def escape(text: str) -> str:
+    """``text`` on one line, with Markdown's and HTML's special characters made literal."""
+    text = " ".join(text.split())
+    for character in "\\`*_[]|#~$":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def show(display: pd.DataFrame, title: str, console: Console) -> None:
+    """Print the table; a console too narrow for it gets longer lines, not fewer columns."""
+    table = Table(
+        title=Text(title), title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
+    )
+    needed = len(display.columns)
+    for position, column in enumerate(display.columns):
+        heading = "\n".join(column.split())
+        width = max(map(len, [*display[column], *heading.split("\n")]))
+        justify: Literal["left", "right"] = "left" if position == 0 else "right"
+        table.add_column(Text(heading), justify=justify, width=width, no_wrap=True)
+        needed += width
+    for row in display.to_numpy():
+        table.add_row(*(Text(value) for value in row))
+    console.width = max(console.width, needed)
+    console.print(table)
+
+
+def write_csv(results: Results, summary: pd.DataFrame, by_task: pd.DataFrame) -> list[Path]:
+    """table.csv and tasks.csv at full precision, with cell ids, settings and coverage."""
+    settings = results.cells.drop(columns=["path", "label", "method", "coverage"])
+    frames: dict[str, Any] = {"table.csv": summary.join(settings), "tasks.csv": by_task}
+    for name, frame in frames.items():
+        frame.to_csv(results.folder / name, index=name == "table.csv")
+    return [results.folder / name for name in frames]

@@ -1,0 +1,33 @@
+"""JPEG compressibility: minus the size in kB at quality 95 (Black et al., arXiv 2305.13301).
+
+A reward without a derivative, and without an opinion on the prompt: who guides by it must be
+derivative-free, and what it gains says nothing about faithfulness.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import torch
+from torch import Tensor
+
+from bench.images import to_pil
+
+QUALITY = 95
+
+
+class JpegCompressibility:
+    name = "jpeg"
+    differentiable = False
+
+    def __call__(self, images: Tensor, prompt: str) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> (B,), minus kilobytes."""
+        sizes = []
+        for image in to_pil(images):
+            buffer = BytesIO()
+            image.save(buffer, format="JPEG", quality=QUALITY)
+            sizes.append(-buffer.tell() / 1000)
+        return torch.tensor(sizes, device=images.device)
+
+    def digest(self) -> str:
+        return f"jpeg-{QUALITY}"

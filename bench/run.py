@@ -1,0 +1,144 @@
+"""Run cells: warm up, sample, judge, record; every prompt on disk before the next begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from bench.backbones import load_backbone
+from bench.cell import Cell, Prompt, code_digest, identity
+from bench.images import from_bytes
+from bench.judging import Judge, judge_images, load_judge
+from bench.measure import Measured, Task, measure
+from bench.rewards import load_reward
+from bench.store import CellStore
+from methods.sample import Method
+
+Advance = Callable[[], None]
+VANILLA = Method("vanilla")
+
+
+@contextmanager
+def progress_bar(console: Console, total: int) -> Iterator[tuple[Progress, Any]]:
+    """Prompts done over all cells, with the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield progress, progress.add_task("", total=total)
+
+
+def timed_pair(
+    task: Task, method: Method, prompt: Prompt, vanilla_first: bool
+) -> tuple[Measured, float]:
+    """The method's measurement and vanilla's seconds on the same prompt, one after the other."""
+    if vanilla_first:
+        yardstick = measure(task, VANILLA, prompt.text)
+        measured = measure(task, method, prompt.text)
+    else:
+        measured = measure(task, method, prompt.text)
+        yardstick = measure(task, VANILLA, prompt.text)
+    return measured, yardstick.seconds["total"]
+
+
+def record_prompt(
+    cell: Cell, task: Task, judge: Judge, store: CellStore, prompt: Prompt, place: int
+) -> dict[str, Any]:
+    """Sample, judge and save one prompt; the record, ready to append.
+
+    A reward that is not finite stops this prompt alone: its record carries the error.
+    """
+    record: dict[str, Any] = {
+        "index": prompt.index,
+        "prompt": prompt.text,
+        "tag": prompt.metadata["tag"],
+        "seed": task.seed,
+    }
+    vanilla = None
+    try:
+        if place % cell.yardstick_every == 0:
+            vanilla_first = place // cell.yardstick_every % 2 == 0
+            measured, vanilla = timed_pair(task, cell.method, prompt, vanilla_first)
+        else:
+            measured = measure(task, cell.method, prompt.text)
+    except FloatingPointError as error:
+        return record | {"error": str(error)}
+    names = store.write_images(prompt.index, prompt.metadata, measured.pixels)
+    began = time.perf_counter()
+    judged = judge_images(judge, prompt.metadata, from_bytes(measured.pixels), cell.scores)
+    seconds = {k: round(v, 6) for k, v in measured.seconds.items()}
+    pair = {"vanilla": round(vanilla, 6), "method": seconds["total"]} if vanilla else None
+    return {
+        **record,
+        "seconds": seconds,
+        "calls": measured.calls,
+        "yardstick": pair,
+        "judge_seconds": round(time.perf_counter() - began, 6),
+        "images": names,
+        **judged,
+        "info": dict(measured.info),
+        "error": None,
+    }
+
+
+def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
+    """Run what is missing of a cell; returns its folder."""
+    load_began = time.perf_counter()
+    backbone, weights = load_backbone(cell.backbone)
+    judge = load_judge(cell.judge)
+    rewards = [load_reward(name) for name in dict.fromkeys([cell.reward, *cell.scores])]
+    digests = {"backbone": weights, "judge": judge.digest()}
+    digests |= {r.name: r.digest() for r in rewards}  # type: ignore[attr-defined]
+    load_seconds = time.perf_counter() - load_began
+    name = f"{cell.method.name}-{identity(cell, digests)}"
+    store = CellStore(results / "cells" / name)
+    task = Task(
+        backbone, load_reward(cell.reward), cell.solver, cell.steps, cell.images, cell.seed
+    )
+    with store.locked():
+        done = store.done()
+        config = dict(cell.settings) | {"cell": name, "code": code_digest(), "weights": digests}
+        config |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        config |= {"load_seconds": round(load_seconds, 3)}
+        config["prompts"] = {**cell.settings["prompts"], "total": cell.total}
+        store.describe(config)
+        todo = [(i, p) for i, p in enumerate(cell.prompts) if p.index not in done]
+        for _ in range(len(cell.prompts) - len(todo)):
+            advance()
+        if todo:
+            measure(task, cell.method, todo[0][1].text)
+            if cell.method != VANILLA:
+                measure(task, VANILLA, todo[0][1].text)
+        for place, prompt in todo:
+            store.append(record_prompt(cell, task, judge, store, prompt, place))
+            advance()
+    return store.folder
+
+
+def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> list[Path]:
+    """Run cells one after the other under one progress bar; returns their folders."""
+    folders = []
+    with progress_bar(console, sum(len(c.prompts) for c in cells)) as (progress, bar):
+        for cell in cells:
+            progress.update(bar, description=cell.method.name)
+            folders.append(run_cell(cell, results, lambda: progress.advance(bar)))
+    return folders

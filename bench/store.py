@@ -1,0 +1,109 @@
+"""Records on disk: one folder a cell, one line a prompt, nothing lost on a crash.
+
+    cells/<method>-<id>/config.yaml             the resolved settings
+    cells/<method>-<id>/records.jsonl           one JSON object a prompt, appended as it is done
+    cells/<method>-<id>/images/00017/metadata.jsonl, samples/0000.png …    GenEval's own layout
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from bench.errors import BenchError
+from bench.geneval.prompts import Metadata
+
+
+def read_records(path: Path) -> dict[int, dict[str, Any]]:
+    """Records by prompt index, the last line of an index counting.
+
+    A last line without its newline was cut off while being written and is left out; any other
+    line that is not JSON raises BenchError with file and line.
+    """
+    if not path.exists():
+        return {}
+    records = {}
+    lines = path.read_text().split("\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            record = json.loads(line)
+            records[int(record["index"])] = record
+        except (ValueError, KeyError, TypeError):
+            raise BenchError(
+                f"{path}, line {number}, is not a record; delete that line and run the same "
+                "command again to make it anew"
+            ) from None
+    return records
+
+
+class CellStore:
+    """One cell's folder, open for appending."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.records_path = folder / "records.jsonl"
+
+    def done(self) -> set[int]:
+        """Prompts that need not be sampled again: recorded without error, every image there."""
+        records = read_records(self.records_path)
+        return {
+            index
+            for index, record in records.items()
+            if record["error"] is None
+            and all((self.folder / "images" / name).is_file() for name in record["images"])
+        }
+
+    def describe(self, config: Mapping[str, Any]) -> None:
+        """Write config.yaml."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the cell for writing. Raises BenchError where another process holds it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise BenchError(f"another process is writing {self.folder}") from None
+            self._drop_torn_line()
+            yield
+
+    def _drop_torn_line(self) -> None:
+        """Cut a half-written last line off, so that the next one does not join it."""
+        if self.records_path.exists():
+            content = self.records_path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if whole != content:
+                self.records_path.write_bytes(whole)
+
+    def write_images(self, index: int, metadata: Metadata, pixels: np.ndarray) -> list[str]:
+        """Save (N, H, W, 3) uint8 in GenEval's layout; returns paths below ``images``."""
+        from PIL import Image
+
+        folder = self.folder / "images" / f"{index:05d}"
+        (folder / "samples").mkdir(parents=True, exist_ok=True)
+        (folder / "metadata.jsonl").write_text(json.dumps(metadata) + "\n")
+        names = []
+        for number, image in enumerate(pixels):
+            name = f"{index:05d}/samples/{number:04d}.png"
+            Image.fromarray(image).save(self.folder / "images" / name)
+            names.append(name)
+        return names
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add a record; on disk when this returns. NaN is refused: it is not JSON."""
+        line = json.dumps(record, allow_nan=False) + "\n"
+        with self.records_path.open("a") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,11 @@
+"""Estimators of the expected future reward V(x_t) = log E[exp(λ r(x_0, c)) | x_t]."""
+
+from methods.efr.lookahead import LookaheadSettings
+from methods.efr.rollout import RolloutSettings
+from methods.efr.tweedie import TweedieSettings
+
+ESTIMATORS = {
+    "lookahead": LookaheadSettings,
+    "rollout": RolloutSettings,
+    "tweedie": TweedieSettings,
+}

@@ -1,0 +1,122 @@
+"""Lookahead (LiDAR, "forward rollout"; arXiv 2602.03211, section 3.2).
+
+n samples x̂_0^i ~ q(x_0 | c) of a cheap solver stand for the prior. With
+d_i = ‖x_t − α x̂_0^i‖² / (2σ²),
+
+    V(x_t)   = logsumexp_i(λ r_i − d_i) − logsumexp_i(−d_i)
+    x̄_0^r − x̄_0 = Σ_i (softmax(λ r − d)_i − softmax(−d)_i) x̂_0^i  =  (σ²/α) ∇V(x_t).
+
+No derivative of the reward, no further call of the denoiser: the samples and their rewards are
+drawn once per prompt and serve every step and every image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from methods.interfaces import Level, Problem
+from methods.path import tilted_mean_shift
+from methods.sample import denoise, initial_noise
+from methods.settings import at_least, whole
+
+
+def _working(x: Tensor) -> torch.dtype:
+    """Float32 at least: λ = 5000 saturates a softmax in half precision."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+class Lookahead:
+    """The estimate from given samples (n, …), their rewards (n,) and λ = ``scale`` >= 0."""
+
+    def __init__(self, samples: Tensor, rewards: Tensor, scale: float):
+        if samples.ndim < 2 or len(samples) == 0 or rewards.shape != (len(samples),):
+            raise ValueError(
+                "Lookahead takes samples (n, …) and rewards (n,) with n >= 1, got shapes "
+                f"{tuple(samples.shape)} and {tuple(rewards.shape)}"
+            )
+        at_least("scale", scale, 0)
+        self.samples, self.rewards, self.scale = samples, rewards, scale
+
+    def _logits(self, x_t: Tensor, alpha: float, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+        """(λ r − d, −d) up to a constant per row, each (B, n), and the samples (n, D).
+
+        Both sides are centred on the samples' mean and ‖x_t‖² is left out: neither changes the
+        softmaxes, and what is subtracted stays small.
+        """
+        if sigma <= 0:
+            raise ValueError(f"the lookahead estimate needs sigma > 0, got {sigma}")
+        dtype = _working(x_t)
+        samples = self.samples.flatten(1).to(x_t.device, dtype)
+        mean = samples.mean(dim=0, keepdim=True)
+        points = alpha * (samples - mean)
+        x = x_t.flatten(1).to(dtype) - alpha * mean
+        base = (x @ points.T - points.square().sum(dim=1) / 2) / sigma**2
+        rewards = self.rewards.to(x_t.device, dtype)
+        return base + self.scale * (rewards - rewards.max()), base, samples
+
+    def value(self, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
+        """V(x_t), (B,), in at least float32."""
+        tilted, base, _ = self._logits(x_t, alpha, sigma)
+        top = self.scale * self.rewards.max().to(tilted)
+        return tilted.logsumexp(dim=-1) - base.logsumexp(dim=-1) + top
+
+    def shift(self, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
+        """Tilted posterior mean minus posterior mean, like x_t."""
+        tilted, base, samples = self._logits(x_t, alpha, sigma)
+        return tilted_mean_shift(samples, tilted, base).reshape(x_t.shape).to(x_t.dtype)
+
+
+@dataclass(frozen=True)
+class PreparedLookahead:
+    """``Lookahead`` behind the Estimator protocol, with what a control may deliver as it is."""
+
+    estimate: Lookahead
+    images: Tensor
+    gradient: bool = False
+
+    @property
+    def scale(self) -> float:
+        return self.estimate.scale
+
+    def value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
+        return self.estimate.value(x, level.alpha, level.sigma)
+
+    def shift(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
+        return self.estimate.shift(x, level.alpha, level.sigma)
+
+
+@dataclass(frozen=True)
+class LookaheadSettings:
+    """n samples by ``solver`` in ``steps`` steps with CFG weight ``cfg``; λ = ``scale``.
+
+    Per prompt: 2·n·steps denoiser samples (CFG counted as two), n decodes, n rewards.
+    ``cfg`` null: the backbone's own weight.
+    """
+
+    gradient: ClassVar[bool] = False
+    n: int = 50
+    solver: str = "dpm"
+    steps: int = 5
+    cfg: float | None = None
+    scale: float = 5000.0
+
+    def __post_init__(self) -> None:
+        whole("n", self.n, 1)
+        whole("steps", self.steps, 1)
+        at_least("scale", self.scale, 0)
+
+    def prepare(self, problem: Problem) -> PreparedLookahead:
+        backbone = problem.backbone
+        condition = problem.condition
+        if self.cfg is not None:
+            condition = backbone.encode(problem.prompt, self.cfg)
+        solver = backbone.solver(self.solver, self.steps)
+        x = solver.initial(initial_noise(problem, self.n, "lookahead"))
+        samples = denoise(backbone, condition, solver, x, problem.noise, purpose="lookahead_solver")
+        images = backbone.decode(samples)
+        rewards = problem.score_images(images)
+        return PreparedLookahead(Lookahead(samples, rewards, self.scale), images)

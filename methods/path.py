@@ -1,0 +1,38 @@
+"""Gaussian paths x_t = α x_0 + σ ε, whatever the schedule (VP, flow matching)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from methods.interfaces import Level
+
+
+def transition_std(start: Level, end: Level, eta: float = 1.0) -> float:
+    """Standard deviation of the noise that an ancestral step from ``start`` to ``end`` adds.
+
+    η = 1 is the exact posterior q(x_s | x_t, x_0), η = 0 deterministic (DDIM, arXiv 2010.02502,
+    equation 16): η² (σ_s²/σ_t²)(σ_t² − (α_t/α_s)² σ_s²).
+    """
+    fresh = start.sigma**2 - (start.alpha / end.alpha) ** 2 * end.sigma**2
+    return float(eta * (end.sigma / start.sigma) * max(fresh, 0.0) ** 0.5)
+
+
+def ancestral_step(
+    x: Tensor, x0: Tensor, start: Level, end: Level, noise: Tensor | None, eta: float = 1.0
+) -> Tensor:
+    """x_s given x_t and its posterior mean: α_s x̄_0 + √(σ_s² − c²) ε̂ + c z."""
+    std = transition_std(start, end, eta)
+    predicted = (x - start.alpha * x0) / start.sigma
+    mean = end.alpha * x0 + max(end.sigma**2 - std**2, 0.0) ** 0.5 * predicted
+    return mean if noise is None or std == 0 else mean + std * noise
+
+
+def tilted_mean_shift(samples: Tensor, log_tilt: Tensor, log_base: Tensor) -> Tensor:
+    """Σ_i (softmax(tilt)_i − softmax(base)_i) x_i over n samples.
+
+    ``samples`` (n, D); ``log_tilt`` and ``log_base`` (B, n); returns (B, D). The samples' mean is
+    taken off first: the weights' difference sums to zero, so it changes nothing but rounding.
+    """
+    difference = torch.softmax(log_tilt, dim=-1) - torch.softmax(log_base, dim=-1)
+    return difference @ (samples - samples.mean(dim=0, keepdim=True))

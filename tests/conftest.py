@@ -1,0 +1,89 @@
+"""A tiny random Stable Diffusion pipeline, and rewards with known derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.backbones.latent import LatentDiffusion
+from bench.noise import Ledger
+from methods.interfaces import Problem
+
+SOLVERS = {
+    "ddpm": {"scheduler": "DDIMScheduler", "eta": 1.0},
+    "ddim": {"scheduler": "DDIMScheduler", "eta": 0.0},
+    "dpm": {"scheduler": "DPMSolverMultistepScheduler"},
+}
+
+
+class Brightness:
+    """Mean pixel value in thousandths: differentiable, blind to the prompt."""
+
+    name = "brightness"
+    differentiable = True
+
+    def __call__(self, images: Tensor, prompt: str) -> Tensor:
+        return 1000 * images.mean(dim=(1, 2, 3))
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Any:
+    from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    from bench.miniature.text import MAX_TOKENS, build_tokenizer
+    from bench.miniature.train.diffusion import build_scheduler
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(16, 32),
+        norm_num_groups=8,
+        layers_per_block=1,
+        cross_attention_dim=16,
+        attention_head_dim=2,
+    )
+    vae = AutoencoderKL(block_out_channels=(8,), norm_num_groups=8, sample_size=8)
+    tokenizer = build_tokenizer()
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=MAX_TOKENS,
+            eos_token_id=1,
+            bos_token_id=0,
+        )
+    )
+    pipe = StableDiffusionPipeline(
+        vae, text, tokenizer, unet, build_scheduler(), None, None, requires_safety_checker=False
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="session")
+def backbone(pipeline: Any) -> LatentDiffusion:
+    return LatentDiffusion(pipeline, SOLVERS, guidance=3.0, max_batch=64)
+
+
+@pytest.fixture
+def problem(backbone: LatentDiffusion) -> Problem:
+    prompt = "a photo of a cat"
+    return Problem(
+        backbone=backbone,
+        reward=Brightness(),
+        noise=Ledger(0, prompt),
+        prompt=prompt,
+        condition=backbone.encode(prompt),
+        images=4,
+        solver="ddpm",
+        steps=4,
+    )

@@ -1,0 +1,260 @@
+"""The loop: vanilla against diffusers, costs against formulas, determinism, every steer at work."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bench.measure import Task, measure
+from methods.efr import LookaheadSettings, RolloutSettings, TweedieSettings
+from methods.sample import Method, initial_noise, sample
+from methods.steer import (
+    BestOfLookaheadSettings,
+    BestOfNSettings,
+    GuidanceSettings,
+    SmcSettings,
+)
+
+VANILLA = Method("vanilla")
+LOOKAHEAD = {"lookahead": LookaheadSettings(n=6, steps=2, scale=5.0)}
+TWEEDIE = {"tweedie": TweedieSettings(scale=2.0)}
+ROLLOUT = {"rollout": RolloutSettings(n=3, steps=2, scale=2.0)}
+METHODS = {
+    "lidar": Method("lidar", LOOKAHEAD, [GuidanceSettings(2.0, (0.2, 1.0))]),
+    "ug": Method("ug", TWEEDIE, [GuidanceSettings(2.0)]),
+    "rollout": Method("rollout", ROLLOUT, [GuidanceSettings(2.0)]),
+    "fk_smc": Method("fk_smc", TWEEDIE, [SmcSettings()]),
+    "lookahead_smc": Method("lookahead_smc", LOOKAHEAD, [SmcSettings(potential="max")]),
+    "best_of_n": Method("best_of_n", {}, [BestOfNSettings(3)]),
+    "best_of_lookahead": Method("best_of_lookahead", LOOKAHEAD, [BestOfLookaheadSettings()]),
+    "lidar_smc": Method(
+        "lidar_smc",
+        LOOKAHEAD | TWEEDIE,
+        [GuidanceSettings(2.0, efr="lookahead"), SmcSettings(efr="tweedie")],
+    ),
+    "ug_smc_bon": Method(
+        "ug_smc_bon",
+        TWEEDIE,
+        [GuidanceSettings(2.0), SmcSettings(particles=2), BestOfNSettings(2)],
+    ),
+}
+
+
+def task(problem, **changes):
+    values = {"images": 4, "steps": 4, "solver": "ddpm"} | changes
+    return Task(problem.backbone, problem.reward, seed=0, **values)
+
+
+@pytest.mark.parametrize(
+    ("solver", "eta"), [("ddim", 0.0), ("ddpm", 1.0), ("dpm", None)], ids=["ddim", "ddpm", "dpm"]
+)
+def test_vanilla_equals_the_diffusers_pipeline_on_the_same_noise(problem, pipeline, solver, eta):
+    from bench.backbones.solver import make_scheduler
+
+    steps = 6
+    problem = replace(problem, solver=solver, steps=steps)
+    ours = sample(problem, VANILLA)
+    pipe = type(pipeline)(**pipeline.components, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.scheduler = make_scheduler(pipeline.scheduler, problem.backbone.solvers[solver])
+    extra = {}
+    if eta:
+        pipe.scheduler.step = _with_ledger_noise(pipe.scheduler, problem, eta)
+    theirs = pipe(
+        problem.prompt,
+        num_inference_steps=steps,
+        guidance_scale=problem.backbone.guidance,
+        num_images_per_prompt=problem.images,
+        latents=initial_noise(problem, problem.images),
+        output_type="pt",
+        **extra,
+    ).images
+    torch.testing.assert_close(ours.images, theirs, atol=1e-4, rtol=0)
+
+
+def _with_ledger_noise(scheduler, problem, eta):
+    """The scheduler's step fed with the ledger's noise, in place of its own generator."""
+    original, count = scheduler.step, iter(range(1000))
+
+    def step(output, t, x, **kwargs):
+        k = next(count)
+        noise = torch.stack([problem.noise(x.shape[1:], "solver", i, k) for i in range(len(x))])
+        return original(output, t, x, eta=eta, variance_noise=noise, return_dict=False)
+
+    return step
+
+
+def totals(measured):
+    kinds = measured.calls["prepare"]
+    return {k: sum(phase[k] for phase in measured.calls.values()) for k in kinds}
+
+
+N, TAU = 4, 4  # delivered images, target steps
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # LiDAR: 2·n·δ + 2·N·τ denoiser samples, n + N decodes, n rewards
+        ("lidar", {"denoiser": 2 * 6 * 2 + 2 * N * TAU, "decode": 6 + N, "reward": 6}),
+        # UG: 2·N·τ forward and backward, N decodes and rewards a step both ways, N last decodes
+        (
+            "ug",
+            {
+                "denoiser": 2 * N * TAU,
+                "denoiser_backward": 2 * N * TAU,
+                "decode": N * TAU + N,
+                "decode_backward": N * TAU,
+                "reward": N * TAU,
+                "reward_backward": N * TAU,
+            },
+        ),
+        # rollout: 2·N·τ + 2·N·τ·n·(k − 1) denoiser samples, N·τ·n rewards; the last of DDIM's
+        # timesteps is 1, which leaves no level between it and clean
+        (
+            "rollout",
+            {
+                "denoiser": 2 * N * TAU + 2 * N * (TAU - 1) * 3,
+                "decode": N * TAU * 3 + N,
+                "reward": N * TAU * 3,
+            },
+        ),
+        # FK: N decodes and rewards at each weighing, and at the end
+        ("fk_smc", {"denoiser": 2 * N * TAU, "decode": N * 4, "reward": N * 4}),
+        ("best_of_n", {"denoiser": 2 * N * 3 * TAU, "decode": N * 3, "reward": N * 3}),
+        ("best_of_lookahead", {"denoiser": 2 * 6 * 2, "decode": 6, "reward": 6}),
+    ],
+)
+def test_counted_calls_equal_the_documented_formula(problem, name, expected):
+    counted = totals(measure(task(problem), METHODS[name], problem.prompt))
+    zero = dict.fromkeys(counted, 0)
+    assert counted == zero | expected
+
+
+def test_fk_smc_weighs_at_three_of_four_steps():
+    assert SmcSettings().resampling_steps(4) == {1, 2, 3}
+
+
+def test_counts_agree_with_hooks_on_the_modules(problem):
+    seen = {"denoiser": 0, "decode": 0}
+    backbone = problem.backbone
+
+    def hook(kind):
+        def count(module, args, output):
+            seen[kind] += len(args[0])
+
+        return count
+
+    handles = [
+        backbone.unet.register_forward_hook(hook("denoiser")),
+        backbone.vae.decoder.register_forward_hook(hook("decode")),
+    ]
+    counted = totals(measure(task(problem), METHODS["lidar_smc"], problem.prompt))
+    for handle in handles:
+        handle.remove()
+    assert seen == {k: counted[k] for k in seen}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_same_seed_gives_the_same_bytes(problem, name):
+    first = measure(task(problem), METHODS[name], problem.prompt).pixels
+    second = measure(task(problem), METHODS[name], problem.prompt).pixels
+    assert first.tobytes() == second.tobytes()
+    assert first.shape == (4, 8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        Method("a", {"lookahead": LookaheadSettings(n=6, steps=2)}, [GuidanceSettings(0.0)]),
+        Method("b", {"tweedie": TweedieSettings(0.0)}, [GuidanceSettings(3.0)]),
+        Method("c", {"rollout": RolloutSettings(3, 2, 0.0)}, [GuidanceSettings(3.0)]),
+        Method("d", {"lookahead": LookaheadSettings(6, "dpm", 2, None, 0.0)}, [GuidanceSettings()]),
+    ],
+    ids=["s=0", "tweedie λ=0", "rollout λ=0", "lookahead λ=0"],
+)
+def test_no_guidance_is_vanilla(problem, method):
+    vanilla = sample(problem, VANILLA).latents
+    torch.testing.assert_close(sample(problem, method).latents, vanilla, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vanilla", "lidar"])
+def test_an_image_does_not_depend_on_the_batch_size_but_for_rounding(problem, name):
+    method = METHODS.get(name, VANILLA)
+    four = sample(problem, method).latents
+    two = sample(replace(problem, images=2), method).latents
+    torch.testing.assert_close(four[:2], two, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lidar", "ug", "rollout", "best_of_n", "best_of_lookahead"])
+def test_the_guiding_reward_rises_above_vanilla_s(problem, name):
+    def mean_reward(method):
+        images = sample(problem, method).images
+        return float(problem.reward(images, problem.prompt).mean())
+
+    problem = replace(problem, steps=10)
+    many = sample(replace(problem, images=12), VANILLA).images
+    rewards = problem.reward(many, problem.prompt)
+    assert mean_reward(METHODS[name]) > rewards.mean() + 0.2 * rewards.std()
+
+
+def test_best_of_n_delivers_the_best_of_each_image_s_own_candidates(problem):
+    several = sample(replace(problem, images=12), VANILLA)
+    rewards = problem.reward(several.images, problem.prompt).reshape(4, 3)
+    best = sample(problem, METHODS["best_of_n"])
+    expected = several.images.reshape(4, 3, *several.images.shape[1:])
+    for image in range(4):
+        torch.testing.assert_close(
+            best.images[image], expected[image, rewards[image].argmax()], atol=1e-4, rtol=0
+        )
+
+
+def test_best_of_lookahead_delivers_the_highest_rewards_in_order(problem):
+    delivered = sample(problem, METHODS["best_of_lookahead"])
+    prepared = LOOKAHEAD["lookahead"].prepare(problem).estimate
+    wanted = prepared.samples[prepared.rewards.argsort(descending=True)[:4]]
+    torch.testing.assert_close(delivered.latents, wanted)
+
+
+def test_resampled_particles_part_by_their_own_noise(problem):
+    strong = {"tweedie": TweedieSettings(scale=1000.0)}
+    method = Method("smc", strong, [SmcSettings(start=0.5, stop=0.6)])
+    states = []
+    sample(problem, method, observe=lambda s: states.append(s.x))
+    gaps = torch.pdist(states[-1].flatten(1))
+    assert gaps.min() > 1e-2
+
+
+def test_guidance_acts_only_inside_its_interval(problem):
+    seen = []
+
+    class Spy:
+        gradient, scale = False, 1.0
+
+        def shift(self, x, level, x0, step):
+            seen.append(level.fraction)
+            return torch.zeros_like(x0)
+
+    from methods.steer.guidance import Guidance
+
+    steer = Guidance(Spy(), 1.0, (0.2, 0.8))
+    solver = problem.backbone.solver("ddim", 10)
+    from methods.sample import denoise
+
+    x = solver.initial(initial_noise(problem, 1))
+    with torch.no_grad():
+        denoise(problem.backbone, problem.condition, solver, x, problem.noise, [steer])
+    fractions = [level.fraction for level in solver.levels]
+    assert seen == [f for f in fractions if 0.2 < f <= 0.8]
+    assert len(seen) < len(fractions)
+
+
+def test_a_reward_that_is_not_finite_names_itself_and_the_prompt(problem):
+    class Broken:
+        name, differentiable = "broken", True
+
+        def __call__(self, images, prompt):
+            return torch.full((len(images),), float("nan"))
+
+    with pytest.raises(FloatingPointError, match="reward broken .* 'a photo of a cat'"):
+        sample(replace(problem, reward=Broken()), METHODS["fk_smc"])
