@@ -33,14 +33,14 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
 
 def run(config: DictConfig, overrides: Sequence[str]) -> Path:
     """Run a job and write its report; returns the experiment's folder."""
-    from bench.report import build
+    from bench.report.page import build
     from bench.run import run_cells
 
     console = Console()
     results = Path(config.results) / config.experiment_name
     cells = plan(config, overrides)
     folders = run_cells(cells, results, console)
-    build(results, cells=[f.name for f in folders])
+    print(build(results, show=True, only=[f.name for f in folders]))
     return results
 
 

@@ -48,7 +48,7 @@ def settings(cls: type[T], given: Mapping[str, Any] | None, where: str) -> T:
 
 
 def build_method(given: Mapping[str, Any]) -> Method:
-    """The method of a ``method`` config: estimators under ``efr``, steers in order under ``steer``."""
+    """The method of a ``method`` config: estimators by ``efr``, steers in order by ``steer``."""
     check_keys("method", given, list(METHOD_KEYS))
     estimators: dict[str, EstimatorSettings] = {}
     steers: list[SteerSettings] = []

@@ -1,5 +1,5 @@
 """Errors that a user can mend: one clear message, no traceback."""
 
 
-class BenchError(Exception):
+class BenchError(ValueError):
     """What was wrong, and what would be right."""

@@ -20,7 +20,8 @@ from methods.settings import one_of
 class Judge(Protocol):
     """A detector and a color classifier, with the protocol's thresholds that suit them."""
 
-    thresholds: Mapping[str, Any]
+    @property
+    def thresholds(self) -> Mapping[str, Any]: ...
 
     def detect(self, images: Tensor) -> list[dict[str, np.ndarray]]: ...
 

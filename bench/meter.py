@@ -18,10 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.schema import KINDS, PHASES
 from methods.interfaces import Backbone, Level, Reward, Solver
-
-PHASES = ("prepare", "denoise", "decode")
-KINDS = ("denoiser", "denoiser_backward", "decode", "decode_backward", "reward", "reward_backward")
 
 
 def synchronize(device: torch.device) -> None:

@@ -111,13 +111,12 @@ def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     load_seconds = time.perf_counter() - load_began
     name = f"{cell.method.name}-{identity(cell, digests)}"
     store = CellStore(results / "cells" / name)
-    task = Task(
-        backbone, load_reward(cell.reward), cell.solver, cell.steps, cell.images, cell.seed
-    )
+    task = Task(backbone, load_reward(cell.reward), cell.solver, cell.steps, cell.images, cell.seed)
     with store.locked():
         done = store.done()
-        config = dict(cell.settings) | {"cell": name, "code": code_digest(), "weights": digests}
-        config |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        config = dict(cell.settings) | {"cell": name, "experiment": results.name}
+        config |= {"code": code_digest(), "weights": digests}
+        config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
         config |= {"load_seconds": round(load_seconds, 3)}
         config["prompts"] = {**cell.settings["prompts"], "total": cell.total}
         store.describe(config)

@@ -1,8 +1,8 @@
 """Records on disk: one folder a cell, one line a prompt, nothing lost on a crash.
 
-    cells/<method>-<id>/config.yaml             the resolved settings
-    cells/<method>-<id>/records.jsonl           one JSON object a prompt, appended as it is done
-    cells/<method>-<id>/images/00017/metadata.jsonl, samples/0000.png …    GenEval's own layout
+cells/<method>-<id>/config.yaml             the resolved settings
+cells/<method>-<id>/records.jsonl           one JSON object a prompt, appended as it is done
+cells/<method>-<id>/images/00017/metadata.jsonl, samples/0000.png …    GenEval's own layout
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from bench.errors import BenchError
 from bench.geneval.prompts import Metadata
 
 
-def read_records(path: Path) -> dict[int, dict[str, Any]]:
-    """Records by prompt index, the last line of an index counting.
+def read_records(path: Path) -> tuple[dict[int, dict[str, Any]], bool]:
+    """Records by prompt index, the last of an index counting; whether a torn line was left out.
 
-    A last line without its newline was cut off while being written and is left out; any other
-    line that is not JSON raises BenchError with file and line.
+    A last line without its newline was cut off while being written. Any other line that is not a
+    record raises BenchError with file and line.
     """
     if not path.exists():
-        return {}
+        return {}, False
     records = {}
-    lines = path.read_text().split("\n")
-    for number, line in enumerate(lines[:-1], start=1):
+    *lines, rest = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
             records[int(record["index"])] = record
@@ -41,7 +41,7 @@ def read_records(path: Path) -> dict[int, dict[str, Any]]:
                 f"{path}, line {number}, is not a record; delete that line and run the same "
                 "command again to make it anew"
             ) from None
-    return records
+    return records, bool(rest)
 
 
 class CellStore:
@@ -53,7 +53,7 @@ class CellStore:
 
     def done(self) -> set[int]:
         """Prompts that need not be sampled again: recorded without error, every image there."""
-        records = read_records(self.records_path)
+        records, _ = read_records(self.records_path)
         return {
             index
             for index, record in records.items()

@@ -125,8 +125,7 @@ def generate(n: int = 100, seed: int = 43) -> list[Metadata]:
         raise ValueError(f"GenEval prompts need n >= 1 and seed >= 0, got n={n}, seed={seed}")
     rng = np.random.default_rng(seed)
     samples = [
-        single_object(i)
-        for i in rng.choice(len(CLASSES), size=min(n, len(CLASSES)), replace=False)
+        single_object(i) for i in rng.choice(len(CLASSES), size=min(n, len(CLASSES)), replace=False)
     ]
     for draw in DRAWN:
         samples += [draw(rng) for _ in range(n)]

@@ -19,6 +19,7 @@ def export(module: nn.Module, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     state = module.state_dict()
     save_file({k: v.detach().to(torch.float16).contiguous() for k, v in state.items()}, path)
+    path.chmod(0o644)
 
 
 def load(module: nn.Module, path: Path) -> None:

@@ -54,13 +54,17 @@ def digest(folder: Path) -> str:
 def load_pipeline(folder: Path) -> Any:
     """diffusers' StableDiffusionPipeline in float32 from local files alone, loaded once."""
     import torch
-    from diffusers import StableDiffusionPipeline
-    from diffusers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # it warns of image processors that are not used
+    transformers_logging.disable_progress_bar()
+    from diffusers import StableDiffusionPipeline
+    from diffusers.utils import logging as diffusers_logging
+
+    diffusers_logging.disable_progress_bar()
     return StableDiffusionPipeline.from_pretrained(
         folder,
-        torch_dtype=torch.float32,
+        dtype=torch.float32,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -17,6 +17,7 @@ from bench.miniature import frozen, words
 from bench.miniature.frozen import WEIGHTS
 
 DIM, HEADS, LAYERS = 96, 4, 3
+RANK = 32
 CHANNELS = (32, 64, 128)
 SIDE = 8  # image tokens along an edge
 
@@ -43,15 +44,21 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(DIM, 2 * DIM)
         self.out = nn.Linear(DIM, DIM)
 
-    def forward(self, x: Tensor, context: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """x (N, L, DIM) attends to context (N, S, DIM); ``hidden`` (N, S) is true on padding."""
+    def forward(
+        self, x: Tensor, context: Tensor, hidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """x (N, L, DIM) attends to context (N, S, DIM); ``hidden`` (N, S) is true on padding.
+
+        Returns what is read, (N, L, DIM), and where: weights (N, L, S), the mean of the heads.
+        """
         split = (HEADS, DIM // HEADS)
         q = self.query(x).unflatten(-1, split).transpose(1, 2)
         k, v = self.key_value(context).unflatten(-1, (2, *split)).permute(2, 0, 3, 1, 4)
         logits = q @ k.transpose(-1, -2) / split[1] ** 0.5
         if hidden is not None:
             logits = logits.masked_fill(hidden[:, None, None], -1e4)
-        return self.out((logits.softmax(-1) @ v).transpose(1, 2).flatten(2))
+        weights = logits.softmax(-1)
+        return self.out((weights @ v).transpose(1, 2).flatten(2)), weights.mean(1)
 
 
 class Layer(nn.Module):
@@ -63,14 +70,32 @@ class Layer(nn.Module):
         self.words, self.image = Attention(), Attention()
         self.mlp = nn.Sequential(nn.Linear(DIM, 3 * DIM), nn.GELU(), nn.Linear(3 * DIM, DIM))
 
-    def forward(self, x: Tensor, image: Tensor, padding: Tensor) -> Tensor:
-        """x (N, C, L, DIM): C captions for each image; image (N, S, DIM); padding (N, C, L)."""
+    def forward(self, x: Tensor, image: Tensor, padding: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, C, L, DIM): C captions for each image; image (N, S, DIM); padding (N, C, L).
+
+        Returns the words' new states and where each looked in the image, (N, C, L, S).
+        """
         captions = x.shape[1]
         y = self.norms[0](x).flatten(0, 1)
-        x = x + self.words(y, y, padding.flatten(0, 1)).unflatten(0, (-1, captions))
-        y = self.norms[1](x).flatten(1, 2)
-        x = x + self.image(y, image).unflatten(1, (captions, -1))
-        return x + self.mlp(self.norms[2](x))
+        x = x + self.words(y, y, padding.flatten(0, 1))[0].unflatten(0, (-1, captions))
+        read, gaze = self.image(self.norms[1](x).flatten(1, 2), image)
+        x = x + read.unflatten(1, (captions, -1))
+        return x + self.mlp(self.norms[2](x)), gaze.unflatten(1, (captions, -1))
+
+
+class Vote(nn.Module):
+    """A word's vote: a quadratic form of its state, so that "the color that I name is the color
+    that I saw" is one product, not something an MLP must piece together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(DIM, 1)
+        self.left, self.right = nn.Linear(DIM, RANK), nn.Linear(DIM, RANK)
+        nn.init.zeros_(self.left.weight)
+        nn.init.zeros_(self.left.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).squeeze(-1) + (self.left(x) * self.right(x)).sum(-1)
 
 
 class PreferenceNet(nn.Module):
@@ -102,7 +127,7 @@ class PreferenceNet(nn.Module):
         self.word_positions = nn.Parameter(0.02 * torch.randn(words.MAX_WORDS, DIM))
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
         self.norm = nn.LayerNorm(DIM)
-        self.vote = nn.Linear(DIM, 1)
+        self.vote = Vote()
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
 
@@ -113,18 +138,23 @@ class PreferenceNet(nn.Module):
         summary = self.summary(cells.mean(1, keepdim=True))
         return torch.cat([cells + self.image_positions, summary], dim=1)
 
-    def compare(self, tokens: Tensor, ids: Tensor) -> Tensor:
-        """Raw scores (N, C) of N images' tokens against C captions each, ids (N, C, L)."""
+    def compare(self, tokens: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """N images' tokens against C captions each, ids (N, C, L).
+
+        Returns raw scores (N, C) and where each word looked in the middle layer, (N, C, L, 65).
+        """
         padding = ids == 0
         x = self.embed(ids) + self.word_positions[: ids.shape[-1]]
+        gazes = []
         for layer in self.layers:
-            x = layer(x, tokens, padding)
-        votes = self.vote(self.norm(x)).squeeze(-1).float()
-        return votes.masked_fill(padding, 0).sum(-1)
+            x, gaze = layer(x, tokens, padding)
+            gazes.append(gaze)
+        votes = self.vote(self.norm(x)).float()
+        return votes.masked_fill(padding, 0).sum(-1), gazes[LAYERS // 2]
 
     def forward(self, images: Tensor, ids: Tensor) -> Tensor:
         """Standardised scores (N, C) of images (N, 3, 64, 64) for captions (N, C, L)."""
-        return (self.compare(self.look(images), ids) - self.mean) / self.std
+        return (self.compare(self.look(images), ids)[0] - self.mean) / self.std
 
 
 def _ramps() -> Tensor:

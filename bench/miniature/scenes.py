@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def _codepoints() -> dict[str, int]:
     return {name: code for code, name in TTFont(font_path()).getBestCmap().items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def glyph(name: str, size: int) -> np.ndarray:
     """Coverage of a class's icon in [0, 1], (size, size) float32, strokes slightly thickened."""
     from PIL import Image, ImageDraw, ImageFont
@@ -172,8 +172,8 @@ def render(metadata: Metadata, rng: np.random.Generator) -> Scene:
         patch = image[y : y + size, x : x + size]
         patch += cover * (ink - patch)
         ys, xs = np.nonzero(cover[..., 0] > 0.3)
-        box = (x + xs.min(), y + ys.min(), x + xs.max() + 1, y + ys.max() + 1)
-        placed.append(Placed(name, shade, tuple(int(v) for v in box)))
+        low, high = (int(x + xs.min()), int(y + ys.min())), (int(x + xs.max()), int(y + ys.max()))
+        placed.append(Placed(name, shade, (*low, high[0] + 1, high[1] + 1)))
     return Scene(image.clip(0, 255).round().astype(np.uint8), tuple(placed), metadata)
 
 

@@ -7,9 +7,8 @@ with two prompts, a score that is not a number) is an error that names its file.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,10 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-PHASES = ("prepare", "denoise", "decode")
-CALLS = tuple(
-    f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
-)
-SETTINGS = ("settings", "seed", "steps", "solver")  # what tells apart two cells of one method
+from bench.schema import KINDS, PHASES
+from bench.store import read_records
+
+SETTINGS = ("seed", "steps", "solver")  # what tells apart two cells of one method
 REQUIRED = (
     ("cell", "cell"),
     ("method", "method.name"),
@@ -31,7 +29,7 @@ REQUIRED = (
     ("seed", "seed"),
     ("images", "images"),
     ("steps", "steps"),
-    ("solver", "solver.name"),
+    ("solver", "solver"),
     ("total", "prompts.total"),
     ("code", "code"),
 )
@@ -73,9 +71,12 @@ class Results:
         return str(max(alike, key=alike.__getitem__))
 
 
-def load(folder: Path) -> Results:
-    """Read every cell below ``folder``/cells. Raises FileNotFoundError if there is none."""
-    cells = read_cells(folder)
+def load(folder: Path, only: Collection[str] | None = None) -> Results:
+    """Read the cells below ``folder``/cells, or ``only`` those of these names.
+
+    Raises FileNotFoundError if there is none.
+    """
+    cells = read_cells(folder, only)
     backbone, reward = _one(cells, "backbone", folder), _one(cells, "reward", folder)
     prompts, images, notes = read_prompts(cells)
     if prompts.empty:
@@ -102,9 +103,11 @@ def load(folder: Path) -> Results:
     return Results(folder, cells, prompts, images, reward, scores, tuple(notes))
 
 
-def read_cells(folder: Path) -> pd.DataFrame:
+def read_cells(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
     """One row a cell, indexed by its id, labelled; vanilla first, then lidar, then by label."""
     paths = sorted(folder.glob("cells/*/config.yaml"))
+    if only is not None:
+        paths = [path for path in paths if path.parent.name in only]
     if not paths:
         raise FileNotFoundError(f"no cells in {folder}: expected {folder}/cells/<cell>/config.yaml")
     cells = pd.DataFrame([read_config(path) for path in paths])
@@ -127,8 +130,10 @@ def read_prompts(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[
     failed = []
     for cell, row in cells.iterrows():
         path = row.path / "records.jsonl"
-        records, skipped = read_records(path)
-        notes += [f"{row.label}: {note}" for note in skipped]
+        by_index, torn = read_records(path)
+        records = list(by_index.values())
+        if torn:
+            notes.append(f"{row.label}: the last line of records.jsonl is torn, skipped")
         finished = [record for record in records if not record.get("error")]
         failed.append(len(records) - len(finished))
         for record in finished:
@@ -150,29 +155,16 @@ def read_config(path: Path) -> dict[str, Any]:
         if row[column] is None:
             raise ValueError(f"{path}: the key {key} is missing")
     row["reward"] = OmegaConf.select(config, "reward")
-    row["settings"] = OmegaConf.select(config, "method.settings_label") or ""
+    row["settings"] = leaves(OmegaConf.to_container(config.method))
     return row
 
 
-def read_records(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Records in file order, and notes. A torn last line is skipped; another is a ValueError.
-
-    A failed prompt that was tried again leaves two lines: the later one counts.
-    """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    records: dict[int, dict[str, Any]] = {}
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = json.loads(line)
-            index = record["index"]
-        except (json.JSONDecodeError, TypeError, KeyError) as error:
-            if number == len(lines):
-                return list(records.values()), ["the last line of records.jsonl is torn, skipped"]
-            raise ValueError(f"{path}, line {number}: not a record ({error})") from None
-        if index in records and not records[index].get("error"):
-            raise ValueError(f"{path}, line {number}: prompt {index} is there twice")
-        records[index] = record
-    return list(records.values()), []
+def leaves(node: Any, path: str = "") -> dict[str, str]:
+    """Dotted key -> value, as text, of nested settings."""
+    if not isinstance(node, dict):
+        return {path: str(node)}
+    below = [leaves(value, f"{path}.{key}" if path else key) for key, value in node.items()]
+    return {key: value for part in below for key, value in part.items()}
 
 
 def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -181,8 +173,8 @@ def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[di
         paths, correct, scores = record["images"], record["geneval"], record["scores"]
         row = {key: record[key] for key in ("index", "prompt", "tag")}
         row |= {f"seconds.{p}": record["seconds"][p] for p in (*PHASES, "total")}
-        calls = {f"calls.{p}.{k}": record["calls"][p][k] for p in PHASES for k in CALLS}
-        row |= {f"calls.{k}": sum(calls[f"calls.{p}.{k}"] for p in PHASES) for k in CALLS} | calls
+        calls = {f"calls.{p}.{k}": record["calls"][p][k] for p in PHASES for k in KINDS}
+        row |= {f"calls.{k}": sum(calls[f"calls.{p}.{k}"] for p in PHASES) for k in KINDS} | calls
         timed = record["yardstick"] or {"vanilla": np.nan, "method": np.nan}
         row |= {f"yardstick.{side}": timed[side] for side in ("vanilla", "method")}
         diversity = record["diversity"]
@@ -212,14 +204,18 @@ def labels(cells: pd.DataFrame) -> list[str]:
     made = []
     for row in cells.itertuples():
         namesakes = cells[cells.method == row.method]
-        differ = [c for c in SETTINGS if namesakes[c].nunique() > 1]
+        keys = dict.fromkeys(key for other in namesakes.settings for key in other)
         own = [
-            str(getattr(row, c)) if c == "settings" else f"{c} {getattr(row, c)}" for c in differ
+            f"{key.rsplit('.', 1)[-1]} {row.settings.get(key, 'none')}"
+            for key in keys
+            if len({other.get(key) for other in namesakes.settings}) > 1
         ]
-        same = (namesakes[differ] == [getattr(row, c) for c in differ]).all(axis=1).sum()
-        own = [text for text in own if text] + ([row.cell[:6]] if same > 1 else [])
+        own += [f"{c} {getattr(row, c)}" for c in SETTINGS if namesakes[c].nunique() > 1]
         made.append(f"{row.method} ({', '.join(own)})" if own else row.method)
-    return made
+    return [
+        f"{label} [{cell[-6:]}]" if made.count(label) > 1 else label
+        for label, cell in zip(made, cells.cell, strict=True)
+    ]
 
 
 def coverage(cell: Any) -> str:

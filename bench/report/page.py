@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +16,14 @@ from bench.report.summary import summarize, tasks
 Pictures = list[tuple[str, str, str]]  # file name, heading, caption
 
 
-def build(folder: Path, show: bool = False) -> Path:
+def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
     """Write tables, figures and report.md into ``folder``; returns the path of report.md.
 
-    ``show`` also prints the result table and the notes. Raises FileNotFoundError where there
-    is no cell, ValueError where the records make no sense.
+    ``only`` these cells, None for all there are; ``show`` also prints the result table and the
+    notes. Raises FileNotFoundError where there is no cell, ValueError where the records make no
+    sense.
     """
-    results = load(folder)
+    results = load(folder, only)
     summary, by_task = summarize(results), tasks(results)
     table.write_csv(results, summary, by_task)
     lines = table.markdown(table.result_display(results, summary))

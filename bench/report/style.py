@@ -29,10 +29,10 @@ KNOWN = {
     "ug": ("#0072B2", "s"),
     "rollout": ("#009E73", "^"),
     "date": ("#CC79A7", "v"),
-    "smc": ("#E69F00", "P"),
+    "fk_smc": ("#E69F00", "P"),
     "search": ("#56B4E9", "X"),
     "best_of_n": ("#7F7F7F", "<"),
-    "lookahead_best": ("#8C510A", ">"),
+    "best_of_lookahead": ("#8C510A", ">"),
 }
 SPARE = ("#56B4E9", "#E69F00", "#7F7F7F", "#CC79A7", "#8C510A", "#009E73")
 MARKERS = ("*", "h", "d", "p", "8", "<", ">", "X", "P", "v", "^", "s", "D", "o")

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report.load import CALLS, PHASES, Results
+from bench.report.load import Results
+from bench.schema import KINDS, PHASES
 
 SEED = 0
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
@@ -62,7 +63,7 @@ def summarize(results: Results) -> pd.DataFrame:
             share = parts[f"seconds.{phase}"] / parts.sum() if len(timed) else np.nan
             row[f"cost.{phase}"] = row["cost"] * share
         calls = [
-            c for p in ("", *(f"{p}." for p in PHASES)) for c in (f"calls.{p}{k}" for k in CALLS)
+            c for p in ("", *(f"{p}." for p in PHASES)) for c in (f"calls.{p}{k}" for k in KINDS)
         ]
         row |= own[calls].mean().to_dict()
         rows.append({"cell": cell, **row})

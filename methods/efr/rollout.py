@@ -5,9 +5,9 @@
 
 Each rollout takes k ancestral steps (DDIM with η = 1) over levels evenly spaced in time. The first
 step reuses the posterior mean that the loop has computed at x_t, so n rollouts cost n·(k − 1)
-denoiser samples, n decodes and n rewards per particle and estimate (fewer denoiser samples where fewer than
-k levels are left on a discrete grid). With k = 1 every rollout ends at x̄_0: value as Tweedie's,
-shift zero.
+denoiser samples, n decodes and n rewards per particle and estimate (fewer denoiser samples where
+fewer than k levels are left on a discrete grid). With k = 1 every rollout ends at x̄_0: value as
+Tweedie's, shift zero.
 """
 
 from __future__ import annotations

@@ -256,5 +256,5 @@ def test_a_reward_that_is_not_finite_names_itself_and_the_prompt(problem):
         def __call__(self, images, prompt):
             return torch.full((len(images),), float("nan"))
 
-    with pytest.raises(FloatingPointError, match="reward broken .* 'a photo of a cat'"):
+    with pytest.raises(FloatingPointError, match=r"reward broken .* 'a photo of a cat'"):
         sample(replace(problem, reward=Broken()), METHODS["fk_smc"])

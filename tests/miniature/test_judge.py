@@ -185,24 +185,21 @@ def test_peaks_and_boxes_are_read_where_they_were_written():
 
 
 def test_the_loss_rewards_what_the_reader_reads_back():
-    data = labelled(np.random.default_rng(3), 6)
-    output = torch.zeros(6, 95, CELLS, CELLS, requires_grad=True)
+    data = labelled(np.random.default_rng(3), 3)
+    output = torch.zeros(3, 95, CELLS, CELLS, requires_grad=True)
     optimizer = torch.optim.Adam([output], 0.5)
-    for _ in range(150):
-        value, _ = loss(output, data.labels)
+    for step in range(70):
+        optimizer.param_groups[0]["lr"] = 0.5 * 0.93**step
         optimizer.zero_grad()
-        value.backward()
+        loss(output, data.labels)[0].backward()
         optimizer.step()
     image, row, column, name, logit = peaks(output.detach())
     sure = logit > 0
     boxes = boxes_at(output.detach(), image, row, column)[sure]
-    found = {(int(i), int(n)): b for i, n, b in zip(image[sure], name[sure], boxes, strict=True)}
-    assert int(sure.sum()) == len(data.labels)
-    for scene, name_ in data.labels[:, :2].tolist():
-        assert (int(scene), int(name_)) in found
-    rows = data.labels[[(data.labels[:, 0:2] == r[:2]).all(1).sum() == 1 for r in data.labels]]
-    for scene, name_, _, *box in rows.tolist():
-        np.testing.assert_allclose(found[int(scene), int(name_)], box, atol=0.7)
+    read = torch.cat([image[sure, None], name[sure, None], boxes], 1).tolist()
+    wanted = data.labels[:, [0, 1, 3, 4, 5, 6]].tolist()
+    assert len(wanted) > 3
+    np.testing.assert_allclose(sorted(read), sorted(wanted), atol=0.5)
 
 
 def test_calibration_recovers_a_known_line():

@@ -72,7 +72,7 @@ def cell(
     config = {
         "cell": name, "code": "c0de", "experiment": "demo", "seed": 0, "images": 4, "steps": 50,
         "reward": "preference", "method": {"name": kind}, "backbone": {"name": "miniature"},
-        "solver": {"name": "ddim"}, "prompts": {"total": total},
+        "solver": "ddim", "prompts": {"total": total},
     } | changes  # fmt: skip
     (path / "config.yaml").write_text(yaml.safe_dump(config))
     rng = np.random.default_rng(sum(map(ord, name)))

@@ -17,9 +17,10 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 import synthetic
 
-from bench.report import build, cost, grid, page, quality, style, table
+from bench.report import cost, grid, page, quality, style, table
 from bench.report.__main__ import main
 from bench.report.load import load
+from bench.report.page import build
 from bench.report.summary import summarize, tasks
 
 PICTURES = ("geneval_vs_cost", "speedup", "tasks", "tradeoff", "grid")
@@ -81,7 +82,7 @@ def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Pat
     records[4] = {"index": 4, "error": "out of memory"}
     synthetic.write(path, records[:-2])
     text = build(folder).read_text()
-    assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 6  # two tables and four figures
+    assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 6  # 2 tables, 4 figures
     assert "compared with vanilla on 21 common prompts of 24" in text
     row = pd.read_csv(folder / "table.csv").set_index("label").loc["lidar"]
     assert (row.done, row.total, row.failed, row["geneval.change.prompts"]) == (21, 24, 1, 21)
@@ -141,7 +142,7 @@ def test_a_prompt_that_failed_and_was_tried_again_counts_once(folder: Path) -> N
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda r: r[1].update(index=0), "prompt 0 is there twice"),
+        (lambda r: r[1].update(index=0), "prompt 0 is not the same text"),
         (lambda r: r[1].update(prompt="another"), "prompt 1 is not the same text"),
         (lambda r: r[1]["scores"].update(clip=[0.1, float("nan"), 0.1, 0.1]), "not a number"),
         (lambda r: r[0]["yardstick"].update(vanilla=0.0), "prompt 0: yardstick seconds"),
@@ -166,7 +167,7 @@ def test_two_guiding_rewards_in_one_folder_are_refused(folder: Path) -> None:
 
 def test_variants_of_one_method_get_labels_that_tell_them_apart(tmp_path: Path) -> None:
     for n in (50, 200):
-        settings = {"name": "lidar", "settings_label": f"n={n}"}
+        settings = {"name": "lidar", "efr": {"lookahead": {"n": n, "steps": 5}}}
         synthetic.cell(tmp_path, "lidar", name=f"cell{n}", method=settings)
     synthetic.cell(tmp_path, "ug", name="first00", seed=0)
     synthetic.cell(tmp_path, "ug", name="second0", seed=1)
@@ -175,11 +176,11 @@ def test_variants_of_one_method_get_labels_that_tell_them_apart(tmp_path: Path) 
     synthetic.cell(tmp_path, "vanilla")
     results = load(tmp_path)
     assert results.cells.label.tolist() == [
-        "vanilla", "lidar (n=50)", "lidar (n=200)", "smc (aaaaaa)", "smc (bbbbbb)",
+        "vanilla", "lidar (n 50)", "lidar (n 200)", "smc [aaaa00]", "smc [bbbb00]",
         "ug (seed 0)", "ug (seed 1)",
     ]  # fmt: skip
     looks = style.looks(summarize(results))
-    assert looks["lidar (n=50)"].color == looks["lidar (n=200)"].color
+    assert looks["lidar (n 50)"].color == looks["lidar (n 200)"].color
     assert len({look.marker for look in looks.values()}) == 7
 
 
@@ -215,7 +216,7 @@ def test_an_unfinished_cell_is_listed_but_not_in_the_tables(folder: Path) -> Non
 
 def test_markdown_and_csv_survive_hostile_labels(folder: Path) -> None:
     label = "a|b [x](y) <i>,\n$1$"
-    synthetic.cell(folder, "ug", name="hostile", method={"name": "ug", "settings_label": label})
+    synthetic.cell(folder, "ug", name="hostile", method={"name": "ug", "x": label})
     results = load(folder)
     summary = summarize(results)
     table.write_csv(results, summary, tasks(results))
@@ -224,7 +225,7 @@ def test_markdown_and_csv_survive_hostile_labels(folder: Path) -> None:
     assert len(rows) == 2 + 4 and len(unescaped) == 1
     assert "&lt;i&gt;" in rows[-2] + rows[-1]
     with (folder / "table.csv").open(newline="") as file:
-        assert f"ug ({label})" in [row["label"] for row in csv.DictReader(file)]
+        assert f"ug (x {label})" in [row["label"] for row in csv.DictReader(file)]
 
 
 def test_markdown_escapes_what_would_be_syntax() -> None:

@@ -93,7 +93,7 @@ ALLOWED = {
     "counting": ("class", "count", "count"),
     "colors": ("class", "color"),
     "position": ("class", "position", "position"),
-    "color_attr": ("class", "color", "binding"),
+    "color_attr": ("class", "color", "binding", "binding"),
 }
 
 

@@ -23,7 +23,7 @@ from bench.miniature.train.loop import Losses, fit
 
 SEED = 2_000
 BANK = 96_000
-STEPS, BATCH, LR = 12_000, 32, 8e-4
+STEPS, BATCH, LR = 10_000, 32, 8e-4
 CAPTION_DROPOUT = 0.1
 SNR_CAP = 5.0
 SNAPSHOT_EVERY = 1_000
@@ -99,7 +99,8 @@ def train(folder: Path, vae_folder: Path) -> tuple[UNet2DConditionModel, CLIPTex
     """Train (or resume); snapshots of the averaged weights go to ``folder/snapshots``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "snapshots").mkdir(exist_ok=True)
-    bank = encode_bank(AutoencoderKL.from_pretrained(vae_folder).eval(), folder / "bank.safetensors")
+    vae = AutoencoderKL.from_pretrained(vae_folder).eval()
+    bank = encode_bank(vae, folder / "bank.safetensors")
     unet, text = build_unet(), build_text_encoder()
     # On CPU the fused attention's backward pass is slow at these sequence lengths.
     unet.set_attn_processor(AttnProcessor())
@@ -126,7 +127,9 @@ def train(folder: Path, vae_folder: Path) -> tuple[UNet2DConditionModel, CLIPTex
 
     def snapshot(step: int) -> Losses:
         state = {f"unet.{k}": v.half() for k, v in unet.state_dict().items()}
-        state |= {f"text.{k}": v.half() for k, v in text.state_dict().items() if v.is_floating_point()}
+        state |= {
+            f"text.{k}": v.half() for k, v in text.state_dict().items() if v.is_floating_point()
+        }
         save_file(state, folder / "snapshots" / f"{step:06d}.safetensors")
         return {}
 
@@ -139,7 +142,7 @@ def train(folder: Path, vae_folder: Path) -> tuple[UNet2DConditionModel, CLIPTex
         lr=LR,
         batch=BATCH,
         warmup=500,
-        flat=0.65,
+        flat=0.7,
         evaluate=snapshot,
         evaluate_every=SNAPSHOT_EVERY,
     )

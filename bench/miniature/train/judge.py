@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
 
 SEED = 20_000
-STEPS, BATCH, LR = 3_000, 64, 2e-3
+STEPS, BATCH, LR = 2_400, 64, 2e-3
 BANK, BANK_CHUNK = 16_000, 250
 LATENT_NOISE = 0.15  # at most, in standard deviations of the latents
 HELD_OUT = 2_000
@@ -238,5 +238,5 @@ def export(network: Network, held_out: Labelled, folder: Path = WEIGHTS) -> Path
     half["calibration"] = calibrate(logits, right).half()
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{FILE}.part"
-    save_file({key: value.contiguous() for key, value in half.items()}, part)
+    part.write_bytes(save({key: value.contiguous() for key, value in half.items()}))
     return part.replace(folder / FILE)

@@ -18,7 +18,7 @@ class Ema:
 
     def __init__(self, modules: Sequence[nn.Module], decay: float):
         self.decay = decay
-        self.params = [p for m in modules for p in m.parameters()]
+        self.params: list[Tensor] = [p for m in modules for p in m.parameters()]
         self.shadow = [p.detach().clone() for p in self.params]
 
     @torch.no_grad()
@@ -81,7 +81,8 @@ def fit(
         optimizer.load_state_dict(state["optimizer"])
         ema.shadow = state["ema"]
         start, spent = state["step"], state["seconds"]
-    began, sums, seen = time.monotonic(), {}, 0
+    sums: Losses = {}
+    began, seen = time.monotonic(), 0
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, lr, warmup, flat)

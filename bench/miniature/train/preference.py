@@ -6,7 +6,8 @@ fifth image is the first record's, spoilt. All 5 x 4 pairs of a group are scored
 mistakes c of each is known, so the raw score s is asked to be SLOPE * (1/2 - c), in logits:
 absolutely (is this pair sound?), between captions of one image, and between images of one caption,
 which is what guidance compares. A dense loss on the image tokens (class, colour, centre of the
-object in each cell) teaches the convolutions what to look for; it is dropped after training.
+object in each cell) teaches the convolutions what to look for, and a gaze loss teaches the words of
+an object, its color's too, to look at the object of their class; both are dropped after training.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ from bench.miniature.preference import DIM, SIDE, PreferenceNet
 from bench.miniature.scenes import Placed
 from bench.miniature.train import ranking, spoil
 from bench.miniature.train.cells import NO_CLASS, cells
-from bench.miniature.train.corruption import KINDS, MOST, corrupt, mistakes
+from bench.miniature.train.corruption import ALLOWED, KINDS, MOST, corrupt, mistakes
 from bench.miniature.train.loop import Losses, fit
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
 
 SEED = 30_000
-STEPS, GROUPS, LR = 2_600, 16, 1.5e-3
+STEPS, GROUPS, LR = 4_000, 16, 1.5e-3
 CAPTIONS, IMAGES = 4, 5
+HARD, HARD_SHARE = ("binding", "position"), 0.6  # what takes longest to learn
 SLOPE = 3.0
 DENSE = 1.0
+GAZE = 0.5
 EMPTY_CELL = 0.1  # weight of cells without an object in the class loss, three in four
 ROUND_TRIPS_FROM = 900  # the step from which a part of each batch passes the autoencoder
 ROUND_TRIP_GROUPS = 3
@@ -45,19 +48,22 @@ ROUND_TRIP_GROUPS = 3
 
 @dataclass(frozen=True)
 class Group:
-    """Five images (64, 64, 3), their objects, four captions, the pairs' costs (5, 4) and the
+    """Five images (64, 64, 3), their objects, four records, the pairs' costs (5, 4) and the
     blur (pixels) of the last image."""
 
     images: list[np.ndarray]
     objects: list[tuple[Placed, ...]]
-    captions: list[str]
+    records: list[Metadata]
     costs: np.ndarray
     blur: float
 
 
 def group(rng: np.random.Generator) -> Group:
+    kind = str(rng.choice(HARD)) if rng.random() < HARD_SHARE else None
     first = scenes.random_metadata(rng)
-    second, third = corrupt(first, rng), corrupt(first, rng)
+    while kind is not None and kind not in ALLOWED[first["tag"]]:
+        first = scenes.random_metadata(rng)
+    second, third = corrupt(first, rng, kind), corrupt(first, rng)
     fourth = scenes.random_metadata(rng) if rng.random() < 0.3 else corrupt(second, rng)
     records = [first, second, third, fourth]
     drawn = [scenes.render(r, rng) for r in records]
@@ -67,7 +73,7 @@ def group(rng: np.random.Generator) -> Group:
     return Group(
         images=[*(s.image for s in drawn), image],
         objects=[*(s.objects for s in drawn), objects],
-        captions=[r["prompt"] for r in records],
+        records=records,
         costs=np.array(costs, dtype=np.float32),
         blur=sigma,
     )
@@ -110,7 +116,7 @@ def spoilt(
 class Batch:
     """Images (G * 5, 3, 64, 64) in [0, 1]; word ids (G * 5, 4, L); costs (G, 5, 4); what each
     image cell shows, (G * 5, 64) class and color ids (one past the last: nothing) and whether an
-    object's centre lies there."""
+    object's centre lies there; where each word should look, (G * 5, 4, L, 64)."""
 
     images: Tensor
     ids: Tensor
@@ -118,6 +124,7 @@ class Batch:
     names: Tensor
     colors: Tensor
     centers: Tensor
+    targets: Tensor
 
 
 def batch(step: int, vae: AutoencoderKL | None, seed: int = SEED, groups: int = GROUPS) -> Batch:
@@ -138,14 +145,49 @@ def batch(step: int, vae: AutoencoderKL | None, seed: int = SEED, groups: int = 
     grain = (0.12 * torch.rand(groups, 1, 1, 1, 1, generator=generator) - 0.06).clamp_min(0)
     shape = (groups, IMAGES, *images.shape[1:])
     images = images + (grain * torch.randn(shape, generator=generator)).flatten(0, 1)
-    ids = torch.tensor(words.encode_padded([c for g in drawn for c in g.captions]))
+    ids = torch.tensor(words.encode_padded([r["prompt"] for g in drawn for r in g.records]))
     ids = ids.view(groups, 1, CAPTIONS, -1).expand(-1, IMAGES, -1, -1).flatten(0, 1)
     labels = [cells(objects) for g in drawn for objects in g.objects]
     names, colors, centers = (
         torch.from_numpy(np.stack(kind)) for kind in zip(*labels, strict=True)
     )
     costs = torch.from_numpy(np.stack([g.costs for g in drawn]))
-    return Batch(images.clamp(0, 1), ids, costs, names, colors, centers)
+    targets = gaze_targets(drawn, ids.shape[-1])
+    return Batch(images.clamp(0, 1), ids, costs, names, colors, centers, targets)
+
+
+def spans(record: Metadata) -> list[tuple[str, int, int]]:
+    """(class, first word, past its last word) of a caption's single objects, colors included."""
+    caption = record["prompt"].split()
+    found = []
+    for clause in record["include"]:
+        phrase = [*clause.get("color", "").split(), *clause["class"].split()]
+        starts = range(len(caption) - len(phrase) + 1)
+        at = next((i for i in starts if caption[i : i + len(phrase)] == phrase), None)
+        if at is not None:
+            found.append((clause["class"], at, at + len(phrase)))
+    return found
+
+
+def gaze_targets(drawn: list[Group], length: int) -> Tensor:
+    """Cells that each caption word should look at, (G * 5, 4, length, 64) of 0 and 1: those of
+    the one object of its noun's class, whatever its color. No cells: nothing is asked."""
+    targets = np.zeros((len(drawn), IMAGES, CAPTIONS, length, SIDE * SIDE), dtype=bool)
+    for g, one in enumerate(drawn):
+        for i, objects in enumerate(one.objects):
+            classes = [o.name for o in objects]
+            shown = {o.name: cells([o])[0] for o in objects if classes.count(o.name) == 1}
+            for c, wish in enumerate(one.records):
+                for name, start, stop in spans(wish):
+                    if name in shown:
+                        targets[g, i, c, start:stop] = shown[name] != NO_CLASS
+    return torch.from_numpy(targets).flatten(0, 1)
+
+
+def gaze_loss(gaze: Tensor, targets: Tensor) -> Tensor:
+    """Mean of -log of the attention (N, C, L, 65) that falls on the target cells (N, C, L, 64)."""
+    mass = (gaze[..., : SIDE * SIDE].float() * targets).sum(-1)
+    return -(mass[targets.any(-1)] + 1e-4).log().mean()
 
 
 def matching_loss(scores: Tensor, costs: Tensor) -> Tensor:
@@ -253,10 +295,12 @@ def train(folder: Path, vae_folder: Path) -> None:
         data = batch(step, vae)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = net.look(data.images.contiguous(memory_format=torch.channels_last))
-            scores = net.compare(tokens, data.ids)
+            scores, gaze = net.compare(tokens, data.ids)
             seen = dense(tokens[:, : SIDE * SIDE], net.embed, data)
         matching = matching_loss(scores.view_as(data.costs), data.costs)
-        return matching + DENSE * seen, {"matching": matching.item(), "dense": seen.item()}
+        looked = gaze_loss(gaze, data.targets)
+        parts = {"matching": matching.item(), "dense": seen.item(), "gaze": looked.item()}
+        return matching + DENSE * seen + GAZE * looked, parts
 
     def check(step: int) -> Losses:
         return ranking.flatten(evaluate(net, None, 100, SEED + 1))

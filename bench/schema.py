@@ -1,0 +1,21 @@
+"""The record: one JSON line a prompt in a cell's records.jsonl.
+
+index, prompt, tag    the prompt's place in the experiment's list, its text, its GenEval task
+seed                  of the noise ledger
+seconds               by phase, "other" (between the phases), and their sum "total"
+calls                 by phase and kind, in samples; CFG counts two denoiser samples
+yardstick             null, or {"vanilla", "method"}: seconds of vanilla and of the method,
+                      timed one after the other on this prompt
+judge_seconds         outside the clock
+images                paths below the cell's ``images``, in the order of every list below
+geneval, reasons      per image: correct or not, and what failed
+scores                per reward and image; the config's ``reward`` guided
+diversity             mean squared distance between normalised image features over the pairs
+info                  the method's own diagnostics
+error                 null, or why the prompt failed; then the measurements are absent
+"""
+
+PHASES = ("prepare", "denoise", "decode")
+KINDS = tuple(
+    f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
+)
