@@ -12,7 +12,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from bench.cell import Cell, make_cell
@@ -26,9 +26,8 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
     A method on the command line takes the place of the experiment's list of cells.
     """
     named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
-    listed: list[list[str]] = OmegaConf.to_container(config.cells, resolve=True) or [[]]  # type: ignore[assignment]
-    chosen: list[list[str]] = [[]] if named else listed
-    return [make_cell(cell_settings(overrides, extra)) for extra in chosen]
+    lines = [""] if named or not config.cells else [str(line) for line in config.cells]
+    return [make_cell(cell_settings(overrides, line.split())) for line in lines]
 
 
 def run(config: DictConfig, overrides: Sequence[str]) -> Path:

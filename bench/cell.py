@@ -48,6 +48,7 @@ class Cell:
     images: int
     seed: int
     yardstick_every: int
+    shard: str
     prompts: Sequence[Prompt]
     total: int
 
@@ -117,7 +118,7 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     check_method(method, settings["images"], reward.differentiable, reward.name)
     number, count = parse_shard(settings["shard"])
     prompts = choose_prompts(**settings["prompts"])
-    shared = ("backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed")
+    shared = ("backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed", "shard")
     return Cell(
         settings=settings,
         method=method,

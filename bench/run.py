@@ -112,9 +112,10 @@ def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     name = f"{cell.method.name}-{identity(cell, digests)}"
     store = CellStore(results / "cells" / name)
     task = Task(backbone, load_reward(cell.reward), cell.solver, cell.steps, cell.images, cell.seed)
-    with store.locked():
+    with store.locked(cell.shard):
         done = store.done()
-        config = dict(cell.settings) | {"cell": name, "experiment": results.name}
+        config = {k: v for k, v in cell.settings.items() if k != "shard"}
+        config |= {"cell": name, "experiment": results.name}
         config |= {"code": code_digest(), "weights": digests}
         config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
         config |= {"load_seconds": round(load_seconds, 3)}

@@ -67,24 +67,18 @@ class CellStore:
         (self.folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the cell for writing. Raises BenchError where another process holds it."""
+    def locked(self, shard: str = "0/1") -> Iterator[None]:
+        """Hold one shard of the cell for writing; other shards may be written meanwhile.
+
+        Raises BenchError where another process holds the shard.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
+        with (self.folder / f"lock-{shard.replace('/', '-of-')}").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise BenchError(f"another process is writing {self.folder}") from None
-            self._drop_torn_line()
             yield
-
-    def _drop_torn_line(self) -> None:
-        """Cut a half-written last line off, so that the next one does not join it."""
-        if self.records_path.exists():
-            content = self.records_path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:
-                self.records_path.write_bytes(whole)
 
     def write_images(self, index: int, metadata: Metadata, pixels: np.ndarray) -> list[str]:
         """Save (N, H, W, 3) uint8 in GenEval's layout; returns paths below ``images``."""
@@ -101,9 +95,17 @@ class CellStore:
         return names
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record; on disk when this returns. NaN is refused: it is not JSON."""
-        line = json.dumps(record, allow_nan=False) + "\n"
-        with self.records_path.open("a") as file:
+        """Add a record; on disk when this returns. NaN is refused: it is not JSON.
+
+        Shards share the file: each append holds it, and first cuts off what a crash left of a
+        line, so that the new one does not join it.
+        """
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        with self.records_path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
             file.write(line)
             file.flush()
             os.fsync(file.fileno())

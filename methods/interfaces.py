@@ -46,8 +46,11 @@ class Solver(Protocol):
     A solver may carry history (multistep methods), so each trajectory takes a fresh one.
     """
 
-    levels: Sequence[Level]
-    stochastic: bool
+    @property
+    def levels(self) -> Sequence[Level]: ...
+
+    @property
+    def stochastic(self) -> bool: ...
 
     def initial(self, noise: Tensor) -> Tensor:
         """x_T from standard normal noise."""

@@ -76,3 +76,19 @@ def test_two_writers_cannot_hold_one_cell(tmp_path):
     store = CellStore(tmp_path)
     with store.locked(), pytest.raises(BenchError, match="another process"), store.locked():
         pass
+
+
+def test_shards_write_one_file_side_by_side_without_loss(tmp_path):
+    import multiprocessing
+
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        pool.starmap(append_many, [(tmp_path, k) for k in range(3)])
+    records, torn = read_records(tmp_path / "records.jsonl")
+    assert set(records) == set(range(60)) and not torn
+
+
+def append_many(folder, k):
+    store = CellStore(folder)
+    with store.locked(f"{k}/3"):
+        for index in range(k, 60, 3):
+            store.append({"index": index, "images": [], "error": None, "pad": "x" * 5000})

@@ -50,7 +50,7 @@ class LatentDiffusion:
         self.solvers, self.guidance, self.max_batch = solvers, guidance, max_batch
         self.device = self.unet.device
         size = self.unet.config.sample_size
-        self.latent_shape = (self.unet.config.in_channels, size, size)
+        self.latent_shape: tuple[int, ...] = (self.unet.config.in_channels, size, size)
         self.alphas_bar = self.scheduler.alphas_cumprod.tolist()
 
     def _embed(self, text: str) -> Tensor:

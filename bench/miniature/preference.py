@@ -8,6 +8,7 @@ every word votes on the fit; the score is the sum of the votes.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +84,15 @@ class Layer(nn.Module):
         return x + self.mlp(self.norms[2](x)), gaze.unflatten(1, (captions, -1))
 
 
+class Reading(NamedTuple):
+    """N images read against C captions of L words: raw scores (N, C); where each word looked in
+    the middle layer, (N, C, L, 65); the words' last states (N, C, L, DIM)."""
+
+    scores: Tensor
+    gaze: Tensor
+    states: Tensor
+
+
 class Vote(nn.Module):
     """A word's vote: a quadratic form of its state, so that "the color that I name is the color
     that I saw" is one product, not something an MLP must piece together."""
@@ -138,23 +148,21 @@ class PreferenceNet(nn.Module):
         summary = self.summary(cells.mean(1, keepdim=True))
         return torch.cat([cells + self.image_positions, summary], dim=1)
 
-    def compare(self, tokens: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """N images' tokens against C captions each, ids (N, C, L).
-
-        Returns raw scores (N, C) and where each word looked in the middle layer, (N, C, L, 65).
-        """
+    def compare(self, tokens: Tensor, ids: Tensor) -> Reading:
+        """N images' tokens against C captions each, ids (N, C, L)."""
         padding = ids == 0
         x = self.embed(ids) + self.word_positions[: ids.shape[-1]]
         gazes = []
         for layer in self.layers:
             x, gaze = layer(x, tokens, padding)
             gazes.append(gaze)
-        votes = self.vote(self.norm(x)).float()
-        return votes.masked_fill(padding, 0).sum(-1), gazes[LAYERS // 2]
+        states = self.norm(x)
+        votes = self.vote(states).float().masked_fill(padding, 0)
+        return Reading(votes.sum(-1), gazes[LAYERS // 2], states)
 
     def forward(self, images: Tensor, ids: Tensor) -> Tensor:
         """Standardised scores (N, C) of images (N, 3, 64, 64) for captions (N, C, L)."""
-        return (self.compare(self.look(images), ids)[0] - self.mean) / self.std
+        return (self.compare(self.look(images), ids).scores - self.mean) / self.std
 
 
 def _ramps() -> Tensor:

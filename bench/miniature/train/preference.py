@@ -6,8 +6,9 @@ fifth image is the first record's, spoilt. All 5 x 4 pairs of a group are scored
 mistakes c of each is known, so the raw score s is asked to be SLOPE * (1/2 - c), in logits:
 absolutely (is this pair sound?), between captions of one image, and between images of one caption,
 which is what guidance compares. A dense loss on the image tokens (class, colour, centre of the
-object in each cell) teaches the convolutions what to look for, and a gaze loss teaches the words of
-an object, its color's too, to look at the object of their class; both are dropped after training.
+object in each cell) teaches the convolutions what to look for; a gaze loss teaches the words of an
+object, its color's too, to look at the object of their class; a place loss, the words between two
+objects to know where either is. These three are dropped after training.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
 
 SEED = 30_000
-STEPS, GROUPS, LR = 4_000, 16, 1.5e-3
+STEPS, GROUPS, LR = 5_600, 16, 1.5e-3
 CAPTIONS, IMAGES = 4, 5
-HARD, HARD_SHARE = ("binding", "position"), 0.6  # what takes longest to learn
+HARD, HARD_SHARE = ("binding", "position", "position"), 0.6  # what takes longest to learn
 SLOPE = 3.0
 DENSE = 1.0
 GAZE = 0.5
+PLACE = 3.0
 EMPTY_CELL = 0.1  # weight of cells without an object in the class loss, three in four
 ROUND_TRIPS_FROM = 900  # the step from which a part of each batch passes the autoencoder
 ROUND_TRIP_GROUPS = 3
@@ -116,7 +118,8 @@ def spoilt(
 class Batch:
     """Images (G * 5, 3, 64, 64) in [0, 1]; word ids (G * 5, 4, L); costs (G, 5, 4); what each
     image cell shows, (G * 5, 64) class and color ids (one past the last: nothing) and whether an
-    object's centre lies there; where each word should look, (G * 5, 4, L, 64)."""
+    object's centre lies there; where each word should look, (G * 5, 4, L, 64); at the words of a
+    relation where its objects are, else NaN, (G * 5, 4, L, 4)."""
 
     images: Tensor
     ids: Tensor
@@ -125,6 +128,7 @@ class Batch:
     colors: Tensor
     centers: Tensor
     targets: Tensor
+    places: Tensor
 
 
 def batch(step: int, vae: AutoencoderKL | None, seed: int = SEED, groups: int = GROUPS) -> Batch:
@@ -153,7 +157,8 @@ def batch(step: int, vae: AutoencoderKL | None, seed: int = SEED, groups: int = 
     )
     costs = torch.from_numpy(np.stack([g.costs for g in drawn]))
     targets = gaze_targets(drawn, ids.shape[-1])
-    return Batch(images.clamp(0, 1), ids, costs, names, colors, centers, targets)
+    places = place_labels(drawn, ids.shape[-1])
+    return Batch(images.clamp(0, 1), ids, costs, names, colors, centers, targets, places)
 
 
 def spans(record: Metadata) -> list[tuple[str, int, int]]:
@@ -182,6 +187,31 @@ def gaze_targets(drawn: list[Group], length: int) -> Tensor:
                     if name in shown:
                         targets[g, i, c, start:stop] = shown[name] != NO_CLASS
     return torch.from_numpy(targets).flatten(0, 1)
+
+
+def place_labels(drawn: list[Group], length: int) -> Tensor:
+    """(G * 5, 4, length, 4): at the words of a caption's relation the centres x, y of its first
+    and of its second object, in [-1, 1]; NaN elsewhere, and where either is missing or not the
+    only one of its class."""
+    labels = np.full((len(drawn), IMAGES, CAPTIONS, length, 4), np.nan, dtype=np.float32)
+    for g, one in enumerate(drawn):
+        for c, wish in enumerate(one.records):
+            if wish["tag"] != "position":
+                continue
+            (second, start, _), (first, _, after) = spans(wish)
+            for i, objects in enumerate(one.objects):
+                found = [[o.box for o in objects if o.name == name] for name in (first, second)]
+                if [len(boxes) for boxes in found] == [1, 1]:
+                    x0, y0, x1, y1 = np.array(found)[:, 0].T
+                    centers = np.stack([x0 + x1, y0 + y1], axis=-1) / scenes.SIZE - 1
+                    labels[g, i, c, after : start - 1] = centers.ravel()
+    return torch.from_numpy(labels).flatten(0, 1)
+
+
+def place_loss(guess: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared error where the labels are not NaN; 0 where all are."""
+    known = ~labels.isnan()
+    return (guess.float()[known] - labels[known]).square().sum() / known.sum().clamp_min(1)
 
 
 def gaze_loss(gaze: Tensor, targets: Tensor) -> Tensor:
@@ -223,6 +253,7 @@ class Dense(nn.Module):
         for key, form in zip(("singular", "plural", "shade"), forms, strict=True):
             rows = torch.tensor(words.encode_padded(list(form)))
             self.register_buffer(key, rows, persistent=False)
+        self.places = nn.Linear(DIM, 4)
 
     def forward(self, tokens: Tensor, embed: nn.Embedding, data: Batch) -> Tensor:
         def phrases(rows: Tensor, nothing: Tensor) -> Tensor:
@@ -295,12 +326,15 @@ def train(folder: Path, vae_folder: Path) -> None:
         data = batch(step, vae)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = net.look(data.images.contiguous(memory_format=torch.channels_last))
-            scores, gaze = net.compare(tokens, data.ids)
+            read = net.compare(tokens, data.ids)
             seen = dense(tokens[:, : SIDE * SIDE], net.embed, data)
-        matching = matching_loss(scores.view_as(data.costs), data.costs)
-        looked = gaze_loss(gaze, data.targets)
-        parts = {"matching": matching.item(), "dense": seen.item(), "gaze": looked.item()}
-        return matching + DENSE * seen + GAZE * looked, parts
+            guess = dense.places(read.states)
+        matching = matching_loss(read.scores.view_as(data.costs), data.costs)
+        looked = gaze_loss(read.gaze, data.targets)
+        placed = place_loss(guess, data.places)
+        parts = {"matching": matching, "dense": seen, "gaze": looked, "place": placed}
+        loss = matching + DENSE * seen + GAZE * looked + PLACE * placed
+        return loss, {key: part.item() for key, part in parts.items()}
 
     def check(step: int) -> Losses:
         return ranking.flatten(evaluate(net, None, 100, SEED + 1))

@@ -1,0 +1,110 @@
+"""The packaged miniature: what it weighs, that it loads, that it is what it says."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.backbones import load_backbone
+from bench.cell import make_cell
+from bench.compose import cell_settings
+from bench.errors import BenchError
+from bench.miniature.pipeline import PIPELINE, WEIGHTS, check_files
+from bench.miniature.text import MAX_TOKENS, build_tokenizer, caption_words
+from bench.noise import Ledger
+from methods.interfaces import Problem
+from methods.sample import Method, initial_noise, sample
+
+SETTINGS = cell_settings([], [])["backbone"]
+
+
+def test_weights_are_small_and_half_precision():
+    files = [f for f in WEIGHTS.rglob("*") if f.is_file()]
+    assert sum(f.stat().st_size for f in files) < 30e6
+    assert max(f.stat().st_size for f in files) < 15e6
+    from safetensors.torch import load_file
+
+    unet = load_file(PIPELINE / "unet/diffusion_pytorch_model.safetensors")
+    assert {t.dtype for t in unet.values()} == {torch.float16}
+
+
+@pytest.mark.parametrize("solver", ["ddim", "ddpm", "dpm"])
+def test_vanilla_equals_diffusers_own_pipeline_on_the_packaged_weights(solver):
+    from diffusers import StableDiffusionPipeline
+
+    from bench.backbones.solver import make_scheduler
+
+    backbone, _ = load_backbone(SETTINGS)
+    prompt, steps = "a photo of a red car", 5
+    ledger = Ledger(0, prompt)
+    problem = Problem(backbone, None, ledger, prompt, backbone.encode(prompt), 2, solver, steps)
+    ours = sample(problem, Method("vanilla")).images
+    pipe = StableDiffusionPipeline.from_pretrained(PIPELINE, local_files_only=True)
+    pipe = pipe.to(dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.scheduler = make_scheduler(pipe.scheduler, SETTINGS["solvers"][solver])
+    if solver == "ddpm":
+        original, count = pipe.scheduler.step, iter(range(steps))
+
+        def step(output, t, x, **kwargs):
+            k = next(count)
+            noise = torch.stack([ledger(x.shape[1:], "solver", i, k) for i in range(len(x))])
+            return original(output, t, x, eta=1.0, variance_noise=noise, return_dict=False)
+
+        pipe.scheduler.step = step
+    theirs = pipe(
+        prompt,
+        num_inference_steps=steps,
+        guidance_scale=backbone.guidance,
+        num_images_per_prompt=2,
+        latents=initial_noise(problem, 2),
+        output_type="pt",
+    ).images
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+def test_the_autoencoder_keeps_thirty_decibels_on_new_scenes():
+    from bench.miniature.train.vae import pixels, psnr
+
+    backbone, _ = load_backbone(SETTINGS)
+    assert psnr(backbone.vae, pixels(0, 64, seed=987)) > 30
+
+
+def test_every_caption_word_is_one_token_and_any_word_has_a_spelling():
+    tokenizer = build_tokenizer()
+    for word in caption_words():
+        assert len(tokenizer.tokenize(word)) == 1, word
+    ids = tokenizer("hovercraft zebra").input_ids
+    assert len(ids) <= MAX_TOKENS and tokenizer.tokenize("zebra")[0] == "zebra</w>"
+    packaged = type(tokenizer).from_pretrained(PIPELINE / "tokenizer")
+    assert packaged("a photo of two buses").input_ids == tokenizer("a photo of two buses").input_ids
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    return Path(shutil.copytree(PIPELINE, tmp_path / "pipeline"))
+
+
+def test_a_missing_or_damaged_file_is_named_with_the_remedy(copy):
+    unet = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    unet.write_bytes(unet.read_bytes()[:1000])
+    with pytest.raises(BenchError, match=r"unet/diffusion_pytorch_model.safetensors is damaged"):
+        check_files(copy)
+    unet.unlink()
+    with pytest.raises(BenchError, match=r"is missing: reinstall .*make train-miniature"):
+        check_files(copy)
+
+
+def test_nothing_reaches_for_the_network(monkeypatch):
+    import socket
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    from bench.miniature.pipeline import load_pipeline
+
+    load_pipeline.cache_clear()
+    backbone, digest = load_backbone(make_cell(cell_settings([], [])).backbone)
+    assert len(digest) == 64 and backbone.latent_shape == (4, 16, 16)

@@ -1,0 +1,148 @@
+"""What a user writes on the command line: composed, checked, explained before anything starts."""
+
+import pytest
+
+from bench.build import build_method, check_method
+from bench.cell import choose_prompts, identity, make_cell, parse_shard
+from bench.compose import cell_settings, check_command_line, groups
+from bench.errors import BenchError
+from bench.geneval.prompts import TASKS, generate
+from methods.efr import ESTIMATORS
+from methods.steer import STEERS
+
+METHODS = groups()["method"]
+
+
+def settings(*overrides):
+    return cell_settings(overrides, [])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_config_builds_a_valid_cell(method):
+    cell = make_cell(settings(f"method={method}"))
+    assert cell.method.name == method
+
+
+def test_every_estimator_and_steer_has_a_config_with_all_its_keys():
+    assert sorted(groups()["efr"]) == sorted(ESTIMATORS)
+    assert sorted(groups()["steer"]) == sorted(STEERS)
+    from dataclasses import fields
+
+    for group, classes in (("efr", ESTIMATORS), ("steer", STEERS)):
+        for name, cls in classes.items():
+            node = settings("method=pair", f"{group}@method.{group}={name}")["method"][group][name]
+            assert sorted(node) == sorted(f.name for f in fields(cls)), name
+
+
+def test_a_pair_is_named_on_the_command_line():
+    method = make_cell(
+        settings("method=pair", "efr@method.efr=tweedie", "steer@method.steer=smc")
+    ).method
+    assert list(method.estimators) == ["tweedie"]
+    assert [type(s).__name__ for s in method.steers] == ["SmcSettings"]
+
+
+def test_the_command_line_wins_over_the_experiment_s_cell():
+    plain = cell_settings(["steps=7", "method.efr.lookahead.n=9"], ["method=lidar", "steps=3"])
+    assert plain["steps"] == 7 and plain["method"]["efr"]["lookahead"]["n"] == 9
+    assert plain["prompts"]["per_task"] == 4  # the demo's
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method=lidr", "did you mean 'lidar'"),
+        ("backbone=minature", "did you mean 'miniature'"),
+        ("experiment=dem", "did you mean 'demo'"),
+        ("stesp=3", "did you mean 'steps'"),
+        ("reward=preferense", "did you mean 'preference'"),
+        ("solver=ddpn", "did you mean 'ddpm'"),
+        ("judge=minature", "did you mean 'miniature'"),
+        ("steps=0", "steps must be an integer >= 1"),
+        ("steps=many", "steps must be an integer >= 1, got 'many'"),
+        ("images=-1", "images must be an integer >= 1"),
+        ("backbone.guidance=-2", "backbone.guidance must be a number >= 0"),
+        ("shard=8/8", "shard must be K/N with 0 <= K < N"),
+        ("method.name=lidar method.efr.lookahed.n=3", "lookahed"),
+    ],
+)
+def test_a_wrong_word_or_number_is_explained(override, message):
+    with pytest.raises(BenchError, match=message):
+        arguments = override.split()
+        check_command_line(arguments)
+        make_cell(settings(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("method", "override", "message"),
+    [
+        ("lidar", "efr.lookahead.n=-3", "method.efr.lookahead.n must be an integer >= 1"),
+        ("lidar", "efr.lookahead.n=few", "method.efr.lookahead.n: Value 'few'"),
+        ("lidar", "efr.lookahead.solver=dpn", "did you mean 'dpm'"),
+        ("lidar", "steer.guidance.interval=[0.5,2]", "0 <= low < high <= 1"),
+        (
+            "lidar",
+            "steer.guidance.efr=tweedy",
+            "guidance.efr must be one of lookahead",
+        ),
+        ("lidar_smc", "steer.smc.efr=null", "there are several"),
+        ("fk_smc", "steer.smc.particles=3", "must divide the 4 particles"),
+        ("fk_smc", "steer.smc.potential=maximum", "did you mean 'max'"),
+        ("rollout", "efr.rollout.steps=0", "method.efr.rollout.steps must be an integer >= 1"),
+        ("best_of_lookahead", "efr.lookahead.n=3", "must be an integer >= 4"),
+        ("vanilla", "steps_factor=0", "steps_factor must be"),
+    ],
+)
+def test_a_wrong_method_setting_names_the_key_and_what_is_allowed(method, override, message):
+    with pytest.raises(BenchError, match=message):
+        make_cell(settings(f"method={method}", f"method.{override}"))
+
+
+def test_unknown_keys_of_a_method_built_in_python_are_explained():
+    with pytest.raises(BenchError, match=r"method\.efr\.lookahead\.m is unknown: .* has n, solver"):
+        build_method({"name": "x", "efr": {"lookahead": {"m": 3}}})
+    with pytest.raises(BenchError, match="did you mean 'lookahead'"):
+        build_method({"name": "x", "efr": {"look": {}}})
+    with pytest.raises(BenchError, match="has no estimator"):
+        check_method(build_method({"name": "x", "steer": {"smc": {}}}), 4, True, "r")
+
+
+def test_a_gradient_method_refuses_a_reward_without_a_derivative():
+    with pytest.raises(BenchError, match="ug differentiates the reward, and jpeg"):
+        make_cell(settings("method=ug", "reward=jpeg"))
+    for method in ("lidar", "rollout", "fk_smc", "best_of_n"):
+        make_cell(settings(f"method={method}", "reward=jpeg"))
+
+
+def test_a_subset_of_prompts_is_spread_over_each_task():
+    every, some = choose_prompts(100, 43, None), choose_prompts(100, 43, 4)
+    assert [p.metadata for p in every] == generate()
+    assert len(some) == 24
+    assert [sum(p.metadata["tag"] == t for p in some) for t in TASKS] == [4] * 6
+    assert all(every[p.index].metadata == p.metadata for p in some)
+
+
+def test_shards_part_the_prompts_between_them():
+    whole = {p.index for p in make_cell(settings()).prompts}
+    parts = [{p.index for p in make_cell(settings(f"shard={k}/3")).prompts} for k in range(3)]
+    assert set.union(*parts) == whole and sum(map(len, parts)) == len(whole)
+    assert parse_shard("2/3") == (2, 3)
+
+
+def test_the_identity_hashes_what_decides_a_result_and_nothing_else():
+    def of(*overrides, weights="w"):
+        return identity(make_cell(settings(*overrides)), {"backbone": weights})
+
+    base = of("method=lidar")
+    assert base == of("method=lidar", "shard=1/2")
+    assert base == of("method=lidar", "yardstick_every=2")
+    others = [
+        of("method=lidar", "seed=1"),
+        of("method=lidar", "steps=7"),
+        of("method=lidar", "method.efr.lookahead.n=9"),
+        of("method=lidar", "reward=clip"),
+        of("method=lidar", "prompts.seed=44"),
+        of("method=lidar", weights="other"),
+        of("method=ug"),
+    ]
+    assert len({base, *others}) == 1 + len(others)

@@ -1,0 +1,59 @@
+"""Judging: diversity, JPEG size, and verdicts through detector, colors and protocol."""
+
+import numpy as np
+import pytest
+import torch
+
+from bench.images import from_bytes, to_bytes
+from bench.judging import diversity, verdicts
+from bench.rewards import load_reward
+
+
+def test_diversity_is_the_mean_squared_distance_over_pairs():
+    features = torch.nn.functional.normalize(torch.randn(4, 8, dtype=torch.float64), dim=1)
+    pairs = [(features[i] - features[j]).square().sum() for i in range(4) for j in range(i)]
+    assert diversity(features) == pytest.approx(float(sum(pairs) / len(pairs)))
+    assert diversity(features[:1].expand(4, -1)) == pytest.approx(0, abs=1e-12)
+    assert diversity(features[:1]) == 0
+
+
+def test_jpeg_prefers_a_plain_image_and_ignores_the_prompt():
+    plain = torch.full((1, 3, 64, 64), 0.5)
+    noisy = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    reward = load_reward("jpeg")
+    scores = reward(torch.cat([plain, noisy]), "x")
+    assert scores[0] > scores[1] and not reward.differentiable
+    assert torch.equal(scores, reward(torch.cat([plain, noisy]), "y"))
+
+
+def test_an_unknown_reward_suggests_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'clip'"):
+        load_reward("clipp")
+
+
+def test_eight_bits_and_back_is_exact():
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3)).astype(np.uint8)
+    assert (to_bytes(from_bytes(pixels)) == pixels).all()
+
+
+class PaintedJudge:
+    """Knows one red cat at the left of each image, from the image's own first pixel."""
+
+    def __init__(self):
+        self.thresholds = {"threshold": 0.3}
+
+    def detect(self, images):
+        return [{"cat": np.array([[0, 0, 10, 10, float(i[0, 0, 0])]])} for i in images]
+
+    def colors(self, image, name, boxes):
+        assert boxes.shape == (1, 4)
+        return ["red"]
+
+
+def test_verdicts_pass_detections_colors_and_thresholds_to_the_protocol():
+    images = torch.zeros(3, 3, 8, 8)
+    images[:, 0, 0, 0] = torch.tensor([0.9, 0.2, 0.9])
+    record = {"tag": "colors", "include": [{"class": "cat", "count": 1, "color": "red"}]}
+    assert [v.correct for v in verdicts(PaintedJudge(), record, images)] == [True, False, True]
+    record["include"][0]["color"] = "blue"
+    assert not any(v.correct for v in verdicts(PaintedJudge(), record, images))

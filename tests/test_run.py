@@ -1,0 +1,176 @@
+"""Cells from start to finish on the miniature: bytes, resume, shards, failures, the demo."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from bench.cell import make_cell
+from bench.compose import cell_settings
+from bench.run import run_cell
+from bench.store import read_records
+
+TOY = ["prompts.per_task=1", "steps=3", "images=2", "yardstick_every=3"]
+LIDAR = ["method=lidar", "method.efr.lookahead.n=4", "method.efr.lookahead.steps=2"]
+
+
+def cell(*overrides):
+    return make_cell(cell_settings([*TOY, *overrides], []))
+
+
+def pixels(folder: Path) -> dict[str, bytes]:
+    files = sorted((folder / "images").rglob("*.png"))
+    return {f.relative_to(folder / "images").as_posix(): f.read_bytes() for f in files}
+
+
+def run(results: Path, *overrides) -> Path:
+    return run_cell(cell(*overrides), results, lambda: None)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """An uninterrupted run of LiDAR on six prompts."""
+    return run(tmp_path_factory.mktemp("whole"), *LIDAR)
+
+
+def test_a_finished_cell_holds_every_record_image_and_setting(whole):
+    records, torn = read_records(whole / "records.jsonl")
+    assert len(records) == 6 and not torn
+    config = yaml.safe_load((whole / "config.yaml").read_text())
+    assert config["method"]["efr"]["lookahead"]["n"] == 4
+    assert config["prompts"]["total"] == 6 and whole.name == config["cell"]
+    for record in records.values():
+        assert record["error"] is None and len(record["images"]) == 2
+        assert set(record["scores"]) == {"preference", "clip", "jpeg"}
+        parts = [v for k, v in record["seconds"].items() if k != "total"]
+        assert sum(parts) == pytest.approx(record["seconds"]["total"], abs=1e-5)
+        assert record["calls"]["prepare"]["denoiser"] == 2 * 4 * 2
+        assert record["calls"]["denoise"]["denoiser"] == 2 * 2 * 3
+        for name in record["images"]:
+            assert (whole / "images" / name).is_file()
+    timed = [i for i, r in enumerate(records.values()) if r["yardstick"]]
+    assert timed == [0, 3]
+
+
+def test_images_are_the_same_bytes_in_shards_and_in_another_order(whole, tmp_path, monkeypatch):
+    expected = pixels(whole)
+    for k in (1, 0):
+        folder = run(tmp_path, *LIDAR, f"shard={k}/2")
+    assert folder.name == whole.name
+    assert pixels(folder) == expected
+
+
+def test_a_run_killed_midway_goes_on_to_the_same_bytes(whole, tmp_path):
+    command = [sys.executable, "-m", "bench", f"results={tmp_path}", *TOY, *LIDAR]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    records = None
+    for _ in range(1200):
+        records = next(iter(tmp_path.glob("demo/cells/*/records.jsonl")), None)
+        if records and records.read_text().count("\n") >= 2:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert records is not None
+    before = records.read_text()
+    assert 2 <= before.count("\n") < 6
+    folder = run(tmp_path / "demo", *LIDAR)
+    assert (folder / "records.jsonl").read_text().startswith(before[: before.rfind("\n")])
+    assert pixels(folder) == pixels(whole)
+
+
+def test_a_finished_cell_is_not_run_again(whole):
+    before = (whole / "records.jsonl").read_bytes()
+    run(whole.parent.parent, *LIDAR)
+    assert (whole / "records.jsonl").read_bytes() == before
+
+
+def test_every_method_starts_from_the_same_noise(tmp_path):
+    """Vanilla's image i and the first steps of a method that does nothing yet are one."""
+    vanilla = run(tmp_path, "method=vanilla")
+    still = run(tmp_path, *LIDAR, "method.steer.guidance.scale=0")
+    assert pixels(vanilla) == pixels(still)
+
+
+def test_a_prompt_whose_reward_is_not_finite_is_recorded_and_the_rest_goes_on(
+    tmp_path, monkeypatch
+):
+    import bench.run
+
+    class Fragile:
+        name, differentiable = "preference", True
+
+        def __call__(self, images, prompt):
+            bad = "and" in prompt.split()
+            return torch.full((len(images),), float("nan") if bad else 1.0)
+
+        def digest(self):
+            return "fragile"
+
+    real = bench.run.load_reward
+    monkeypatch.setattr(
+        bench.run, "load_reward", lambda n: Fragile() if n == "preference" else real(n)
+    )
+    folder = run(tmp_path, "method=best_of_n", "method.steer.best_of_n.n=2")
+    records, _ = read_records(folder / "records.jsonl")
+    failed = [r for r in records.values() if r["error"]]
+    assert len(records) == 6 and {r["tag"] for r in failed} == {"two_object", "color_attr"}
+    assert all("preference" in r["error"] and repr(r["prompt"]) in r["error"] for r in failed)
+
+
+def bench(*arguments, cwd=None):
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        check=False,
+    )
+
+
+def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
+    done = bench(
+        f"results={tmp_path}", *TOY, 'cells=["method=vanilla","method=ug","method=fk_smc"]'
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "demo"
+    assert done.stdout.strip().endswith("report.md")
+    for name in ("table.csv", "table.md", "grid.png", "geneval_vs_cost.png", "speedup.png"):
+        assert (folder / name).stat().st_size > 0
+    table = (folder / "table.md").read_text()
+    assert all(method in table for method in ("vanilla", "ug", r"fk\_smc"))
+    metadata = json.loads(next(folder.glob("cells/ug-*/images/*/metadata.jsonl")).read_text())
+    assert set(metadata) >= {"tag", "include", "prompt"}
+
+
+def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path):
+    for arguments, message in (
+        (["method=lidr"], "did you mean 'lidar'"),
+        (["steps=0"], "steps must be an integer >= 1"),
+        (["backbone.weights=nowhere"], "nowhere/model_index.json is missing"),
+        (['cells=["method=vanilla","method=lidar method.efr.lookahead.n=0"]'], "n must be"),
+    ):
+        done = bench(f"results={tmp_path}", *TOY, *arguments)
+        assert done.returncode == 2, done.stderr
+        assert message in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("records.jsonl"))
+
+
+def test_images_on_disk_are_judged_as_they_were_when_made(whole):
+    from bench.judge import judge_folder
+
+    again = judge_folder(whole / "images", "miniature")
+    records, _ = read_records(whole / "records.jsonl")
+    first = {}
+    for _, record in sorted(records.items()):
+        first.setdefault(record["tag"], []).extend(record["geneval"])
+    assert again == first
