@@ -59,7 +59,7 @@ def build_method(given: Mapping[str, Any]) -> Method:
         for kind, options in (given.get("steer") or {}).items():
             one_of("method.steer", kind, list(STEERS))
             steers.append(settings(STEERS[kind], options, f"method.steer.{kind}"))
-        return Method(given["name"], estimators, steers, given.get("steps_factor", 1))
+        return Method(given["name"], estimators, tuple(steers), given.get("steps_factor", 1))
     except ValueError as error:
         raise BenchError(str(error)) from None
 

@@ -17,8 +17,18 @@ from methods.sample import Method
 from methods.settings import at_least, one_of, whole
 
 ROOT = Path(__file__).parent.parent
-# Where results do not depend on the code, an edit need not make them anew.
-DECIDING = ("methods", "bench/backbones", "bench/rewards", "bench/noise.py", "bench/measure.py")
+# The sources that decide a result; an edit elsewhere (the report, say) makes none anew.
+DECIDING = (
+    "methods/**/*.py",
+    "bench/backbones/*.py",
+    "bench/geneval/*.py",
+    "bench/miniature/*.py",
+    "bench/rewards/*.py",
+    "bench/images.py",
+    "bench/judging.py",
+    "bench/measure.py",
+    "bench/noise.py",
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +67,8 @@ class Cell:
 def code_digest() -> str:
     """sha256 of the sources that decide a result."""
     total = hashlib.sha256()
-    for part in DECIDING:
-        path = ROOT / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+    for pattern in DECIDING:
+        for file in sorted(ROOT.glob(pattern)):
             total.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     return total.hexdigest()[:16]
 

@@ -31,8 +31,9 @@ class Noise(Protocol):
     """The noise ledger's face: standard normal draws named by what they are for.
 
     ``noise(shape, purpose, *key)`` gives the same float32 tensor whenever it is asked for the
-    same purpose and key, whatever was drawn before. Image i's initial noise is
-    ``("initial", i)``, and the solver's at step k is ``("solver", i, k)``, for every method.
+    same purpose and key, whatever was drawn before. For every method the initial noise of
+    candidate j of delivered image i is ``("initial", i, j)``, and the solver's at step k
+    ``("solver", i, j, k)``.
     """
 
     def __call__(self, shape: Sequence[int], purpose: str, *key: int) -> Tensor: ...

@@ -61,11 +61,23 @@ def _no_phase(name: str) -> Iterator[None]:
     yield
 
 
-def initial_noise(problem: Problem, particles: int, purpose: str = "initial") -> Tensor:
-    """(particles, …): particle i's noise depends on nothing but the ledger, purpose and i."""
+def draw(
+    noise: Noise, shape: Sequence[int], particles: int, candidates: int, purpose: str, *key: int
+) -> Tensor:
+    """(particles, …) on the host: particle p is candidate p mod c of image p div c.
+
+    So candidate 0 of image i meets the noise that vanilla's image i meets.
+    """
+    names = [divmod(p, candidates) for p in range(particles)]
+    return torch.stack([noise(shape, purpose, *name, *key) for name in names])
+
+
+def initial_noise(
+    problem: Problem, particles: int, candidates: int = 1, purpose: str = "initial"
+) -> Tensor:
+    """Standard normal (particles, …) to start from, on the backbone's device."""
     shape = problem.backbone.latent_shape
-    draws = [problem.noise(shape, purpose, i) for i in range(particles)]
-    return torch.stack(draws).to(problem.backbone.device)
+    return draw(problem.noise, shape, particles, candidates, purpose).to(problem.backbone.device)
 
 
 def denoise(
@@ -75,6 +87,7 @@ def denoise(
     x: Tensor,
     noise: Noise,
     steers: Sequence[Steer] = (),
+    candidates: int = 1,
     purpose: str = "solver",
     observe: Observer | None = None,
 ) -> Tensor:
@@ -99,8 +112,7 @@ def denoise(
                     state = State(x, state.x0[ancestors], level, step, steps)
             fresh = None
             if solver.stochastic:
-                draws = [noise(x.shape[1:], purpose, i, step) for i in range(len(x))]
-                fresh = torch.stack(draws).to(x)
+                fresh = draw(noise, x.shape[1:], len(x), candidates, purpose, step).to(x)
             x = solver.step(x0, step, x, fresh)
     return x
 
@@ -127,9 +139,16 @@ def sample(
             finals = starts[0]
         else:
             solver = backbone.solver(problem.solver, problem.steps * method.steps_factor)
-            x = solver.initial(initial_noise(problem, particles))
+            x = solver.initial(initial_noise(problem, particles, method.candidates))
             latents = denoise(
-                backbone, problem.condition, solver, x, problem.noise, steers, observe=observe
+                backbone,
+                problem.condition,
+                solver,
+                x,
+                problem.noise,
+                steers,
+                method.candidates,
+                observe=observe,
             )
             finals = Finals(problem, latents)
     with phase("decode"), torch.no_grad():

@@ -23,7 +23,7 @@ Cell = Callable[[pd.Series], str]
 def result_display(results: Results, summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
     """One row a cell, every value as short text; a label with * is of partial coverage.
 
-    ``brief`` suits a terminal: no seconds, no calls, and an interval only for GenEval.
+    ``brief`` suits a terminal: of the calls only the denoiser's, and an interval for GenEval alone.
     """
     reward, *judges = results.scores
     columns: dict[str, Cell] = {
@@ -35,10 +35,11 @@ def result_display(results: Results, summary: pd.DataFrame, brief: bool = False)
     for judge in judges:
         columns[judge] = partial(score, judge)
     columns["diversity"] = lambda row: number(row.diversity)
+    columns["s/prompt"] = lambda row: number(row.seconds, "{:.3g}")
     if brief:
         columns["cost / vanilla"] = lambda row: number(row.cost, "{:.2f}×")
+        columns["denoiser fwd / bwd"] = partial(calls, "denoiser")
     else:
-        columns["s/prompt"] = lambda row: number(row.seconds, "{:.3g}")
         columns["cost / vanilla [95%]"] = lambda row: spread(row, "cost", "{:.2f}")
         for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
             columns[f"{head} fwd / bwd"] = partial(calls, kind)

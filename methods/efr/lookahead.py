@@ -115,7 +115,7 @@ class LookaheadSettings:
         if self.cfg is not None:
             condition = backbone.encode(problem.prompt, self.cfg)
         solver = backbone.solver(self.solver, self.steps)
-        x = solver.initial(initial_noise(problem, self.n, "lookahead"))
+        x = solver.initial(initial_noise(problem, self.n, purpose="lookahead"))
         samples = denoise(backbone, condition, solver, x, problem.noise, purpose="lookahead_solver")
         images = backbone.decode(samples)
         rewards = problem.score_images(images)

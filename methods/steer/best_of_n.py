@@ -1,8 +1,7 @@
 """Best-of-N: of each delivered image's N candidates, the one with the highest reward.
 
-Candidates of one image are neighbours in the batch: image i's have the ledger's noises i·N, …,
-i·N + N − 1. Delivered images stay independent of each other. N decodes and N rewards per
-delivered image.
+Candidates of one image are neighbours in the batch, and the first of them is vanilla's image.
+Delivered images stay independent of each other. N decodes and N rewards per delivered image.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def test_vanilla_equals_diffusers_own_pipeline_on_the_packaged_weights(solver):
 
         def step(output, t, x, **kwargs):
             k = next(count)
-            noise = torch.stack([ledger(x.shape[1:], "solver", i, k) for i in range(len(x))])
+            noise = torch.stack([ledger(x.shape[1:], "solver", i, 0, k) for i in range(len(x))])
             return original(output, t, x, eta=1.0, variance_noise=noise, return_dict=False)
 
         pipe.scheduler.step = step

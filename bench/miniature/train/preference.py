@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
 
 SEED = 30_000
-STEPS, GROUPS, LR = 5_600, 16, 1.5e-3
+STEPS, GROUPS, LR = 5_000, 16, 1.5e-3
 CAPTIONS, IMAGES = 4, 5
 HARD, HARD_SHARE = ("binding", "position", "position"), 0.6  # what takes longest to learn
 SLOPE = 3.0
