@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bench.errors import BenchError
+from bench.errors import BenchError, explained
 from methods.efr import ESTIMATORS
 from methods.interfaces import EstimatorSettings, SteerSettings
 from methods.sample import Method
@@ -52,7 +52,7 @@ def build_method(given: Mapping[str, Any]) -> Method:
     check_keys("method", given, list(METHOD_KEYS))
     estimators: dict[str, EstimatorSettings] = {}
     steers: list[SteerSettings] = []
-    try:
+    with explained():
         for kind, options in (given.get("efr") or {}).items():
             one_of("method.efr", kind, list(ESTIMATORS))
             estimators[kind] = settings(ESTIMATORS[kind], options, f"method.efr.{kind}")
@@ -60,18 +60,14 @@ def build_method(given: Mapping[str, Any]) -> Method:
             one_of("method.steer", kind, list(STEERS))
             steers.append(settings(STEERS[kind], options, f"method.steer.{kind}"))
         return Method(given["name"], estimators, tuple(steers), given.get("steps_factor", 1))
-    except ValueError as error:
-        raise BenchError(str(error)) from None
 
 
 def check_method(method: Method, images: int, differentiable: bool, reward: str) -> None:
     """Raise BenchError where a method's parts do not fit each other, the images or the reward."""
     particles = images * method.candidates
     for steer in method.steers:
-        try:
+        with explained():
             steer.check(method.estimators, images, particles)
-        except ValueError as error:
-            raise BenchError(str(error)) from None
         if steer.needs_gradient(method.estimators) and not differentiable:
             raise BenchError(
                 f"method {method.name} differentiates the reward, and {reward} has no derivative: "

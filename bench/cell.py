@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.build import build_method, check_method
-from bench.errors import BenchError
+from bench.errors import BenchError, explained
 from bench.geneval.prompts import TASKS, Metadata, generate
 from methods.sample import Method
 from methods.settings import at_least, one_of, whole
@@ -100,7 +100,7 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     from bench.judging import JUDGES
     from bench.rewards import REWARDS, load_reward
 
-    try:
+    with explained():
         whole("images", settings["images"], 1)
         whole("steps", settings["steps"], 1)
         whole("seed", settings["seed"], 0)
@@ -121,8 +121,6 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
         for estimator in method.estimators.values():
             if (solver := getattr(estimator, "solver", None)) is not None:
                 one_of("method.efr.lookahead.solver", solver, solvers)
-    except ValueError as error:
-        raise BenchError(str(error)) from None
     reward = load_reward(settings["reward"])
     check_method(method, settings["images"], reward.differentiable, reward.name)
     number, count = parse_shard(settings["shard"])

@@ -1,5 +1,17 @@
 """Errors that a user can mend: one clear message, no traceback."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class BenchError(ValueError):
     """What was wrong, and what would be right."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Let a ValueError or a missing file, whose message says what to do, reach the user as such."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        raise BenchError(str(error)) from None

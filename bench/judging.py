@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.errors import explained
 from bench.geneval.prompts import Metadata
 from bench.geneval.protocol import Verdict, evaluate
 from bench.rewards import load_reward
@@ -42,9 +43,10 @@ FEATURES = "clip"  # whose image features measure diversity
 
 @cache
 def load_judge(name: str) -> Judge:
-    """The judge called ``name``, loaded once per process."""
-    one_of("judge", name, list(JUDGES))
-    return JUDGES[name]()
+    """The judge called ``name``, loaded once per process; BenchError as ``load_reward``."""
+    with explained():
+        one_of("judge", name, list(JUDGES))
+        return JUDGES[name]()
 
 
 def verdicts(judge: Judge, metadata: Metadata, images: Tensor) -> list[Verdict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from bench.errors import explained
 from methods.interfaces import Reward
 from methods.settings import one_of
 
@@ -32,6 +33,10 @@ REWARDS: dict[str, Callable[[], Reward]] = {"preference": _preference, "clip": _
 
 @cache
 def load_reward(name: str) -> Reward:
-    """The reward called ``name``, loaded once per process. ValueError with the nearest name."""
-    one_of("reward", name, list(REWARDS))
-    return REWARDS[name]()
+    """The reward called ``name``, loaded once per process.
+
+    BenchError for an unknown name, with the nearest, and for missing or damaged weights.
+    """
+    with explained():
+        one_of("reward", name, list(REWARDS))
+        return REWARDS[name]()

@@ -1,35 +1,32 @@
 """The reward's training: matched against corrupted, in captions and in images.
 
-Data come in groups of four records, one with a mistake in it more than the other: a random one,
-two single corruptions of it and a double one (or an unrelated record). Each record is drawn; a
-fifth image is the first record's, spoilt. All 5 x 4 pairs of a group are scored, and the number of
-mistakes c of each is known, so the raw score s is asked to be SLOPE * (1/2 - c), in logits:
-absolutely (is this pair sound?), between captions of one image, and between images of one caption,
-which is what guidance compares. A dense loss on the image tokens (class, colour, centre of the
-object in each cell) teaches the convolutions what to look for; a gaze loss teaches the words of an
-object, its color's too, to look at the object of their class; a place loss, the words between two
-objects to know where either is. These three are dropped after training.
+The number of mistakes c of every pair in a batch is known, so the raw score s is asked to be
+SLOPE * (1/2 - c), in logits: absolutely (is this pair sound?), between captions of one image, and
+between images of one caption, which is what guidance compares.
+
+Three losses beside it teach what the comparison alone is slow to find, and are dropped after
+training: the image tokens tell class, color and centre of the object in each cell; the words of an
+object, its color's too, look at the object of their class; the words between two objects know
+where either is (first its place, then the comparison: the comparison alone starts at a saddle).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.geneval.prompts import CLASSES, COLORS, Metadata, plural
-from bench.miniature import frozen, scenes, words
+from bench.geneval.prompts import CLASSES, COLORS, plural
+from bench.miniature import frozen, words
 from bench.miniature.preference import DIM, SIDE, PreferenceNet
-from bench.miniature.scenes import Placed
 from bench.miniature.train import ranking, spoil
-from bench.miniature.train.cells import NO_CLASS, cells
-from bench.miniature.train.corruption import ALLOWED, KINDS, MOST, corrupt, mistakes
+from bench.miniature.train.cells import NO_CLASS
+from bench.miniature.train.corruption import KINDS
+from bench.miniature.train.groups import IMAGES, Batch, batch
 from bench.miniature.train.loop import Losses, fit
 
 if TYPE_CHECKING:
@@ -37,187 +34,22 @@ if TYPE_CHECKING:
 
 SEED = 30_000
 STEPS, GROUPS, LR = 5_000, 16, 1.5e-3
-CAPTIONS, IMAGES = 4, 5
-HARD, HARD_SHARE = ("binding", "position", "position"), 0.6  # what takes longest to learn
 SLOPE = 3.0
-DENSE = 1.0
-GAZE = 0.5
-PLACE = 3.0
+DENSE, GAZE, PLACE = 1.0, 0.5, 3.0  # weights of the losses beside the matching
 EMPTY_CELL = 0.1  # weight of cells without an object in the class loss, three in four
 ROUND_TRIPS_FROM = 900  # the step from which a part of each batch passes the autoencoder
-ROUND_TRIP_GROUPS = 3
-
-
-@dataclass(frozen=True)
-class Group:
-    """Five images (64, 64, 3), their objects, four records, the pairs' costs (5, 4) and the
-    blur (pixels) of the last image."""
-
-    images: list[np.ndarray]
-    objects: list[tuple[Placed, ...]]
-    records: list[Metadata]
-    costs: np.ndarray
-    blur: float
-
-
-def group(rng: np.random.Generator) -> Group:
-    kind = str(rng.choice(HARD)) if rng.random() < HARD_SHARE else None
-    first = scenes.random_metadata(rng)
-    while kind is not None and kind not in ALLOWED[first["tag"]]:
-        first = scenes.random_metadata(rng)
-    second, third = corrupt(first, rng, kind), corrupt(first, rng)
-    fourth = scenes.random_metadata(rng) if rng.random() < 0.3 else corrupt(second, rng)
-    records = [first, second, third, fourth]
-    drawn = [scenes.render(r, rng) for r in records]
-    image, objects, seen, extra, sigma = spoilt(first, rng)
-    costs = [[mistakes(r, s.objects) for r in records] for s in drawn]
-    costs.append([mistakes(r, objects, seen) + extra for r in records])
-    return Group(
-        images=[*(s.image for s in drawn), image],
-        objects=[*(s.objects for s in drawn), objects],
-        records=records,
-        costs=np.array(costs, dtype=np.float32),
-        blur=sigma,
-    )
-
-
-def spoilt(
-    metadata: Metadata, rng: np.random.Generator
-) -> tuple[np.ndarray, tuple[Placed, ...], list[float], float, float]:
-    """A scene of ``metadata`` made worse: image, objects, their visibility, the cost of what
-    visibility does not express, and the blur (pixels) still to be applied."""
-    way = rng.integers(6)
-    scene = scenes.render(metadata, rng)
-    image, objects, seen = scene.image, scene.objects, [1.0] * len(scene.objects)
-    chosen, visible = int(rng.integers(len(objects))), float(rng.uniform())
-    if way == 0:
-        image, seen[chosen] = spoil.fade(image, objects[chosen], visible), visible
-    elif way == 1:
-        for thing in objects:
-            image = spoil.fade(image, thing, visible)
-        seen = [visible] * len(objects)
-    elif way == 2:
-        side = int(rng.integers(4))
-        image, seen[chosen] = spoil.cut(image, objects[chosen], visible, side), visible
-    elif way == 3:
-        sigma = float(rng.uniform(0.5, 4))
-        return image, objects, seen, spoil.blur_cost(sigma), sigma
-    elif way == 4:
-        share = float(rng.uniform(0.1, 0.5))
-        other = scenes.render(metadata, rng).image
-        image = ((1 - share) * image + share * other.astype(np.float32)).round().astype(np.uint8)
-        return image, objects, seen, share, 0.0
-    elif len(objects) < MOST:
-        stray = {"class": CLASSES[rng.integers(len(CLASSES))], "count": 1}
-        scene = scenes.render(metadata | {"include": [*metadata["include"], stray]}, rng)
-        return scene.image, scene.objects, [1.0] * len(scene.objects), 0.0, 0.0
-    return image, objects, seen, 0.0, 0.0
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images (G * 5, 3, 64, 64) in [0, 1]; word ids (G * 5, 4, L); costs (G, 5, 4); what each
-    image cell shows, (G * 5, 64) class and color ids (one past the last: nothing) and whether an
-    object's centre lies there; where each word should look, (G * 5, 4, L, 64); at the words of a
-    relation where its objects are, else NaN, (G * 5, 4, L, 4)."""
-
-    images: Tensor
-    ids: Tensor
-    costs: Tensor
-    names: Tensor
-    colors: Tensor
-    centers: Tensor
-    targets: Tensor
-    places: Tensor
-
-
-def batch(step: int, vae: AutoencoderKL | None, seed: int = SEED, groups: int = GROUPS) -> Batch:
-    """The training batch of a step; with ``vae`` its first groups are round-tripped."""
-    rng = np.random.default_rng((seed, step))
-    generator = torch.Generator().manual_seed(seed * 1_000_000 + step)
-    drawn = [group(rng) for _ in range(groups)]
-    images = spoil.to_unit([image for g in drawn for image in g.images])
-    harmless = torch.rand(groups, IMAGES, generator=generator) * spoil.HARMLESS_BLUR
-    harmless *= torch.rand(groups, 1, generator=generator) < 0.5
-    sigmas = harmless.flatten()
-    sigmas[IMAGES - 1 :: IMAGES] += torch.tensor([g.blur for g in drawn])
-    images = spoil.blur(images, sigmas)
-    if vae is not None:
-        count = ROUND_TRIP_GROUPS * IMAGES
-        noise = (0.4 * torch.rand(count, 1, 1, 1, generator=generator) - 0.2).clamp_min(0)
-        images[:count] = spoil.round_trip(vae, images[:count], noise, generator)
-    grain = (0.12 * torch.rand(groups, 1, 1, 1, 1, generator=generator) - 0.06).clamp_min(0)
-    shape = (groups, IMAGES, *images.shape[1:])
-    images = images + (grain * torch.randn(shape, generator=generator)).flatten(0, 1)
-    ids = torch.tensor(words.encode_padded([r["prompt"] for g in drawn for r in g.records]))
-    ids = ids.view(groups, 1, CAPTIONS, -1).expand(-1, IMAGES, -1, -1).flatten(0, 1)
-    labels = [cells(objects) for g in drawn for objects in g.objects]
-    names, colors, centers = (
-        torch.from_numpy(np.stack(kind)) for kind in zip(*labels, strict=True)
-    )
-    costs = torch.from_numpy(np.stack([g.costs for g in drawn]))
-    targets = gaze_targets(drawn, ids.shape[-1])
-    places = place_labels(drawn, ids.shape[-1])
-    return Batch(images.clamp(0, 1), ids, costs, names, colors, centers, targets, places)
-
-
-def spans(record: Metadata) -> list[tuple[str, int, int]]:
-    """(class, first word, past its last word) of a caption's single objects, colors included."""
-    caption = record["prompt"].split()
-    found = []
-    for clause in record["include"]:
-        phrase = [*clause.get("color", "").split(), *clause["class"].split()]
-        starts = range(len(caption) - len(phrase) + 1)
-        at = next((i for i in starts if caption[i : i + len(phrase)] == phrase), None)
-        if at is not None:
-            found.append((clause["class"], at, at + len(phrase)))
-    return found
-
-
-def gaze_targets(drawn: list[Group], length: int) -> Tensor:
-    """Cells that each caption word should look at, (G * 5, 4, length, 64) of 0 and 1: those of
-    the one object of its noun's class, whatever its color. No cells: nothing is asked."""
-    targets = np.zeros((len(drawn), IMAGES, CAPTIONS, length, SIDE * SIDE), dtype=bool)
-    for g, one in enumerate(drawn):
-        for i, objects in enumerate(one.objects):
-            classes = [o.name for o in objects]
-            shown = {o.name: cells([o])[0] for o in objects if classes.count(o.name) == 1}
-            for c, wish in enumerate(one.records):
-                for name, start, stop in spans(wish):
-                    if name in shown:
-                        targets[g, i, c, start:stop] = shown[name] != NO_CLASS
-    return torch.from_numpy(targets).flatten(0, 1)
-
-
-def place_labels(drawn: list[Group], length: int) -> Tensor:
-    """(G * 5, 4, length, 4): at the words of a caption's relation the centres x, y of its first
-    and of its second object, in [-1, 1]; NaN elsewhere, and where either is missing or not the
-    only one of its class."""
-    labels = np.full((len(drawn), IMAGES, CAPTIONS, length, 4), np.nan, dtype=np.float32)
-    for g, one in enumerate(drawn):
-        for c, wish in enumerate(one.records):
-            if wish["tag"] != "position":
-                continue
-            (second, start, _), (first, _, after) = spans(wish)
-            for i, objects in enumerate(one.objects):
-                found = [[o.box for o in objects if o.name == name] for name in (first, second)]
-                if [len(boxes) for boxes in found] == [1, 1]:
-                    x0, y0, x1, y1 = np.array(found)[:, 0].T
-                    centers = np.stack([x0 + x1, y0 + y1], axis=-1) / scenes.SIZE - 1
-                    labels[g, i, c, after : start - 1] = centers.ravel()
-    return torch.from_numpy(labels).flatten(0, 1)
-
-
-def place_loss(guess: Tensor, labels: Tensor) -> Tensor:
-    """Mean squared error where the labels are not NaN; 0 where all are."""
-    known = ~labels.isnan()
-    return (guess.float()[known] - labels[known]).square().sum() / known.sum().clamp_min(1)
 
 
 def gaze_loss(gaze: Tensor, targets: Tensor) -> Tensor:
     """Mean of -log of the attention (N, C, L, 65) that falls on the target cells (N, C, L, 64)."""
     mass = (gaze[..., : SIDE * SIDE].float() * targets).sum(-1)
     return -(mass[targets.any(-1)] + 1e-4).log().mean()
+
+
+def place_loss(guess: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared error where the labels are not NaN; 0 where all are."""
+    known = ~labels.isnan()
+    return (guess.float()[known] - labels[known]).square().sum() / known.sum().clamp_min(1)
 
 
 def matching_loss(scores: Tensor, costs: Tensor) -> Tensor:
@@ -323,7 +155,7 @@ def train(folder: Path, vae_folder: Path) -> None:
 
     def loss_of(step: int) -> tuple[Tensor, Losses]:
         vae = spoil.load_vae(vae_folder) if step >= ROUND_TRIPS_FROM else None
-        data = batch(step, vae)
+        data = batch(step, vae, SEED, GROUPS)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = net.look(data.images.contiguous(memory_format=torch.channels_last))
             read = net.compare(tokens, data.ids)
