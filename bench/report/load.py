@@ -156,6 +156,7 @@ def read_config(path: Path) -> dict[str, Any]:
             raise ValueError(f"{path}: the key {key} is missing")
     row["reward"] = OmegaConf.select(config, "reward")
     row["settings"] = leaves(OmegaConf.to_container(config.method))
+    row["settings"] |= leaves(OmegaConf.to_container(config.backbone), "backbone")
     return row
 
 

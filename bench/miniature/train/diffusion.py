@@ -23,7 +23,7 @@ from bench.miniature.train.loop import Losses, fit
 
 SEED = 2_000
 BANK = 96_000
-STEPS, BATCH, LR = 10_000, 32, 8e-4
+STEPS, BATCH, LR = 10_500, 32, 8e-4
 CAPTION_DROPOUT = 0.1
 SNR_CAP = 5.0
 SNAPSHOT_EVERY = 1_000
