@@ -146,3 +146,21 @@ def test_the_identity_hashes_what_decides_a_result_and_nothing_else():
         of("method=ug"),
     ]
     assert len({base, *others}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("experiment", groups()["experiment"])
+def test_every_cell_of_every_experiment_is_valid(experiment):
+    from types import SimpleNamespace
+
+    from omegaconf import OmegaConf
+
+    from bench.__main__ import plan
+    from bench.compose import CONF
+
+    overrides = [f"experiment={experiment}"]
+    lines = OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml").get("cells")
+    lines = lines or OmegaConf.load(CONF / "experiment" / "demo.yaml").cells
+    cells = plan(SimpleNamespace(cells=lines), overrides)  # type: ignore[arg-type]
+    assert [c.method.name for c in cells] == [line.split()[0].split("=")[1] for line in lines]
+    if experiment == "miniature":
+        assert cells[0].total == 553 and cells[0].steps == 50
