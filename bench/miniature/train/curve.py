@@ -14,7 +14,7 @@ from bench.geneval.protocol import overall
 from bench.images import from_bytes
 from bench.judging import load_judge, verdicts
 from bench.measure import Task, measure
-from bench.miniature.train.diffusion import BATCH, assemble, load_snapshot
+from bench.miniature.train.diffusion import assemble, load_snapshot, samples_seen
 from bench.rewards.jpeg import JpegCompressibility
 from methods.sample import Method
 
@@ -52,7 +52,7 @@ def write_curve(folder: Path, vae_folder: Path) -> None:
         if step in known:
             continue
         figures = {k: round(v, 4) for k, v in judge_snapshot(snapshot, vae).items()}
-        rows.append({"step": step, "samples": step * BATCH, **figures})
+        rows.append({"step": step, "samples": samples_seen(step), **figures})
         print("curve", rows[-1], flush=True)
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))

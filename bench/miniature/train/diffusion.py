@@ -173,6 +173,11 @@ def train(folder: Path, vae_folder: Path) -> tuple[UNet2DConditionModel, CLIPTex
     return unet.eval(), text.eval()
 
 
+def samples_seen(step: int) -> int:
+    """Training samples behind the snapshot of this step, both rounds counted."""
+    return min(step, STEPS) * BATCH + max(0, step - STEPS) * POLISH_BATCH
+
+
 def load_snapshot(path: Path) -> tuple[UNet2DConditionModel, CLIPTextModel]:
     unet, text = build_unet(), build_text_encoder()
     state = load_file(path)
