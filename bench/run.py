@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from methods.sample import Method
 
 Advance = Callable[[], None]
 VANILLA = Method("vanilla")
+WARM_UP_STEPS = 3
 
 
 @contextmanager
@@ -125,9 +127,10 @@ def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
         for _ in range(len(cell.prompts) - len(todo)):
             advance()
         if todo:
-            measure(task, cell.method, todo[0][1].text)
-            if cell.method != VANILLA:
-                measure(task, VANILLA, todo[0][1].text)
+            # The exact shapes in few steps: what is warmed up does not depend on their number.
+            brief = replace(task, steps=min(task.steps, WARM_UP_STEPS))
+            for method in (cell.method, VANILLA):
+                measure(brief, method, todo[0][1].text)
         for place, prompt in todo:
             store.append(record_prompt(cell, task, judge, store, prompt, place))
             advance()
