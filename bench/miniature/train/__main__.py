@@ -1,7 +1,7 @@
 """``python -m bench.miniature.train [STAGE …] [--folder training]``: train the miniature.
 
 Stages in order: vae, judge, preference, clip, diffusion, curve, export; ``all`` runs every one.
-Each resumes from its checkpoint and leaves what is done alone. About three hours on two CPU cores.
+Each resumes from its checkpoint and leaves what is done alone. Hours on CPU cores.
 """
 
 from __future__ import annotations
