@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,18 @@ def test_images_are_the_same_bytes_in_shards_and_in_another_order(whole, tmp_pat
         folder = run(tmp_path, *LIDAR, f"shard={k}/2")
     assert folder.name == whole.name
     assert pixels(folder) == expected
+
+
+def test_images_and_scores_are_the_same_whatever_the_order_of_the_prompts(whole, tmp_path):
+    turned = cell(*LIDAR)
+    turned = replace(turned, prompts=[turned.prompts[i] for i in (4, 1, 5, 0, 3, 2)])
+    folder = run_cell(turned, tmp_path, lambda: None)
+    assert pixels(folder) == pixels(whole)
+    here, there = (read_records(f / "records.jsonl")[0] for f in (folder, whole))
+    assert list(here) != list(there)
+    for index, record in there.items():
+        for key in ("geneval", "reasons", "scores", "diversity", "calls", "info"):
+            assert here[index][key] == record[key], key
 
 
 def test_a_run_killed_midway_goes_on_to_the_same_bytes(whole, tmp_path):

@@ -1,6 +1,7 @@
 """The packaged miniature: what it weighs, that it loads, that it is what it says."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,17 @@ def test_vanilla_equals_diffusers_own_pipeline_on_the_packaged_weights(solver):
         output_type="pt",
     ).images
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+def test_an_image_is_the_same_to_rounding_under_another_batch_size():
+    backbone, _ = load_backbone(SETTINGS)
+    prompt = "a photo of a red car"
+    problem = Problem(
+        backbone, None, Ledger(0, prompt), prompt, backbone.encode(prompt), 4, "ddpm", 10
+    )
+    four = sample(problem, Method("vanilla"))
+    one = sample(replace(problem, images=1), Method("vanilla"))
+    torch.testing.assert_close(four.images[:1], one.images, atol=1e-4, rtol=0)
 
 
 def test_the_autoencoder_keeps_thirty_decibels_on_new_scenes():

@@ -1,0 +1,166 @@
+"""Reading a results folder: coverage, torn lines, nonsense, labels."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import synthetic
+
+from bench.report import page, style, table
+from bench.report.load import load
+from bench.report.page import build
+from bench.report.summary import summarize
+
+PICTURES = ("geneval_vs_cost", "speedup", "tasks", "tradeoff", "grid")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for method in ("vanilla", "lidar", "ug"):
+        synthetic.cell(tmp_path, method)
+    return tmp_path
+
+
+def records_of(folder: Path, method: str) -> tuple[Path, list[dict]]:
+    path = folder / "cells" / f"{method}0123456789"
+    return path, synthetic.read(path)
+
+
+def test_frames_agree_with_the_raw_records(folder: Path) -> None:
+    _, raw = records_of(folder, "ug")
+    results = load(folder)
+    row = summarize(results).loc["ug0123456789"]
+    by_tag = {t: [m for r in raw if r["tag"] == t for m in r["geneval"]] for t in synthetic.TAGS}
+    assert row.geneval == pytest.approx(np.mean([np.mean(marks) for marks in by_tag.values()]))
+    clip = np.mean([v for r in raw for v in r["scores"]["clip"]])
+    assert row["score.clip"] == pytest.approx(clip)
+    assert row.seconds == pytest.approx(np.median([r["seconds"]["total"] for r in raw]))
+    timed = [r["yardstick"] for r in raw if r["yardstick"]]
+    ratio = sum(y["method"] for y in timed) / sum(y["vanilla"] for y in timed)
+    assert row.cost == pytest.approx(ratio)
+    assert row["cost.prompts"] == len(timed) == 8
+    assert row["cost.prepare"] + row["cost.denoise"] + row["cost.decode"] == pytest.approx(ratio)
+    assert (row["calls.denoiser"], row["calls.denoiser_backward"]) == (800, 400)
+    assert len(results.images) == 3 * 24 * 4
+
+
+def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Path) -> None:
+    path, records = records_of(folder, "lidar")
+    records[4] = {"index": 4, "error": "out of memory"}
+    synthetic.write(path, records[:-2])
+    text = build(folder).read_text()
+    assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 6  # 2 tables, 4 figures
+    assert "compared with vanilla on 21 common prompts of 24" in text
+    row = pd.read_csv(folder / "table.csv").set_index("label").loc["lidar"]
+    assert (row.done, row.total, row.failed, row["geneval.change.prompts"]) == (21, 24, 1, 21)
+    assert "| lidar \\* |" in (folder / "table.md").read_text()
+
+
+def test_a_change_is_measured_on_the_common_prompts_only(folder: Path) -> None:
+    path, records = records_of(folder, "lidar")
+    synthetic.write(path, records[6:])
+    _, vanilla = records_of(folder, "vanilla")
+    for record in vanilla[:6]:  # would spoil a difference of the two means
+        record["scores"]["clip"] = [100.0] * 4
+    synthetic.write(records_of(folder, "vanilla")[0], vanilla)
+    row = summarize(load(folder)).loc["lidar0123456789"]
+    pairs = [
+        np.mean(a["scores"]["clip"]) - np.mean(b["scores"]["clip"])
+        for a, b in zip(records[6:], vanilla[6:], strict=True)
+    ]
+    assert row["score.clip.change"] == pytest.approx(np.mean(pairs))
+    assert row["score.clip.change.prompts"] == 18
+
+
+def test_a_prompt_short_of_an_image_shows_in_the_coverage(folder: Path) -> None:
+    path, records = records_of(folder, "ug")
+    for key in ("images", "geneval"):
+        records[0][key].pop()
+    for values in records[0]["scores"].values():
+        values.pop()
+    synthetic.write(path, records)
+    assert load(folder).cells.coverage["ug0123456789"] == "partial: 95 of 96 images"
+
+
+def test_a_torn_last_line_is_skipped_with_a_note(folder: Path) -> None:
+    path, _ = records_of(folder, "ug")
+    with (path / "records.jsonl").open("a") as file:
+        file.write('{"index": 24, "pro')
+    results = load(folder)
+    assert len(results.of("ug0123456789")) == 24
+    assert any("last line" in note for note in results.notes)
+
+
+def test_a_corrupt_line_elsewhere_names_file_and_line(folder: Path) -> None:
+    path, _ = records_of(folder, "ug")
+    lines = (path / "records.jsonl").read_text().splitlines()
+    (path / "records.jsonl").write_text("\n".join([*lines[:2], "{", *lines[3:]]))
+    with pytest.raises(ValueError, match=r"records\.jsonl, line 3"):
+        load(folder)
+
+
+def test_a_prompt_that_failed_and_was_tried_again_counts_once(folder: Path) -> None:
+    path, records = records_of(folder, "ug")
+    synthetic.write(path, [{"index": 3, "error": "lost"}, *records])
+    cell = load(folder).cells.loc["ug0123456789"]
+    assert (cell.done, cell.failed, cell.coverage) == (24, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda r: r[1].update(index=0), "prompt 0 is not the same text"),
+        (lambda r: r[1].update(prompt="another"), "prompt 1 is not the same text"),
+        (lambda r: r[1]["scores"].update(clip=[0.1, float("nan"), 0.1, 0.1]), "not a number"),
+        (lambda r: r[0]["yardstick"].update(vanilla=0.0), "prompt 0: yardstick seconds"),
+        (lambda r: r[1]["geneval"].pop(), "prompt 1: 4 images, but values for"),
+        (lambda r: r[1].pop("calls"), "prompt 1: missing or malformed field 'calls'"),
+        (lambda r: r.append(r[1] | {"index": 99}), "more prompts or images than the config"),
+    ],
+)
+def test_records_that_make_no_sense_are_refused(folder: Path, spoil, message: str) -> None:
+    path, records = records_of(folder, "ug")
+    spoil(records)
+    synthetic.write(path, records)
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+def test_two_guiding_rewards_in_one_folder_are_refused(folder: Path) -> None:
+    synthetic.cell(folder, "smc", reward="clip")
+    with pytest.raises(ValueError, match="2 different values of reward"):
+        load(folder)
+
+
+def test_variants_of_one_method_get_labels_that_tell_them_apart(tmp_path: Path) -> None:
+    for n in (50, 200):
+        settings = {"name": "lidar", "efr": {"lookahead": {"n": n, "steps": 5}}}
+        synthetic.cell(tmp_path, "lidar", name=f"cell{n}", method=settings)
+    synthetic.cell(tmp_path, "ug", name="first00", seed=0)
+    synthetic.cell(tmp_path, "ug", name="second0", seed=1)
+    synthetic.cell(tmp_path, "smc", name="aaaaaa00")
+    synthetic.cell(tmp_path, "smc", name="bbbbbb00")
+    synthetic.cell(tmp_path, "vanilla")
+    results = load(tmp_path)
+    assert results.cells.label.tolist() == [
+        "vanilla", "lidar (n 50)", "lidar (n 200)", "smc [aaaa00]", "smc [bbbb00]",
+        "ug (seed 0)", "ug (seed 1)",
+    ]  # fmt: skip
+    looks = style.looks(summarize(results))
+    assert looks["lidar (n 50)"].color == looks["lidar (n 200)"].color
+    assert len({look.marker for look in looks.values()}) == 7
+
+
+def test_an_unfinished_cell_is_listed_but_not_in_the_tables(folder: Path) -> None:
+    synthetic.write(synthetic.cell(folder, "smc"), [])
+    results = load(folder)
+    summary = summarize(results)
+    assert "smc: partial: 0 of 24 prompts" in results.notes
+    assert table.result_display(results, summary).method.tolist() == ["vanilla", "lidar", "ug"]
+    assert page.provenance(results).prompts.tolist()[2] == "0 of 24"
