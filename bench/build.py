@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -12,10 +12,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bench.errors import BenchError, explained
 from methods.efr import ESTIMATORS
-from methods.interfaces import EstimatorSettings, SteerSettings
+from methods.interfaces import EstimatorSettings
 from methods.sample import Method
 from methods.settings import one_of
 from methods.steer import STEERS
+from methods.steering import Setup, SteerSettings
 
 T = TypeVar("T")
 METHOD_KEYS = ("name", "efr", "steer", "steps_factor")
@@ -62,15 +63,39 @@ def build_method(given: Mapping[str, Any]) -> Method:
         return Method(given["name"], estimators, tuple(steers), given.get("steps_factor", 1))
 
 
-def check_method(method: Method, images: int, differentiable: bool, reward: str) -> None:
-    """Raise BenchError where a method's parts do not fit each other, the images or the reward."""
-    particles = images * method.candidates
+@dataclass(frozen=True)
+class Surroundings:
+    """What a method is to run among: what of it is decided before any model is loaded."""
+
+    images: int
+    stochastic: bool  # the target solver
+    reward: str
+    differentiable: bool  # the reward
+    analytic: bool  # prior and reward in closed form
+
+
+def check_method(method: Method, among: Surroundings) -> None:
+    """Raise BenchError where a method's parts do not fit each other or their surroundings."""
+    particles = among.images * method.candidates
+    setup = Setup(method.estimators, among.images, particles, len(method.steers), among.stochastic)
+    keeps = [s.candidates == 1 for s in method.steers]
+    if keeps != sorted(keeps, reverse=True):
+        raise BenchError(
+            "method.steer: best_of_n, search and noise_search come last, after the steers that "
+            "keep every particle"
+        )
+    for name, estimator in method.estimators.items():
+        if estimator.analytic and not among.analytic:
+            raise BenchError(
+                f"method.efr.{name} needs a prior and a reward in closed form: backbone=mixture "
+                f"with reward=quadratic or linear, got reward={among.reward}"
+            )
     for steer in method.steers:
         with explained():
-            steer.check(method.estimators, images, particles)
-        if steer.needs_gradient(method.estimators) and not differentiable:
+            steer.check(setup)
+        if steer.needs_gradient(method.estimators) and not among.differentiable:
             raise BenchError(
-                f"method {method.name} differentiates the reward, and {reward} has no derivative: "
-                "choose another reward, or a method that needs none (lidar, rollout, smc, "
-                "best_of_n)"
+                f"method {method.name} differentiates the reward, and {among.reward} has no "
+                "derivative: choose another reward, or a method that needs none (lidar, rollout, "
+                "smc, best_of_n)"
             )

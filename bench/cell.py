@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.build import build_method, check_method
+from bench.build import Surroundings, build_method, check_method
 from bench.errors import BenchError, explained
-from bench.geneval.prompts import TASKS, Metadata, generate
+from bench.geneval.prompts import Metadata
 from methods.sample import Method
 from methods.settings import at_least, one_of, whole
 
@@ -24,6 +24,8 @@ DECIDING = (
     "bench/geneval/*.py",
     "bench/miniature/*.py",
     "bench/rewards/*.py",
+    "bench/truth/problems.py",
+    "bench/truth/judge.py",
     "bench/images.py",
     "bench/judging.py",
     "bench/measure.py",
@@ -73,13 +75,31 @@ def code_digest() -> str:
     return total.hexdigest()[:16]
 
 
-def choose_prompts(n: int, seed: int, per_task: int | None) -> list[Prompt]:
-    """GenEval's prompts, or ``per_task`` of each task, evenly spaced through its list."""
-    prompts = [Prompt(i, m) for i, m in enumerate(generate(n, seed))]
+def _geneval(n: int, seed: int) -> list[Metadata]:
+    from bench.geneval.prompts import generate
+
+    return generate(n, seed)
+
+
+def _mixture(n: int, seed: int) -> list[Metadata]:
+    from bench.truth.problems import generate
+
+    return generate(n, seed)
+
+
+SOURCES: dict[str, Callable[[int, int], list[Metadata]]] = {
+    "geneval": _geneval,
+    "mixture": _mixture,
+}
+
+
+def choose_prompts(source: str, n: int, seed: int, per_task: int | None) -> list[Prompt]:
+    """A generator's prompts, or ``per_task`` of each task, evenly spaced through its list."""
+    prompts = [Prompt(i, m) for i, m in enumerate(SOURCES[source](n, seed))]
     if per_task is None:
         return prompts
     chosen = []
-    for task in TASKS:
+    for task in dict.fromkeys(p.metadata["tag"] for p in prompts):
         mine = [p for p in prompts if p.metadata["tag"] == task]
         count = min(per_task, len(mine))
         chosen += [mine[(2 * k + 1) * len(mine) // (2 * count)] for k in range(count)]
@@ -94,35 +114,71 @@ def parse_shard(shard: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def make_cell(settings: Mapping[str, Any]) -> Cell:
-    """Validate a composed configuration. Loads no model."""
+def _check_ranges(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first number out of range or unknown name."""
     from bench.backbones import BACKBONES
     from bench.judging import JUDGES
-    from bench.rewards import REWARDS, load_reward
+    from bench.rewards import REWARDS
+
+    for key in ("images", "steps", "yardstick_every"):
+        whole(key, settings[key], 1)
+    whole("seed", settings["seed"], 0)
+    if settings["target_scale"] is not None:
+        at_least("target_scale", settings["target_scale"], 0)
+    backbone, prompts = settings["backbone"], settings["prompts"]
+    one_of("backbone.kind", backbone["kind"], list(BACKBONES))
+    BACKBONES[backbone["kind"]].check(backbone)
+    one_of("prompts.source", prompts["source"], list(SOURCES))
+    whole("prompts.n", prompts["n"], 1)
+    whole("prompts.seed", prompts["seed"], 0)
+    if prompts["per_task"] is not None:
+        whole("prompts.per_task", prompts["per_task"], 1)
+    one_of("judge", settings["judge"], JUDGES)
+    for name in [settings["reward"], *settings["scores"]]:
+        one_of("reward", name, list(REWARDS))
+    one_of("solver", settings["solver"], list(backbone["solvers"]))
+    points = backbone["kind"] == "mixture"
+    if (prompts["source"] == "mixture") != points or (settings["judge"] == "truth") != points:
+        raise ValueError(
+            "backbone=mixture, prompts.source=mixture and judge=truth go together, got "
+            f"{backbone['name']}, {prompts['source']} and {settings['judge']}"
+        )
+    for name in [settings["reward"], *settings["scores"]]:
+        if (name in ("quadratic", "linear")) != points:
+            fitting = [r for r in REWARDS if (r in ("quadratic", "linear")) == points]
+            raise ValueError(f"reward with {backbone['name']}: choose from {', '.join(fitting)}")
+
+
+def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
+    for name, estimator in method.estimators.items():
+        if (solver := getattr(estimator, "solver", None)) is not None:
+            one_of(f"method.efr.{name}.solver", solver, list(backbone["solvers"]))
+        if getattr(estimator, "cfg", None) is not None and not guided:
+            raise ValueError(
+                f"method.efr.{name}.cfg must be null: {backbone['name']} has no guidance weight"
+            )
+
+
+def make_cell(settings: Mapping[str, Any]) -> Cell:
+    """Validate a composed configuration. Loads no model but the guiding reward."""
+    from bench.backbones import BACKBONES
+    from bench.rewards import load_reward
 
     with explained():
-        whole("images", settings["images"], 1)
-        whole("steps", settings["steps"], 1)
-        whole("seed", settings["seed"], 0)
-        whole("yardstick_every", settings["yardstick_every"], 1)
-        at_least("backbone.guidance", settings["backbone"]["guidance"], 0)
-        whole("backbone.max_batch", settings["backbone"]["max_batch"], 1)
-        whole("prompts.n", settings["prompts"]["n"], 1)
-        whole("prompts.seed", settings["prompts"]["seed"], 0)
-        if settings["prompts"]["per_task"] is not None:
-            whole("prompts.per_task", settings["prompts"]["per_task"], 1)
-        one_of("backbone.kind", settings["backbone"]["kind"], list(BACKBONES))
-        one_of("judge", settings["judge"], list(JUDGES))
-        for name in [settings["reward"], *settings["scores"]]:
-            one_of("reward", name, list(REWARDS))
-        solvers = list(settings["backbone"]["solvers"])
-        one_of("solver", settings["solver"], solvers)
+        _check_ranges(settings)
+        kind = BACKBONES[settings["backbone"]["kind"]]
         method = build_method(settings["method"])
-        for estimator in method.estimators.values():
-            if (solver := getattr(estimator, "solver", None)) is not None:
-                one_of("method.efr.lookahead.solver", solver, solvers)
+        _check_lookahead(method, settings["backbone"], kind.guided)
     reward = load_reward(settings["reward"])
-    check_method(method, settings["images"], reward.differentiable, reward.name)
+    eta = settings["backbone"]["solvers"][settings["solver"]].get("eta", 0.0)
+    surroundings = Surroundings(
+        images=settings["images"],
+        stochastic=eta > 0,
+        reward=reward.name,
+        differentiable=reward.differentiable,
+        analytic=kind.analytic and hasattr(reward, "quadratic"),
+    )
+    check_method(method, surroundings)
     number, count = parse_shard(settings["shard"])
     prompts = choose_prompts(**settings["prompts"])
     shared = ("backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed", "shard")
@@ -140,7 +196,7 @@ def identity(cell: Cell, weights: Mapping[str, str]) -> str:
     """Twelve hexadecimal digits: a hash of what decides the result, not of where it runs."""
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
     content = {key: cell.settings[key] for key in keys}
-    content |= {"scores": cell.settings["scores"], "judge": cell.settings["judge"]}
+    content |= {key: cell.settings[key] for key in ("scores", "judge", "target_scale")}
     content |= {"weights": dict(weights), "code": code_digest()}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,4 +1,8 @@
-"""Images between tensors in [0, 1], eight bits on the host, and PNG files."""
+"""What a method delivers, between tensors, arrays on the host, and files.
+
+Pictures are tensors in [0, 1], eight bits on the host, and PNG files; the mixture's points are
+float64 and one NPY file a prompt.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,30 @@ def to_bytes(images: Tensor) -> np.ndarray:
 def from_bytes(pixels: np.ndarray) -> Tensor:
     """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
+
+
+def to_host(images: Tensor) -> np.ndarray:
+    """Pictures (B, 3, H, W) as ``to_bytes``, points (B, D) as they are."""
+    return to_bytes(images) if images.ndim == 4 else images.detach().cpu().numpy()
+
+
+def from_host(delivered: np.ndarray) -> Tensor:
+    """``to_host`` undone, but for eight bits' rounding."""
+    return from_bytes(delivered) if delivered.ndim == 4 else torch.from_numpy(delivered)
+
+
+def write(folder: Path, delivered: np.ndarray) -> list[str]:
+    """Save below ``folder``: samples/0000.png …, or samples.npy; the names."""
+    from PIL import Image
+
+    if delivered.ndim != 4:
+        np.save(folder / "samples.npy", delivered)
+        return ["samples.npy"]
+    (folder / "samples").mkdir(exist_ok=True)
+    names = [f"samples/{number:04d}.png" for number in range(len(delivered))]
+    for name, pixels in zip(names, delivered, strict=True):
+        Image.fromarray(pixels).save(folder / name)
+    return names
 
 
 def to_pil(images: Tensor) -> list[Image]:

@@ -14,12 +14,12 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.geneval.protocol import by_task, overall
 from bench.images import from_bytes, read
-from bench.judging import JUDGES, load_judge, verdicts
+from bench.judging import DETECTORS, load_detector, verdicts
 
 
 def judge_folder(folder: Path, judge_name: str) -> dict[str, list[bool]]:
     """Verdicts by task. Raises BenchError where there is nothing to judge, or an empty prompt."""
-    judge = load_judge(judge_name)
+    judge = load_detector(judge_name)
     correct: dict[str, list[bool]] = {}
     prompts = sorted(p.parent for p in folder.glob("*/metadata.jsonl"))
     if not prompts:
@@ -43,7 +43,7 @@ def judge_folder(folder: Path, judge_name: str) -> dict[str, list[bool]]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.judge", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--judge", choices=list(JUDGES), default="miniature")
+    parser.add_argument("--judge", choices=list(DETECTORS), default="miniature")
     options = parser.parse_args()
     try:
         correct = judge_folder(options.folder, options.judge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from methods.interfaces import Reward
 from methods.settings import one_of
 
 
-class Judge(Protocol):
+class Detector(Protocol):
     """A detector and a color classifier, with the protocol's thresholds that suit them."""
 
     @property
@@ -31,25 +32,25 @@ class Judge(Protocol):
     def digest(self) -> str: ...
 
 
-def _miniature() -> Judge:
+def _miniature() -> Detector:
     from bench.miniature.judge import MiniatureJudge
 
     return MiniatureJudge.load()
 
 
-JUDGES: dict[str, Callable[[], Judge]] = {"miniature": _miniature}
+DETECTORS: dict[str, Callable[[], Detector]] = {"miniature": _miniature}
 FEATURES = "clip"  # whose image features measure diversity
 
 
 @cache
-def load_judge(name: str) -> Judge:
-    """The judge called ``name``, loaded once per process; BenchError as ``load_reward``."""
+def load_detector(name: str) -> Detector:
+    """The detector called ``name``, loaded once per process; BenchError as ``load_reward``."""
     with explained():
-        one_of("judge", name, list(JUDGES))
-        return JUDGES[name]()
+        one_of("judge", name, list(DETECTORS))
+        return DETECTORS[name]()
 
 
-def verdicts(judge: Judge, metadata: Metadata, images: Tensor) -> list[Verdict]:
+def verdicts(judge: Detector, metadata: Metadata, images: Tensor) -> list[Verdict]:
     """GenEval's verdict on each of (B, 3, H, W) images of one prompt."""
     found = []
     for image, detections in zip(images, judge.detect(images), strict=True):
@@ -75,19 +76,48 @@ def diversity(features: Tensor) -> float:
     return float(gaps.sum() / (count * (count - 1)))
 
 
-def judge_images(
-    judge: Judge, metadata: Metadata, images: Tensor, scores: Sequence[str]
-) -> dict[str, Any]:
-    """The judging part of a record: geneval, reasons, scores and diversity of one prompt."""
-    results = verdicts(judge, metadata, images)
-    rewards: dict[str, Reward] = {name: load_reward(name) for name in scores}
-    clip: Any = load_reward(FEATURES)
-    with torch.no_grad():
-        values = {n: r(images, metadata["prompt"]).tolist() for n, r in rewards.items()}
-        spread = diversity(clip.features(images))
-    return {
-        "geneval": [v.correct for v in results],
-        "reasons": [v.reasons for v in results],
-        "scores": {n: [round(v, 6) for v in vs] for n, vs in values.items()},
-        "diversity": round(spread, 6),
-    }
+class Judge(Protocol):
+    """The judging part of a record, of one prompt's delivered images."""
+
+    def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]: ...
+
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class GenEvalJudge:
+    """GenEval by ``detector``, every score, and diversity in CLIP's features."""
+
+    detector: Detector
+    scores: Sequence[str]
+
+    def digest(self) -> str:
+        return self.detector.digest()
+
+    def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
+        """geneval, reasons, scores and diversity."""
+        results = verdicts(self.detector, metadata, images)
+        rewards: dict[str, Reward] = {name: load_reward(name) for name in self.scores}
+        clip: Any = load_reward(FEATURES)
+        with torch.no_grad():
+            values = {n: r(images, metadata["prompt"]).tolist() for n, r in rewards.items()}
+            spread = diversity(clip.features(images))
+        return {
+            "geneval": [v.correct for v in results],
+            "reasons": [v.reasons for v in results],
+            "scores": {n: [round(v, 6) for v in vs] for n, vs in values.items()},
+            "diversity": round(spread, 6),
+        }
+
+
+TRUTH = "truth"
+JUDGES = (*DETECTORS, TRUTH)
+
+
+def load_judge(name: str, settings: Mapping[str, Any]) -> Judge:
+    """The judge of a cell's settings: GenEval by the detector ``name``, or the exact target."""
+    if name == TRUTH:
+        from bench.truth.judge import load
+
+        return load(**{k: settings[k] for k in ("scores", "reward", "target_scale", "backbone")})
+    return GenEvalJudge(load_detector(name), settings["scores"])

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.images import to_bytes
+from bench.images import to_host
 from bench.meter import Meter, MeteredBackbone, MeteredReward
 from bench.noise import Ledger
-from methods.interfaces import Backbone, Observer, Problem, Reward
+from methods.interfaces import Backbone, Problem, Reward
 from methods.sample import Method, sample
+from methods.steering import Observer
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Measured:
-    """Images (N, H, W, 3) uint8 on the host, what they cost, and the method's diagnostics."""
+    """Images (N, H, W, 3) uint8 or points (N, D) on the host, their cost, the diagnostics."""
 
-    pixels: np.ndarray
+    delivered: np.ndarray
     seconds: Mapping[str, float]
     calls: Mapping[str, Mapping[str, int]]
     info: Mapping[str, Any]
@@ -57,6 +58,6 @@ def measure(task: Task, method: Method, prompt: str, observe: Observer | None = 
         )
         sampled = sample(problem, method, meter.phase, observe)
         with meter.phase("decode"):
-            pixels = to_bytes(sampled.images)
+            delivered = to_host(sampled.images)
     calls = {phase: dict(counts) for phase, counts in meter.calls.items()}
-    return Measured(pixels, meter.seconds, calls, sampled.info)
+    return Measured(delivered, meter.seconds, calls, sampled.info)

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from bench.schema import KINDS, PHASES
-from methods.interfaces import Backbone, Level, Reward, Solver
+from methods.interfaces import Backbone, Condition, Level, Reward, Solver
+from methods.mixture import Quadratic
 
 
 def synchronize(device: torch.device) -> None:
@@ -78,12 +79,16 @@ class MeteredBackbone:
         self._backbone, self._meter = backbone, meter
         self.latent_shape, self.device = backbone.latent_shape, backbone.device
 
-    def encode(self, prompt: str, guidance: float | None = None) -> Any:
+    def encode(self, prompt: str, guidance: float | None = None) -> Condition:
         return self._backbone.encode(prompt, guidance)
 
-    def posterior_mean(self, x: Tensor, level: Level, condition: Any) -> Tensor:
+    def posterior_mean(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
         output = self._backbone.posterior_mean(x, level, condition)
         return self._meter.count("denoiser", len(x) * condition.evaluations, output)
+
+    def unconditional(self, x: Tensor, level: Level, condition: Condition) -> Tensor | None:
+        output = self._backbone.unconditional(x, level, condition)
+        return None if output is None else self._meter.count("denoiser", len(x), output)
 
     def decode(self, x0: Tensor) -> Tensor:
         return self._meter.count("decode", len(x0), self._backbone.decode(x0))
@@ -101,6 +106,11 @@ class MeteredReward:
     def __init__(self, reward: Reward, meter: Meter):
         self._reward, self._meter = reward, meter
         self.name, self.differentiable = reward.name, reward.differentiable
+
+    def quadratic(self, prompt: str, dimension: int) -> Quadratic:
+        """The closed form of an analytic reward, which costs no call."""
+        reward: Any = self._reward
+        return reward.quadratic(prompt, dimension)
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         return self._meter.count("reward", len(images), self._reward(images, prompt))

@@ -22,8 +22,8 @@ from rich.progress import (
 
 from bench.backbones import load_backbone
 from bench.cell import Cell, Prompt, code_digest, identity
-from bench.images import from_bytes
-from bench.judging import Judge, judge_images, load_judge
+from bench.images import from_host
+from bench.judging import Judge, load_judge
 from bench.measure import Measured, Task, measure
 from bench.rewards import load_reward
 from bench.store import CellStore
@@ -84,9 +84,9 @@ def record_prompt(
             measured = measure(task, cell.method, prompt.text)
     except FloatingPointError as error:
         return record | {"error": str(error)}
-    names = store.write_images(prompt.index, prompt.metadata, measured.pixels)
+    names = store.write_images(prompt.index, prompt.metadata, measured.delivered)
     began = time.perf_counter()
-    judged = judge_images(judge, prompt.metadata, from_bytes(measured.pixels), cell.scores)
+    judged = judge.judge(prompt.metadata, from_host(measured.delivered))
     seconds = {k: round(v, 6) for k, v in measured.seconds.items()}
     pair = {"vanilla": round(vanilla, 6), "method": seconds["total"]} if vanilla else None
     return {
@@ -106,7 +106,7 @@ def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     """Run what is missing of a cell; returns its folder."""
     load_began = time.perf_counter()
     backbone, weights = load_backbone(cell.backbone)
-    judge = load_judge(cell.judge)
+    judge = load_judge(cell.judge, cell.settings)
     rewards = [load_reward(name) for name in dict.fromkeys([cell.reward, *cell.scores])]
     digests = {"backbone": weights, "judge": judge.digest()}
     digests |= {r.name: r.digest() for r in rewards}  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 cells/<method>-<id>/config.yaml             the resolved settings
 cells/<method>-<id>/records.jsonl           one JSON object a prompt, appended as it is done
 cells/<method>-<id>/images/00017/metadata.jsonl, samples/0000.png …    GenEval's own layout
+                                            (the mixture's points: samples.npy)
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from omegaconf import OmegaConf
 
 from bench.errors import BenchError
 from bench.geneval.prompts import Metadata
+from bench.images import write
 
 
 def read_records(path: Path) -> tuple[dict[int, dict[str, Any]], bool]:
@@ -80,19 +82,12 @@ class CellStore:
                 raise BenchError(f"another process is writing {self.folder}") from None
             yield
 
-    def write_images(self, index: int, metadata: Metadata, pixels: np.ndarray) -> list[str]:
-        """Save (N, H, W, 3) uint8 in GenEval's layout; returns paths below ``images``."""
-        from PIL import Image
-
+    def write_images(self, index: int, metadata: Metadata, delivered: np.ndarray) -> list[str]:
+        """Save a prompt's images in GenEval's layout, or its points; paths below ``images``."""
         folder = self.folder / "images" / f"{index:05d}"
-        (folder / "samples").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "metadata.jsonl").write_text(json.dumps(metadata) + "\n")
-        names = []
-        for number, image in enumerate(pixels):
-            name = f"{index:05d}/samples/{number:04d}.png"
-            Image.fromarray(image).save(self.folder / "images" / name)
-            names.append(name)
-        return names
+        return [f"{index:05d}/{name}" for name in write(folder, delivered)]
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a record; on disk when this returns. NaN is refused: it is not JSON.

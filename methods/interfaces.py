@@ -1,20 +1,21 @@
-"""The small contracts between a diffusion model, a reward, an estimator and a steer.
+"""The small contracts between a diffusion model, a reward and an estimator of future reward.
 
 Everything is written in posterior-mean space: a Gaussian path x_t = α x_0 + σ ε and the model's
 posterior mean x̄_0 = E[x_0 | x_t], so that one code serves ε-, x_0-, v- and flow-parameterised
 models (LiDAR, arXiv 2602.03211, section 3). Shapes: B samples of a latent shape "…"; images are
-(B, 3, H, W) in [0, 1].
+(B, 3, H, W) in [0, 1], or whatever a backbone's ``decode`` makes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from methods.price import Price
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Level:
     alpha: float
     sigma: float
     fraction: float
+
+
+CLEAN = Level(0.0, 1.0, 0.0, 0.0)
 
 
 class Noise(Protocol):
@@ -62,8 +66,30 @@ class Solver(Protocol):
         ``noise`` is standard normal, like x; None where ``stochastic`` is false.
         """
 
+    def transition(self, index: int) -> tuple[float, float]:
+        """Of the step from level ``index``: ∂x_s/∂x̄_0, and the standard deviation of its noise."""
+
     def select(self, ancestors: Tensor) -> None:
         """Let the history follow a resampling: particle i becomes particle ancestors[i]."""
+
+
+class Condition(Protocol):
+    """What a prompt was encoded to."""
+
+    @property
+    def evaluations(self) -> int:
+        """Denoiser samples that one posterior mean costs: 2 under classifier-free guidance."""
+
+    @property
+    def embedding(self) -> Tensor:
+        """The conditional embedding, (1, …) or (B, …), which embedding guidance moves."""
+
+    def moved(self, embedding: Tensor, unconditional: Tensor | None = None) -> Condition:
+        """The condition with another embedding (B, …).
+
+        ``unconditional`` is ``Backbone.unconditional``'s answer at the x in question, to be used
+        again; None to evaluate it anew.
+        """
 
 
 class Backbone(Protocol):
@@ -72,11 +98,14 @@ class Backbone(Protocol):
     latent_shape: tuple[int, ...]
     device: torch.device
 
-    def encode(self, prompt: str, guidance: float | None = None) -> Any:
+    def encode(self, prompt: str, guidance: float | None = None) -> Condition:
         """The prompt's condition, with the classifier-free guidance weight to use with it."""
 
-    def posterior_mean(self, x: Tensor, level: Level, condition: Any) -> Tensor:
+    def posterior_mean(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
         """x̄_0 = E[x_0 | x_t, c] after classifier-free guidance, (B, …) like x; differentiable."""
+
+    def unconditional(self, x: Tensor, level: Level, condition: Condition) -> Tensor | None:
+        """What classifier-free guidance needs of the empty prompt at x; None without guidance."""
 
     def decode(self, x0: Tensor) -> Tensor:
         """Images (B, 3, H, W) in [0, 1] of clean latents (B, …); differentiable."""
@@ -106,7 +135,7 @@ class Problem:
     reward: Reward
     noise: Noise
     prompt: str
-    condition: Any
+    condition: Condition
     images: int
     solver: str
     steps: int
@@ -138,7 +167,7 @@ class Estimator(Protocol):
     scale: float
 
     def value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        """V(x_t) up to a constant shared by the batch, (B,)."""
+        """V(x_t), (B,)."""
 
     def shift(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
         """Tilted posterior mean minus posterior mean = (σ²/α) ∇V(x_t), (B, …) like x0."""
@@ -147,107 +176,17 @@ class Estimator(Protocol):
 class EstimatorSettings(Protocol):
     """Settings of an estimator; ``prepare`` makes it ready for one prompt.
 
-    ``gradient``: its shift differentiates the reward.
+    ``gradient``: its shift differentiates the reward. ``analytic``: it needs a prior and a reward
+    in closed form.
     """
 
     @property
     def gradient(self) -> bool: ...
 
+    @property
+    def analytic(self) -> bool: ...
+
     def prepare(self, problem: Problem) -> Estimator: ...
 
-
-@dataclass(frozen=True)
-class State:
-    """Where the loop stands: particles x_t before solver step ``step``, and E[x_0 | x_t]."""
-
-    x: Tensor
-    x0: Tensor
-    level: Level
-    step: int
-    steps: int
-
-
-class Steer(Protocol):
-    """What a sampler does with an estimate, for one prompt. Settings live in SteerSettings."""
-
-    def start(self) -> Finals | None:
-        """Clean samples to deliver instead of denoising; None to denoise from noise."""
-
-    def needs_gradient(self, level: Level) -> bool:
-        """Whether ``shift`` at this level differentiates through the posterior mean."""
-
-    def shift(self, state: State) -> Tensor | None:
-        """What to add to the posterior mean, (B, …), or None."""
-
-    def select(self, state: State) -> Tensor | None:
-        """Ancestors (B,) int64 of a resampling, or None to keep every particle."""
-
-    def finish(self, finals: Finals) -> Finals:
-        """The clean samples to go on with: a last resampling, the best of several, all."""
-
-    def info(self) -> Mapping[str, Any]:
-        """Diagnostics, plain numbers and lists."""
-
-
-class SteerSettings(Protocol):
-    """Settings of a steer; ``candidates`` particles are run for each delivered image."""
-
-    @property
-    def candidates(self) -> int: ...
-
-    def check(
-        self, estimators: Mapping[str, EstimatorSettings], images: int, particles: int
-    ) -> None:
-        """Raise ValueError, before any sampling, where the settings do not fit together."""
-
-    def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
-        """Whether the reward must be differentiable."""
-
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> Steer: ...
-
-
-class Finals:
-    """Clean latents at the end of sampling, decoded and scored at most once each."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        latents: Tensor,
-        images: Tensor | None = None,
-        rewards: Tensor | None = None,
-    ):
-        self.problem, self.latents = problem, latents
-        self._images, self._rewards = images, rewards
-
-    def images(self) -> Tensor:
-        if self._images is None:
-            self._images = self.problem.backbone.decode(self.latents)
-        return self._images
-
-    def rewards(self) -> Tensor:
-        if self._rewards is None:
-            self._rewards = self.problem.score_images(self.images())
-        return self._rewards
-
-    def select(self, index: Tensor) -> Finals:
-        def picked(values: Tensor | None) -> Tensor | None:
-            return None if values is None else values[index]
-
-        return Finals(
-            self.problem, self.latents[index], picked(self._images), picked(self._rewards)
-        )
-
-
-Phase = Callable[[str], AbstractContextManager[Any]]
-Observer = Callable[[State], None]
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """What a method delivers: clean latents (images, …), their decoded images, diagnostics."""
-
-    latents: Tensor
-    images: Tensor
-    info: Mapping[str, Any] = field(default_factory=dict)
+    def price(self, problem: Problem) -> Price:
+        """The calls of ``prepare``, and per particle those of one ``value`` and one ``shift``."""

@@ -14,8 +14,24 @@ def transition_std(start: Level, end: Level, eta: float = 1.0) -> float:
     η = 1 is the exact posterior q(x_s | x_t, x_0), η = 0 deterministic (DDIM, arXiv 2010.02502,
     equation 16): η² (σ_s²/σ_t²)(σ_t² − (α_t/α_s)² σ_s²).
     """
-    fresh = start.sigma**2 - (start.alpha / end.alpha) ** 2 * end.sigma**2
-    return float(eta * (end.sigma / start.sigma) * max(fresh, 0.0) ** 0.5)
+    return float(eta * (end.sigma / start.sigma) * noising_std(end, start))
+
+
+def noising_std(low: Level, high: Level) -> float:
+    """Standard deviation of the fresh noise that takes x from the level ``low`` up to ``high``."""
+    variance = high.sigma**2 - (high.alpha / low.alpha) ** 2 * low.sigma**2
+    return float(max(variance, 0.0) ** 0.5)
+
+
+def _kept(start: Level, end: Level, std: float) -> float:
+    """What an ancestral step keeps of the predicted noise ε̂."""
+    return float(max(end.sigma**2 - std**2, 0.0) ** 0.5)
+
+
+def ancestral_slope(start: Level, end: Level, eta: float = 1.0) -> float:
+    """∂x_s/∂x̄_0 of an ancestral step at fixed x_t."""
+    std = transition_std(start, end, eta)
+    return end.alpha - _kept(start, end, std) * start.alpha / start.sigma
 
 
 def ancestral_step(
@@ -24,8 +40,23 @@ def ancestral_step(
     """x_s given x_t and its posterior mean: α_s x̄_0 + √(σ_s² − c²) ε̂ + c z."""
     std = transition_std(start, end, eta)
     predicted = (x - start.alpha * x0) / start.sigma
-    mean = end.alpha * x0 + max(end.sigma**2 - std**2, 0.0) ** 0.5 * predicted
+    mean = end.alpha * x0 + _kept(start, end, std) * predicted
     return mean if noise is None or std == 0 else mean + std * noise
+
+
+def renoise(x: Tensor, low: Level, high: Level, noise: Tensor) -> Tensor:
+    """From the level ``low`` up to ``high``: (α_t/α_s) x_s + fresh noise."""
+    return high.alpha / low.alpha * x + noising_std(low, high) * noise
+
+
+def tempering(gamma: float, level: Level) -> float:
+    """The share of λ in force at a level: min((1 + γ)^(100 (1 − t/T)) − 1, 1); γ = 0 is always 1.
+
+    DAS's tempering (arXiv 2501.05803) with its hundred steps written as the whole of the schedule.
+    """
+    if gamma == 0:
+        return 1.0
+    return float(min((1 + gamma) ** (100 * (1 - level.fraction)) - 1, 1.0))
 
 
 def tilted_mean_shift(samples: Tensor, log_tilt: Tensor, log_base: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
     x0 = posterior mean of x_t            # after classifier-free guidance
     x0 = x0 + shift of every steer        # guidance
-    x, x0 = resampled particles           # smc: by the value at x_t, before the noise of the step
+    x, x0 = resampled particles           # smc, search: by the value at x_t
     x  = solver step
 
 Resampling precedes the step, so that copies of one particle part at once by the step's own noise.
@@ -19,15 +19,24 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import (
+    CLEAN,
     Backbone,
+    Condition,
+    Estimator,
     EstimatorSettings,
-    Finals,
+    Level,
     Noise,
+    Problem,
+    Solver,
+)
+from methods.path import ancestral_step, renoise
+from methods.price import Calls, scored
+from methods.steering import (
+    Course,
+    Finals,
     Observer,
     Phase,
-    Problem,
     Sampled,
-    Solver,
     State,
     Steer,
     SteerSettings,
@@ -39,6 +48,8 @@ class Method:
     """A named pair (or more): how V is estimated, and what is done with the estimates.
 
     ``steps_factor`` multiplies the target solver's steps (the compute-matched vanilla control).
+    Raises ValueError for a factor below 1, for two steers that both choose the start, and for a
+    steer that keeps every particle after one that picks among an image's candidates.
     """
 
     name: str
@@ -49,16 +60,43 @@ class Method:
     def __post_init__(self) -> None:
         if self.steps_factor < 1:
             raise ValueError(f"steps_factor must be >= 1, got {self.steps_factor}")
+        if sum(s.starts for s in self.steers) > 1:
+            raise ValueError("method.steer: only one steer can choose what sampling starts from")
 
     @property
     def candidates(self) -> int:
         """Particles per delivered image."""
         return prod(s.candidates for s in self.steers)
 
+    def price(self, problem: Problem) -> Calls:
+        """The calls that sampling ``problem`` must cost, by the formulas of its parts."""
+        particles = problem.images * self.candidates
+        steps = problem.steps * self.steps_factor
+        course = Course(problem.backbone.solver(problem.solver, steps).levels, steps)
+        for settings in self.steers:
+            course = settings.course(course)
+        means = particles * len(course.levels) * problem.condition.evaluations
+        once = Calls(denoiser=means)
+        for settings in self.steers:
+            once += settings.price(problem, course, particles, self.estimators)
+        judged = any(s.scores for s in self.steers)
+        once += scored(particles) if judged else Calls(decode=problem.images)
+        prepared = [e.price(problem).prepare for e in self.estimators.values()]
+        return sum(prepared, start=once * course.runs)
+
 
 @contextmanager
 def _no_phase(name: str) -> Iterator[None]:
     yield
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say where a reward was not finite."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error}, {where}") from None
 
 
 def draw(
@@ -80,9 +118,30 @@ def initial_noise(
     return draw(problem.noise, shape, particles, candidates, purpose).to(problem.backbone.device)
 
 
+def _predict(
+    backbone: Backbone,
+    condition: Condition,
+    steers: Sequence[Steer],
+    x: Tensor,
+    level: Level,
+    step: int,
+    steps: int,
+) -> tuple[State, Tensor | None]:
+    """The posterior mean at x under the steers' condition, and their total shift, detached."""
+    for steer in steers:
+        condition = steer.condition(x, level, step, condition)
+    gradient = any(s.needs_gradient(level) for s in steers)
+    with torch.set_grad_enabled(gradient):
+        x = x.detach().requires_grad_(gradient)
+        state = State(x, backbone.posterior_mean(x, level, condition), level, step, steps)
+        shifts = [d.detach() for s in steers if (d := s.shift(state)) is not None]
+    total = sum(shifts[1:], start=shifts[0]) if shifts else None
+    return State(x.detach(), state.x0.detach(), level, step, steps), total
+
+
 def denoise(
     backbone: Backbone,
-    condition: object,
+    condition: Condition,
     solver: Solver,
     x: Tensor,
     noise: Noise,
@@ -90,31 +149,97 @@ def denoise(
     candidates: int = 1,
     purpose: str = "solver",
     observe: Observer | None = None,
+    first: int = 0,
 ) -> Tensor:
-    """Run ``solver`` from x = x_T to clean latents (B, …), steered."""
+    """Run ``solver`` from x at level ``first`` to clean latents (B, …), steered."""
     steps = len(solver.levels)
-    for step, level in enumerate(solver.levels):
-        gradient = any(s.needs_gradient(level) for s in steers)
-        with torch.set_grad_enabled(gradient):
-            x = x.detach().requires_grad_(gradient)
-            state = State(x, backbone.posterior_mean(x, level, condition), level, step, steps)
-            shifts = [d.detach() for s in steers if (d := s.shift(state)) is not None]
-        with torch.no_grad():
-            state = State(x.detach(), state.x0.detach(), level, step, steps)
+    for step in range(first, steps):
+        level = solver.levels[step]
+
+        def fresh(purpose: str, *key: int, like: Tensor) -> Tensor:
+            return draw(noise, like.shape[1:], len(like), candidates, purpose, *key).to(like)
+
+        with located(f"at step {step} of {steps}"):
+            lower = solver.levels[step + 1] if step + 1 < steps else CLEAN
+            for again in range(max((s.recurrences(level) for s in steers), default=0)):
+                state, shift = _predict(backbone, condition, steers, x, level, step, steps)
+                x0 = state.x0 if shift is None else state.x0 + shift
+                down, up = (fresh("recurrence", step, again, way, like=x) for way in (0, 1))
+                eta = 1.0 if solver.stochastic else 0.0
+                x = renoise(ancestral_step(x, x0, level, lower, down, eta), lower, level, up)
+            state, shift = _predict(backbone, condition, steers, x, level, step, steps)
             if observe is not None:
                 observe(state)
-            x, x0 = state.x, sum(shifts, start=state.x0)
             for steer in steers:
-                ancestors = steer.select(state)
-                if ancestors is not None:
-                    x, x0 = x[ancestors], x0[ancestors]
-                    solver.select(ancestors)
-                    state = State(x, state.x0[ancestors], level, step, steps)
-            fresh = None
-            if solver.stochastic:
-                fresh = draw(noise, x.shape[1:], len(x), candidates, purpose, step).to(x)
-            x = solver.step(x0, step, x, fresh)
+                with torch.no_grad():
+                    ancestors = steer.select(state)
+                if ancestors is None:
+                    continue
+                state = State(state.x[ancestors], state.x0[ancestors], level, step, steps)
+                shift = None if shift is None else shift[ancestors]
+                solver.select(ancestors)
+                for other in steers:
+                    if other is not steer:
+                        other.follow(ancestors)
+        with torch.no_grad():
+            x0 = state.x0 if shift is None else state.x0 + shift
+            z = fresh(purpose, step, like=x) if solver.stochastic else None
+            x = solver.step(x0, step, state.x, z)
+            if z is not None:
+                for steer in steers:
+                    steer.stepped(state, shift, z, solver.transition(step))
     return x
+
+
+@dataclass
+class _Run:
+    """The target solver's steered loop; each call is a run with steers prepared afresh."""
+
+    problem: Problem
+    method: Method
+    estimators: Mapping[str, Estimator]
+    phase: Phase
+    observe: Observer | None
+    info: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.steps = self.problem.steps * self.method.steps_factor
+        self.levels = self._solver().levels
+        self.particles = self.problem.images * self.method.candidates
+
+    def _solver(self) -> Solver:
+        return self.problem.backbone.solver(self.problem.solver, self.steps)
+
+    def initial(self, noise: Tensor) -> Tensor:
+        return self._solver().initial(noise)
+
+    def __call__(self, x: Tensor, first: int = 0) -> Finals:
+        problem, method = self.problem, self.method
+        steers = [s.prepare(problem, self.estimators, len(x)) for s in method.steers]
+        solver = self._solver()
+        with self.phase("denoise"):
+            latents = denoise(
+                problem.backbone,
+                problem.condition,
+                solver,
+                x,
+                problem.noise,
+                steers,
+                method.candidates,
+                observe=self.observe,
+                first=first,
+            )
+        if not torch.isfinite(latents).all():
+            raise FloatingPointError(
+                f"method {method.name} drove its samples out of range for the prompt "
+                f"{problem.prompt!r}: lower its scale"
+            )
+        finals = Finals(problem, latents)
+        with self.phase("decode"), torch.no_grad(), located("of the finished samples"):
+            for steer in steers:
+                finals = steer.finish(finals)
+        self.info = {key: value for s in steers for key, value in s.info().items()}
+        return finals
 
 
 def sample(
@@ -128,32 +253,14 @@ def sample(
     ``phase`` is entered for "prepare" (lookahead samples and their rewards), "denoise", and
     "decode" (last selection and decoding), for a clock; ``observe`` sees every State.
     """
-    backbone = problem.backbone
-    with phase("prepare"), torch.no_grad():
-        particles = problem.images * method.candidates
+    with phase("prepare"), torch.no_grad(), located("while its estimators were prepared"):
         estimators = {name: e.prepare(problem) for name, e in method.estimators.items()}
-        steers = [s.prepare(problem, estimators, particles) for s in method.steers]
-        starts = [start for s in steers if (start := s.start()) is not None]
-    with phase("denoise"):
-        if starts:
-            finals = starts[0]
-        else:
-            solver = backbone.solver(problem.solver, problem.steps * method.steps_factor)
-            x = solver.initial(initial_noise(problem, particles, method.candidates))
-            latents = denoise(
-                backbone,
-                problem.condition,
-                solver,
-                x,
-                problem.noise,
-                steers,
-                method.candidates,
-                observe=observe,
-            )
-            finals = Finals(problem, latents)
+    run = _Run(problem, method, estimators, phase, observe)
+    starters = [s for s in method.steers if s.starts]
+    finals = starters[0].begin(problem, estimators, run) if starters else None
+    if finals is None:
+        noise = initial_noise(problem, run.particles, method.candidates)
+        finals = run(run.initial(noise))
     with phase("decode"), torch.no_grad():
-        for steer in steers:
-            finals = steer.finish(finals)
         images = finals.images()
-    info = {key: value for s in steers for key, value in s.info().items()}
-    return Sampled(finals.latents, images, info)
+    return Sampled(finals.latents, images, run.info)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.build import build_method, check_method
+from bench.build import Surroundings, build_method, check_method
 from bench.cell import choose_prompts, identity, make_cell, parse_shard
 from bench.compose import cell_settings, check_command_line, groups
 from bench.errors import BenchError
@@ -104,7 +104,8 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
     with pytest.raises(BenchError, match="did you mean 'lookahead'"):
         build_method({"name": "x", "efr": {"look": {}}})
     with pytest.raises(BenchError, match="has no estimator"):
-        check_method(build_method({"name": "x", "steer": {"smc": {}}}), 4, True, "r")
+        among = Surroundings(4, True, "r", True, False)
+        check_method(build_method({"name": "x", "steer": {"smc": {}}}), among)
 
 
 def test_a_gradient_method_refuses_a_reward_without_a_derivative():
@@ -115,7 +116,7 @@ def test_a_gradient_method_refuses_a_reward_without_a_derivative():
 
 
 def test_a_subset_of_prompts_is_spread_over_each_task():
-    every, some = choose_prompts(100, 43, None), choose_prompts(100, 43, 4)
+    every, some = choose_prompts("geneval", 100, 43, None), choose_prompts("geneval", 100, 43, 4)
     assert [p.metadata for p in every] == generate()
     assert len(some) == 24
     assert [sum(p.metadata["tag"] == t for p in some) for t in TASKS] == [4] * 6

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,16 +16,26 @@ from methods.settings import one_of
 
 @dataclass(frozen=True)
 class TextCondition:
-    """Prompt and empty-prompt embeddings (1, L, D), and the classifier-free guidance weight."""
+    """Prompt and empty-prompt embeddings, (1, L, D) or (B, L, D), and the CFG weight."""
 
-    prompt: Tensor
+    embedding: Tensor
     empty: Tensor
     guidance: float
+    unconditional: Tensor | None = None
+
+    @property
+    def guided(self) -> bool:
+        return self.guidance > 1
 
     @property
     def evaluations(self) -> int:
         """Denoiser samples that one posterior mean costs."""
-        return 2 if self.guidance > 1 else 1
+        return 2 if self.guided and self.unconditional is None else 1
+
+    def moved(self, embedding: Tensor, unconditional: Tensor | None = None) -> TextCondition:
+        """With embeddings (B, L, D), and the noise prediction (B, …) of the empty prompt at the x
+        in question where it is known already."""
+        return replace(self, embedding=embedding, unconditional=unconditional)
 
 
 class LatentDiffusion:
@@ -70,19 +80,41 @@ class LatentDiffusion:
         return TextCondition(self._embed(prompt), self._embed(""), weight)
 
     def _noise_prediction(self, x: Tensor, t: float, condition: TextCondition) -> Tensor:
-        if condition.evaluations == 1:
-            return self.unet(x, t, condition.prompt.expand(len(x), -1, -1)).sample
-        text = torch.cat([condition.empty, condition.prompt]).repeat_interleave(len(x), dim=0)
-        empty, prompted = self.unet(torch.cat([x, x]), t, text).sample.chunk(2)
+        prompt = condition.embedding.expand(len(x), -1, -1)
+        if not condition.guided:
+            return self.unet(x, t, prompt).sample
+        if condition.unconditional is not None:
+            empty, prompted = condition.unconditional, self.unet(x, t, prompt).sample
+        else:
+            text = torch.cat([condition.empty.expand_as(prompt), prompt])
+            empty, prompted = self.unet(torch.cat([x, x]), t, text).sample.chunk(2)
         return empty + condition.guidance * (prompted - empty)
 
-    def posterior_mean(self, x: Tensor, level: Level, condition: TextCondition) -> Tensor:
-        chunk = max(1, self.max_batch // condition.evaluations)
-        parts = [self._noise_prediction(part, level.t, condition) for part in x.split(chunk)]
+    def _chunks(
+        self, x: Tensor, condition: TextCondition
+    ) -> Iterator[tuple[Tensor, TextCondition]]:
+        size = max(1, self.max_batch // condition.evaluations)
+        for start in range(0, len(x), size):
+            part, own = slice(start, start + size), condition
+            if len(condition.embedding) > 1:
+                own = replace(own, embedding=own.embedding[part])
+            if own.unconditional is not None:
+                own = replace(own, unconditional=own.unconditional[part])
+            yield x[part], own
+
+    def posterior_mean(self, x: Tensor, level: Level, condition: Any) -> Tensor:
+        parts = [self._noise_prediction(p, level.t, c) for p, c in self._chunks(x, condition)]
         output = torch.cat(parts)
         if self.scheduler.config.prediction_type == "v_prediction":
             return level.alpha * x - level.sigma * output
         return (x - level.sigma * output) / level.alpha
+
+    def unconditional(self, x: Tensor, level: Level, condition: Any) -> Tensor | None:
+        if not condition.guided:
+            return None
+        empty = replace(condition, embedding=condition.empty, guidance=1.0, unconditional=None)
+        parts = [self._noise_prediction(p, level.t, c) for p, c in self._chunks(x, empty)]
+        return torch.cat(parts)
 
     def decode(self, x0: Tensor) -> Tensor:
         chunk = max(1, self.max_batch)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import Level
+from methods.path import ancestral_slope, transition_std
 
 
 def vp_level(t: float, alpha_bar: float, horizon: int) -> Level:
@@ -60,6 +61,18 @@ class SchedulerSolver:
         if noise is not None and self._noise_key:
             extra[self._noise_key] = noise
         return self.scheduler.step(output, self.timesteps[index], x, **extra).prev_sample
+
+    def transition(self, index: int) -> tuple[float, float]:
+        if not self.stochastic:
+            raise ValueError(f"{type(self.scheduler).__name__} takes no noise here: eta is 0")
+        start = self.levels[index]
+        if index + 1 < len(self.levels):
+            end = self.levels[index + 1]
+        else:
+            bar = float(self.scheduler.final_alpha_cumprod)
+            end = vp_level(0, bar, self.scheduler.config.num_train_timesteps)
+        eta = self._eta["eta"]
+        return ancestral_slope(start, end, eta), transition_std(start, end, eta)
 
     def select(self, ancestors: Tensor) -> None:
         history = getattr(self.scheduler, "model_outputs", None)

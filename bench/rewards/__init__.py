@@ -28,7 +28,25 @@ def _jpeg() -> Reward:
     return JpegCompressibility()
 
 
-REWARDS: dict[str, Callable[[], Reward]] = {"preference": _preference, "clip": _clip, "jpeg": _jpeg}
+def _quadratic() -> Reward:
+    from bench.rewards.quadratic import MixtureReward
+
+    return MixtureReward("quadratic")
+
+
+def _linear() -> Reward:
+    from bench.rewards.quadratic import MixtureReward
+
+    return MixtureReward("linear")
+
+
+REWARDS: dict[str, Callable[[], Reward]] = {
+    "preference": _preference,
+    "clip": _clip,
+    "jpeg": _jpeg,
+    "quadratic": _quadratic,
+    "linear": _linear,
+}
 
 
 @cache

@@ -18,8 +18,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from methods.interfaces import Level, Problem
+from methods.interfaces import Condition, Level, Problem
 from methods.path import tilted_mean_shift
+from methods.price import Calls, Price, scored
 from methods.sample import denoise, initial_noise
 from methods.settings import at_least, whole
 
@@ -58,6 +59,12 @@ class Lookahead:
         rewards = self.rewards.to(x_t.device, dtype)
         return base + self.scale * (rewards - rewards.max()), base, samples
 
+    def posterior_mean(self, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
+        """Σ_i softmax(−d)_i x̂_0^i, like x_t: E[x_0 | x_t] were the samples all there is."""
+        _, base, samples = self._logits(x_t, alpha, sigma)
+        mean = torch.softmax(base, dim=-1) @ samples
+        return mean.reshape(x_t.shape).to(x_t.dtype)
+
     def value(self, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
         """V(x_t), (B,), in at least float32."""
         tilted, base, _ = self._logits(x_t, alpha, sigma)
@@ -72,10 +79,13 @@ class Lookahead:
 
 @dataclass(frozen=True)
 class PreparedLookahead:
-    """``Lookahead`` behind the Estimator protocol, with what a control may deliver as it is."""
+    """``Lookahead`` behind the Estimator protocol, with what a control may deliver as it is.
+
+    ``images`` are the samples decoded, None where only perturbed ones were.
+    """
 
     estimate: Lookahead
-    images: Tensor
+    images: Tensor | None
     gradient: bool = False
 
     @property
@@ -91,32 +101,67 @@ class PreparedLookahead:
 
 @dataclass(frozen=True)
 class LookaheadSettings:
-    """n samples by ``solver`` in ``steps`` steps with CFG weight ``cfg``; λ = ``scale``.
+    """n samples by ``solver`` in ``steps`` δ steps with CFG weight ``cfg``; λ = ``scale``.
 
-    Per prompt: 2·n·steps denoiser samples (CFG counted as two), n decodes, n rewards.
-    ``cfg`` null: the backbone's own weight.
+    ``cfg`` null: the backbone's own weight. ``smoothing`` τ > 0 replaces each reward by its mean
+    over ``draws`` copies of the sample perturbed by τ ε in latent space: a Gaussian-smoothed
+    reward, less eager for what only this very sample has.
+
+    Per prompt: n·δ posterior means, n decodes and n rewards (n·draws of them under smoothing).
     """
 
     gradient: ClassVar[bool] = False
+    analytic: ClassVar[bool] = False
     n: int = 50
     solver: str = "dpm"
     steps: int = 5
     cfg: float | None = None
     scale: float = 5000.0
+    smoothing: float = 0.0
+    draws: int = 4
 
     def __post_init__(self) -> None:
         whole("n", self.n, 1)
         whole("steps", self.steps, 1)
         at_least("scale", self.scale, 0)
+        at_least("smoothing", self.smoothing, 0)
+        whole("draws", self.draws, 1)
+        if self.cfg is not None:
+            at_least("cfg", self.cfg, 0)
+
+    def _condition(self, problem: Problem) -> Condition:
+        if self.cfg is None:
+            return problem.condition
+        return problem.backbone.encode(problem.prompt, self.cfg)
 
     def prepare(self, problem: Problem) -> PreparedLookahead:
         backbone = problem.backbone
-        condition = problem.condition
-        if self.cfg is not None:
-            condition = backbone.encode(problem.prompt, self.cfg)
         solver = backbone.solver(self.solver, self.steps)
         x = solver.initial(initial_noise(problem, self.n, purpose="lookahead"))
-        samples = denoise(backbone, condition, solver, x, problem.noise, purpose="lookahead_solver")
-        images = backbone.decode(samples)
-        rewards = problem.score_images(images)
+        samples = denoise(
+            backbone,
+            self._condition(problem),
+            solver,
+            x,
+            problem.noise,
+            purpose="lookahead_solver",
+        )
+        images = None
+        if self.smoothing == 0:
+            images = backbone.decode(samples)
+            rewards = problem.score_images(images)
+        else:
+            rewards = self._smoothed(problem, samples)
         return PreparedLookahead(Lookahead(samples, rewards, self.scale), images)
+
+    def _smoothed(self, problem: Problem, samples: Tensor) -> Tensor:
+        shape = (self.draws, *samples.shape[1:])
+        noise = [problem.noise(shape, "lookahead smoothing", i) for i in range(len(samples))]
+        copies = samples.repeat_interleave(self.draws, dim=0)
+        perturbed = copies + self.smoothing * torch.cat(noise).to(samples)
+        return problem.score(perturbed).reshape(len(samples), self.draws).mean(dim=1)
+
+    def price(self, problem: Problem) -> Price:
+        means = self.n * self.steps * self._condition(problem).evaluations
+        judged = scored(self.n * (self.draws if self.smoothing > 0 else 1))
+        return Price(prepare=Calls(denoiser=means) + judged)

@@ -1,4 +1,4 @@
-"""A steer that does nothing, for others to override, and the choice of a steer's estimator."""
+"""A steer and settings that do nothing, for others to override; the choice of an estimator."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor
 
-from methods.interfaces import EstimatorSettings, Finals, Level, State
+from methods.interfaces import Condition, Estimator, EstimatorSettings, Level, Problem
+from methods.price import Calls
 from methods.settings import one_of
+from methods.steering import Course, Finals, Run, Setup, State
 
 T = TypeVar("T")
 
@@ -16,8 +18,8 @@ T = TypeVar("T")
 class NoSteer:
     """Every hook of the Steer protocol at its neutral value."""
 
-    def start(self) -> Finals | None:
-        return None
+    def condition(self, x: Tensor, level: Level, step: int, condition: Condition) -> Condition:
+        return condition
 
     def needs_gradient(self, level: Level) -> bool:
         return False
@@ -25,8 +27,19 @@ class NoSteer:
     def shift(self, state: State) -> Tensor | None:
         return None
 
+    def recurrences(self, level: Level) -> int:
+        return 0
+
     def select(self, state: State) -> Tensor | None:
         return None
+
+    def follow(self, ancestors: Tensor) -> None:
+        return
+
+    def stepped(
+        self, state: State, shift: Tensor | None, noise: Tensor, transition: tuple[float, float]
+    ) -> None:
+        return
 
     def finish(self, finals: Finals) -> Finals:
         return finals
@@ -35,11 +48,41 @@ class NoSteer:
         return {}
 
 
-class Choice:
+class Plain:
+    """Every method of SteerSettings but ``prepare`` at its neutral value."""
+
+    candidates: ClassVar[int] = 1
+    starts: ClassVar[bool] = False
+    scores: ClassVar[bool] = False
+
+    def check(self, setup: Setup) -> None:
+        return
+
+    def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
+        return False
+
+    def begin(
+        self, problem: Problem, estimators: Mapping[str, Estimator], run: Run
+    ) -> Finals | None:
+        return None
+
+    def course(self, course: Course) -> Course:
+        return course
+
+    def price(
+        self,
+        problem: Problem,
+        course: Course,
+        particles: int,
+        estimators: Mapping[str, EstimatorSettings],
+    ) -> Calls:
+        return Calls()
+
+
+class Choice(Plain):
     """Settings that name one estimator by ``efr``; None means the only one there is."""
 
     label: ClassVar[str]
-    candidates: ClassVar[int] = 1
     efr: str | None = None
 
     def chosen(self, estimators: Mapping[str, T]) -> T:
@@ -53,10 +96,5 @@ class Choice:
         one_of(key, name, list(estimators))
         return estimators[name]
 
-    def check(
-        self, estimators: Mapping[str, EstimatorSettings], images: int, particles: int
-    ) -> None:
-        self.chosen(estimators)
-
-    def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
-        return False
+    def check(self, setup: Setup) -> None:
+        self.chosen(setup.estimators)

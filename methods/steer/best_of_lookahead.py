@@ -1,51 +1,77 @@
-"""Best of lookahead: deliver LiDAR's own best lookahead samples and stop.
+"""Best of lookahead: LiDAR's own best lookahead samples, delivered or taken for a start.
 
 The sceptic's control: these samples are already drawn, scored and paid for before LiDAR's first
-guided step. Whatever the target sampling adds must show against it.
+guided step. Whatever the target sampling adds must show against it. Delivered as they are, or
+noised up to t and denoised again by the target solver, with whatever else steers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from methods.efr.lookahead import LookaheadSettings, PreparedLookahead
-from methods.interfaces import Estimator, EstimatorSettings, Finals, Problem
-from methods.settings import whole
+from methods.interfaces import CLEAN, Estimator, Level, Problem
+from methods.path import renoise
+from methods.sample import initial_noise
+from methods.settings import at_least, whole
 from methods.steer.base import Choice, NoSteer
-
-
-@dataclass(frozen=True)
-class BestOfLookahead(NoSteer):
-    problem: Problem
-    lookahead: PreparedLookahead
-
-    def start(self) -> Finals:
-        estimate = self.lookahead.estimate
-        best = estimate.rewards.argsort(descending=True, stable=True)[: self.problem.images]
-        every = Finals(self.problem, estimate.samples, self.lookahead.images, estimate.rewards)
-        return every.select(best)
+from methods.steering import Course, Finals, Run, Setup
 
 
 @dataclass(frozen=True)
 class BestOfLookaheadSettings(Choice):
-    """Needs a lookahead estimator with at least as many samples as images are delivered."""
+    """Needs a lookahead estimator with at least as many samples as particles are run.
+
+    ``renoise``: t/T in [0, 1] up to which the samples are noised and denoised again, from the
+    first of the target solver's levels at or below it; 0 delivers them as they are.
+    """
 
     label: ClassVar[str] = "best_of_lookahead"
+    starts: ClassVar[bool] = True
+    renoise: float = 0.0
     efr: str | None = None
 
-    def check(
-        self, estimators: Mapping[str, EstimatorSettings], images: int, particles: int
-    ) -> None:
-        lookahead = self.chosen(estimators)
+    def __post_init__(self) -> None:
+        at_least("renoise", self.renoise, 0)
+        if self.renoise > 1:
+            raise ValueError(f"renoise must be in [0, 1], got {self.renoise}")
+
+    def check(self, setup: Setup) -> None:
+        lookahead = self.chosen(setup.estimators)
         if not isinstance(lookahead, LookaheadSettings):
             raise ValueError("method.steer.best_of_lookahead.efr must name a lookahead estimator")
-        whole("method.efr.lookahead.n (images are picked from its samples)", lookahead.n, images)
+        key = "method.efr.lookahead.n (particles are picked from its samples)"
+        whole(key, lookahead.n, setup.particles)
+        if self.renoise == 0 and setup.steers > 1:
+            raise ValueError(
+                "method.steer.best_of_lookahead.renoise must be above 0 beside another steer: at 0 "
+                "the samples are delivered as they are and nothing else has a say"
+            )
+
+    def _entered(self, levels: Sequence[Level]) -> list[Level]:
+        return [level for level in levels if level.fraction <= self.renoise]
+
+    def begin(self, problem: Problem, estimators: Mapping[str, Estimator], run: Run) -> Finals:
+        lookahead = self.chosen(estimators)
+        assert isinstance(lookahead, PreparedLookahead)
+        estimate = lookahead.estimate
+        order = estimate.rewards.argsort(descending=True, stable=True)[: run.particles]
+        entered = self._entered(run.levels)
+        if not entered:
+            every = Finals(problem, estimate.samples, lookahead.images, estimate.rewards)
+            return every.select(order)
+        noise = initial_noise(problem, run.particles, purpose="renoise").to(estimate.samples)
+        start = renoise(estimate.samples[order], CLEAN, entered[0], noise)
+        return run(start, len(run.levels) - len(entered))
 
     def prepare(
         self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> BestOfLookahead:
-        lookahead = self.chosen(estimators)
-        assert isinstance(lookahead, PreparedLookahead)
-        return BestOfLookahead(problem, lookahead)
+    ) -> NoSteer:
+        return NoSteer()
+
+    def course(self, course: Course) -> Course:
+        levels = self._entered(course.levels)
+        first = course.steps - len({level.fraction for level in levels})
+        return replace(course, levels=levels, first=first, runs=course.runs if levels else 0)

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
+from torch import Tensor
 
-from methods.interfaces import Estimator, EstimatorSettings, Finals, Problem
+from methods.interfaces import Estimator, Problem
 from methods.settings import whole
-from methods.steer.base import NoSteer
+from methods.steer.base import NoSteer, Plain
+from methods.steering import Finals
+
+
+def best(rewards: Tensor, n: int) -> Tensor:
+    """Of every n neighbours the index of the highest, the first of equals: (B,) -> (B/n,)."""
+    groups = rewards.reshape(-1, n)
+    return torch.arange(len(groups), device=groups.device) * n + groups.argmax(dim=1)
 
 
 @dataclass(frozen=True)
@@ -21,31 +30,22 @@ class BestOfN(NoSteer):
     n: int
 
     def finish(self, finals: Finals) -> Finals:
-        groups = finals.rewards().reshape(-1, self.n)
-        first = torch.arange(len(groups), device=groups.device) * self.n
-        return finals.select(first + groups.argmax(dim=1))
+        return finals.select(best(finals.rewards(), self.n))
 
 
 @dataclass(frozen=True)
-class BestOfNSettings:
+class BestOfNSettings(Plain):
     """n >= 1 candidates per delivered image."""
 
+    scores: ClassVar[bool] = True
     n: int = 4
 
     def __post_init__(self) -> None:
         whole("n", self.n, 1)
 
     @property
-    def candidates(self) -> int:
+    def candidates(self) -> int:  # type: ignore[override]
         return self.n
-
-    def check(
-        self, estimators: Mapping[str, EstimatorSettings], images: int, particles: int
-    ) -> None:
-        """Any method can be followed by it."""
-
-    def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
-        return False
 
     def prepare(
         self, problem: Problem, estimators: Mapping[str, Estimator], particles: int

@@ -1,4 +1,5 @@
-"""Sequential Monte Carlo with reward potentials: Feynman-Kac steering (arXiv 2501.06848).
+"""Sequential Monte Carlo with reward potentials: Feynman-Kac steering (arXiv 2501.06848), and DAS
+(arXiv 2501.05803) where the proposal is guided too.
 
 N particles share one population. At some steps each is weighed by a potential G of the value at
 x_t and the population is resampled. The product of all potentials, the last one included, is
@@ -8,8 +9,13 @@ exp(λ r(x_0)) for every choice, so all target the same tilted distribution:
     max         G_t = exp(max_{s ≥ t} V_s)          plain G_t = exp(V_t)
     last        G_0 = exp(λ r(x_0)) / Π_t G_t
 
-Log weights are carried until the population is resampled. A deterministic solver cannot part
-copies of one particle again: with η = 0 a resampled population stays collapsed.
+Log weights are carried until the population is resampled. Where guidance moves the proposal, the
+weights must take it back (``twisted``): a step whose mean was moved by m with noise c z changes
+log w by log p(x_s | x_t) − log q(x_s | x_t) = −(z·m)/c − ‖m‖²/(2c²). The last step has no noise and
+no density: guide above it only.
+
+A deterministic solver cannot part copies of one particle again: with η = 0 a resampled population
+stays collapsed.
 """
 
 from __future__ import annotations
@@ -21,13 +27,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, EstimatorSettings, Finals, Noise, Problem, State
-from methods.settings import interval, one_of, whole
+from methods.interfaces import Estimator, EstimatorSettings, Problem
+from methods.path import tempering
+from methods.price import Calls
+from methods.resampling import SCHEMES, effective_sample_size, informative
+from methods.settings import at_least, interval, one_of, whole
 from methods.steer.base import Choice, NoSteer
+from methods.steering import Course, Finals, Setup, State
 
 POTENTIALS = ("difference", "max", "sum", "plain")
-SCHEMES = ("systematic", "multinomial")
+COMPATIBLE = ("fk_steering",)
 LAST = -1  # the ledger's step of the last resampling
+LARGEST = 1e10  # the official FK steering code's bound on a weight
 
 
 def log_weights(
@@ -57,28 +68,14 @@ def log_weights(
     return memory, memory
 
 
-def effective_sample_size(log_w: Tensor) -> Tensor:
-    """(Σ w)² / Σ w² along the last axis, in [1, N]."""
-    w = torch.softmax(log_w, dim=-1)
-    return 1 / w.square().sum(dim=-1)
+def proposal_correction(shift: Tensor, noise: Tensor, slope: float, std: float) -> Tensor:
+    """log p(x_s | x_t) − log q(x_s | x_t), (B,), of a step that a shift of x̄_0 moved.
 
-
-def systematic(weights: Tensor, uniform: Tensor) -> Tensor:
-    """Ancestors (N,): one uniform number, N evenly spaced pointers."""
-    n = len(weights)
-    pointers = (torch.arange(n, dtype=torch.float64) + uniform[0].double()) / n
-    cumulative = weights.double().cumsum(0)
-    return torch.searchsorted(cumulative / cumulative[-1], pointers, right=True).clamp(max=n - 1)
-
-
-def multinomial(weights: Tensor, uniform: Tensor) -> Tensor:
-    """Ancestors (N,): N independent draws."""
-    cumulative = weights.double().cumsum(0)
-    index = torch.searchsorted(cumulative / cumulative[-1], uniform.double(), right=True)
-    return index.clamp(max=len(weights) - 1)
-
-
-RESAMPLERS = {"systematic": systematic, "multinomial": multinomial}
+    q's mean is p's moved by m = ``slope``·shift; x_s = q's mean + ``std``·noise.
+    """
+    m = slope * shift.flatten(1).double()
+    z = noise.flatten(1).double()
+    return -(z * m).sum(dim=1) / std - m.square().sum(dim=1) / (2 * std**2)
 
 
 @dataclass
@@ -86,11 +83,10 @@ class Smc(NoSteer):
     """One prompt's populations: blocks of ``population`` neighbours in the batch."""
 
     estimator: Estimator
-    noise: Noise
+    problem: Problem
     settings: SmcSettings
     population: int
     total: int
-    device: torch.device
     ess: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,32 +102,58 @@ class Smc(NoSteer):
         )
         self.product = self.product + log_g
         self.log_w = self.log_w + log_g
+        if self.settings.compat == "fk_steering":
+            self.log_w = self.log_w.exp().clamp(max=LARGEST).log()
 
     def _resample(self, step: int) -> Tensor | None:
-        """Ancestors over the whole batch; None where every population's ESS is high enough."""
+        """Ancestors over the whole batch; None where no population is resampled."""
+        settings = self.settings
+        official = settings.compat == "fk_steering"
+        gated = settings.adaptive or (official and step == LAST)
         log_w = self.log_w.reshape(-1, self.population)
         ess = effective_sample_size(log_w)
         self.ess.append([round(float(e), 4) for e in ess])
         ancestors = torch.arange(self.total)
-        draw = RESAMPLERS[self.settings.scheme]
         for group in range(len(log_w)):
-            if self.settings.adaptive and ess[group] >= self.settings.threshold * self.population:
+            enough = gated and ess[group] >= settings.threshold * self.population
+            if enough or not informative(log_w[group]):
                 continue
             block = slice(group * self.population, (group + 1) * self.population)
-            uniform = self.noise.uniform(self.population, "resample", group, step)
-            chosen_here = draw(torch.softmax(log_w[group], dim=-1), uniform)
-            ancestors[block] = chosen_here + group * self.population
+            uniform = self.problem.noise.uniform(self.population, "resample", group, step)
+            weights = torch.softmax(log_w[group], dim=-1)
+            ancestors[block] = SCHEMES[settings.scheme](weights, uniform) + block.start
             self.log_w[block] = 0.0
+        if official:
+            self.log_w = torch.zeros_like(self.log_w)  # weights that were not used are dropped
         if torch.equal(ancestors, torch.arange(self.total)):
             return None
-        self.previous, self.product = self.previous[ancestors], self.product[ancestors]
-        return ancestors.to(self.device)
+        return ancestors.to(self.problem.backbone.device)
+
+    def _follow(self, ancestors: Tensor) -> None:
+        """The potentials' memory goes with the particles."""
+        index = ancestors.cpu()
+        self.previous, self.product = self.previous[index], self.product[index]
+
+    def follow(self, ancestors: Tensor) -> None:
+        self._follow(ancestors)
+        self.log_w = self.log_w[ancestors.cpu()]
 
     def select(self, state: State) -> Tensor | None:
         if state.step not in self.settings.resampling_steps(state.steps):
             return None
-        self._weigh(self.estimator.value(state.x, state.level, state.x0, state.step), False)
-        return self._resample(state.step)
+        value = self.estimator.value(state.x, state.level, state.x0, state.step)
+        self._weigh(tempering(self.settings.tempering, state.level) * value, False)
+        ancestors = self._resample(state.step)
+        if ancestors is not None:
+            self._follow(ancestors)
+        return ancestors
+
+    def stepped(
+        self, state: State, shift: Tensor | None, noise: Tensor, transition: tuple[float, float]
+    ) -> None:
+        slope, std = transition
+        if self.settings.twisted and shift is not None and std > 0:
+            self.log_w = self.log_w + proposal_correction(shift, noise, slope, std).cpu()
 
     def finish(self, finals: Finals) -> Finals:
         self._weigh(self.estimator.scale * finals.rewards(), True)
@@ -147,10 +169,17 @@ class SmcSettings(Choice):
     """Weigh and resample at steps start, start + every, … ≤ stop (shares of all steps), and last.
 
     ``particles``: size of one population, null for all of a prompt's particles in one;
-    ``adaptive``: resample only where the effective sample size is below ``threshold``·N.
+    ``adaptive``: resample only where the effective sample size is below ``threshold``·N;
+    ``tempering`` γ >= 0: the values count for λ's share in force (``methods.path.tempering``);
+    ``twisted``: take a guided proposal back in the weights; ``compat: fk_steering``: the official
+    code's arithmetic (weights at most 1e10 and dropped where they were not used, the last
+    resampling only below ``threshold``·N).
+
+    Per weighing and particle: one value of the estimator; at the end a decode and a reward.
     """
 
     label: ClassVar[str] = "smc"
+    scores: ClassVar[bool] = True
     particles: int | None = None
     potential: str = "difference"
     scheme: str = "systematic"
@@ -159,37 +188,49 @@ class SmcSettings(Choice):
     stop: float = 0.8
     adaptive: bool = False
     threshold: float = 0.5
+    tempering: float = 0.0
+    twisted: bool = False
+    compat: str | None = None
     efr: str | None = None
 
     def __post_init__(self) -> None:
         if self.particles is not None:
             whole("particles", self.particles, 1)
         one_of("potential", self.potential, POTENTIALS)
-        one_of("scheme", self.scheme, SCHEMES)
+        one_of("scheme", self.scheme, list(SCHEMES))
         interval("[start, stop]", (self.start, self.stop))
         interval("[0, every]", (0, self.every))
         interval("[0, threshold]", (0, self.threshold))
+        at_least("tempering", self.tempering, 0)
+        if self.compat is not None:
+            one_of("compat", self.compat, COMPATIBLE)
 
     def resampling_steps(self, steps: int) -> set[int]:
         count = int((self.stop - self.start) / self.every + 1e-9) + 1
         return {round((self.start + k * self.every) * steps) for k in range(count)}
 
-    def check(
-        self, estimators: Mapping[str, EstimatorSettings], images: int, particles: int
-    ) -> None:
-        self.chosen(estimators)
-        if self.particles is not None and particles % self.particles:
+    def check(self, setup: Setup) -> None:
+        self.chosen(setup.estimators)
+        if self.particles is not None and setup.particles % self.particles:
             raise ValueError(
-                f"method.steer.smc.particles must divide the {particles} particles of a prompt, "
-                f"got {self.particles}"
+                "method.steer.smc.particles must divide the "
+                f"{setup.particles} particles of a prompt, got {self.particles}"
+            )
+        if self.twisted and not setup.stochastic:
+            raise ValueError(
+                "method.steer.smc.twisted needs a stochastic target solver (such as ddpm): a "
+                "deterministic step has no density to correct"
             )
 
     def prepare(self, problem: Problem, estimators: Mapping[str, Estimator], particles: int) -> Smc:
-        return Smc(
-            self.chosen(estimators),
-            problem.noise,
-            self,
-            self.particles or particles,
-            particles,
-            problem.backbone.device,
-        )
+        return Smc(self.chosen(estimators), problem, self, self.particles or particles, particles)
+
+    def price(
+        self,
+        problem: Problem,
+        course: Course,
+        particles: int,
+        estimators: Mapping[str, EstimatorSettings],
+    ) -> Calls:
+        steps = self.resampling_steps(course.steps) & set(range(course.first, course.steps))
+        return self.chosen(estimators).price(problem).value * (particles * len(steps))

@@ -3,13 +3,8 @@
 import pytest
 import torch
 
-from methods.steer.smc import (
-    POTENTIALS,
-    RESAMPLERS,
-    SmcSettings,
-    effective_sample_size,
-    log_weights,
-)
+from methods.resampling import SCHEMES, effective_sample_size
+from methods.steer.smc import POTENTIALS, SmcSettings, log_weights
 
 
 @pytest.mark.parametrize("potential", POTENTIALS)
@@ -42,14 +37,14 @@ def test_each_potential_equals_its_definition():
         assert got == wanted, potential
 
 
-@pytest.mark.parametrize("scheme", RESAMPLERS)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_resampling_is_unbiased(scheme):
     weights = torch.tensor([0.5, 0.25, 0.15, 0.1])
     g = torch.Generator().manual_seed(0)
     counts = torch.zeros(4)
     rounds = 4000
     for _ in range(rounds):
-        ancestors = RESAMPLERS[scheme](weights, torch.rand(4, generator=g))
+        ancestors = SCHEMES[scheme](weights, torch.rand(4, generator=g))
         counts += torch.bincount(ancestors, minlength=4)
     torch.testing.assert_close(counts / rounds, 4 * weights, atol=0.06, rtol=0)
 
@@ -58,17 +53,17 @@ def test_systematic_counts_differ_from_the_expected_by_less_than_one():
     g = torch.Generator().manual_seed(1)
     for _ in range(200):
         weights = torch.softmax(2 * torch.randn(8, generator=g), 0)
-        counts = torch.bincount(RESAMPLERS["systematic"](weights, torch.rand(8, generator=g)))
+        counts = torch.bincount(SCHEMES["systematic"](weights, torch.rand(8, generator=g)))
         padded = torch.nn.functional.pad(counts, (0, 8 - len(counts)))
         assert ((padded - 8 * weights).abs() < 1 + 1e-6).all()
 
 
-@pytest.mark.parametrize("scheme", RESAMPLERS)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_weight_of_one_takes_every_particle(scheme):
     weights = torch.tensor([0.0, 0.0, 1.0, 0.0])
     for u in (0.0, 0.5, 1 - 1e-9):
         uniform = torch.full((4,), u, dtype=torch.float64)
-        assert RESAMPLERS[scheme](weights, uniform).tolist() == [2, 2, 2, 2]
+        assert SCHEMES[scheme](weights, uniform).tolist() == [2, 2, 2, 2]
 
 
 def test_effective_sample_size_runs_from_one_to_n():

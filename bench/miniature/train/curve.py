@@ -12,7 +12,7 @@ from bench.backbones.latent import LatentDiffusion
 from bench.cell import choose_prompts
 from bench.geneval.protocol import overall
 from bench.images import from_bytes
-from bench.judging import load_judge, verdicts
+from bench.judging import load_detector, verdicts
 from bench.measure import Task, measure
 from bench.miniature.train.diffusion import assemble, load_snapshot, samples_seen
 from bench.rewards.jpeg import JpegCompressibility
@@ -28,10 +28,10 @@ def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
     unet, text = load_snapshot(path)
     backbone = LatentDiffusion(assemble(vae, unet, text), SOLVERS, GUIDANCE, max_batch=128)
     task = Task(backbone, JpegCompressibility(), "dpm", STEPS, images=1, seed=0)
-    judge = load_judge("miniature")
+    judge = load_detector("miniature")
     correct: dict[str, list[bool]] = {}
-    for prompt in choose_prompts(100, SEED, PROMPTS_PER_TASK):
-        pixels = measure(task, Method("vanilla"), prompt.text).pixels
+    for prompt in choose_prompts("geneval", 100, SEED, PROMPTS_PER_TASK):
+        pixels = measure(task, Method("vanilla"), prompt.text).delivered
         [verdict] = verdicts(judge, prompt.metadata, from_bytes(pixels))
         correct.setdefault(prompt.metadata["tag"], []).append(verdict.correct)
     shares = {tag: sum(marks) / len(marks) for tag, marks in correct.items()}

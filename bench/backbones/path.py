@@ -1,0 +1,86 @@
+"""Solvers on a continuous Gaussian path: ancestral (DDPM, DDIM) and DPM-Solver++ (2M).
+
+Levels are evenly spaced in time from 1; the last step ends clean at the posterior mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import exp, log
+
+import torch
+from torch import Tensor
+
+from methods.interfaces import CLEAN, Level
+from methods.path import ancestral_slope, ancestral_step, transition_std
+
+KINDS = ("ddpm", "ddim", "dpm")
+
+
+def vp(t: float) -> tuple[float, float]:
+    """(α, σ) of the VP SDE with β from 0.1 to 20 (Song et al., arXiv 2011.13456)."""
+    square = exp(-t * t * (20 - 0.1) / 2 - t * 0.1)
+    return square**0.5, (1 - square) ** 0.5
+
+
+def flow(t: float) -> tuple[float, float]:
+    """(α, σ) of flow matching: α = 1 − t, σ = t."""
+    return 1 - t, t
+
+
+PATHS: dict[str, Callable[[float], tuple[float, float]]] = {"vp": vp, "flow": flow}
+
+
+def level_at(path: str, fraction: float) -> Level:
+    if fraction <= 0:
+        return CLEAN
+    alpha, sigma = PATHS[path](fraction)
+    return Level(fraction, alpha, sigma, fraction)
+
+
+def log_snr(level: Level) -> float:
+    """log(α/σ), −∞ at pure noise and ∞ at clean."""
+    if level.alpha == 0 or level.sigma == 0:
+        return float("inf") if level.sigma == 0 else -float("inf")
+    return log(level.alpha / level.sigma)
+
+
+class PathSolver:
+    """One trajectory in ``steps`` steps by "ddpm" (η = 1), "ddim" (η = 0) or "dpm" (2M)."""
+
+    def __init__(self, path: str, kind: str, steps: int, dtype: torch.dtype):
+        self.levels: Sequence[Level] = [level_at(path, 1 - k / steps) for k in range(steps)]
+        self.kind, self.dtype = kind, dtype
+        self.stochastic = kind == "ddpm"
+        self._last: Tensor | None = None  # the previous posterior mean, for 2M
+
+    def _next(self, index: int) -> Level:
+        return self.levels[index + 1] if index + 1 < len(self.levels) else CLEAN
+
+    def initial(self, noise: Tensor) -> Tensor:
+        return noise.to(self.dtype)
+
+    def step(self, x0: Tensor, index: int, x: Tensor, noise: Tensor | None) -> Tensor:
+        start, end = self.levels[index], self._next(index)
+        if self.kind == "dpm":
+            return self._multistep(x0, index, x, start, end)
+        return ancestral_step(x, x0, start, end, noise, eta=1.0 if self.stochastic else 0.0)
+
+    def _multistep(self, x0: Tensor, index: int, x: Tensor, start: Level, end: Level) -> Tensor:
+        """DPM-Solver++ (2M), arXiv 2211.01095, algorithm 2; first order at both ends."""
+        width = log_snr(end) - log_snr(start)
+        data, self._last, last = x0, x0, self._last
+        if last is not None and end.sigma > 0:
+            before = log_snr(start) - log_snr(self.levels[index - 1])
+            data = x0 + width / (2 * before) * (x0 - last)
+        return end.sigma / start.sigma * x + end.alpha * (1 - exp(-width)) * data
+
+    def transition(self, index: int) -> tuple[float, float]:
+        if not self.stochastic:
+            raise ValueError(f"the {self.kind} solver adds no noise")
+        start, end = self.levels[index], self._next(index)
+        return ancestral_slope(start, end), transition_std(start, end)
+
+    def select(self, ancestors: Tensor) -> None:
+        if self._last is not None:
+            self._last = self._last[ancestors]

@@ -1,0 +1,1 @@
+"""Where the truth is known: random Gaussian mixtures, exact targets, distances to them."""

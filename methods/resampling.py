@@ -1,0 +1,66 @@
+"""Resampling schemes of sequential Monte Carlo, as pure functions of weights and uniform numbers.
+
+Each takes ``weights`` (N,) >= 0 and ``uniform`` (N,) in [0, 1) and returns ancestors (N,): particle
+i of expected multiplicity N·w_i / Σw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def effective_sample_size(log_w: Tensor) -> Tensor:
+    """(Σ w)² / Σ w² along the last axis, in [1, N]."""
+    w = torch.softmax(log_w, dim=-1)
+    return 1 / w.square().sum(dim=-1)
+
+
+def informative(log_w: Tensor) -> bool:
+    """Whether weights (N,) tell particles apart, beyond rounding."""
+    return bool((log_w.max() - log_w.min()) > 1e-9 * (1 + log_w.abs().max()))
+
+
+def _pick(weights: Tensor, pointers: Tensor) -> Tensor:
+    """The particle under each pointer in [0, 1) on the cumulated weights."""
+    cumulative = weights.double().cumsum(0)
+    index = torch.searchsorted(cumulative / cumulative[-1], pointers, right=True)
+    return index.clamp(max=len(weights) - 1)
+
+
+def multinomial(weights: Tensor, uniform: Tensor) -> Tensor:
+    """N independent draws."""
+    return _pick(weights, uniform.double())
+
+
+def stratified(weights: Tensor, uniform: Tensor) -> Tensor:
+    """One draw in each of N equal strata."""
+    n = len(weights)
+    return _pick(weights, (torch.arange(n, dtype=torch.float64) + uniform.double()) / n)
+
+
+def systematic(weights: Tensor, uniform: Tensor) -> Tensor:
+    """One uniform number, N evenly spaced pointers."""
+    return stratified(weights, uniform[:1])
+
+
+def residual(weights: Tensor, uniform: Tensor) -> Tensor:
+    """⌊N w_i⌋ copies for certain, the rest drawn from what is left over."""
+    n = len(weights)
+    expected = n * weights.double() / weights.double().sum()
+    certain = (expected + 1e-12).floor()
+    copies = torch.repeat_interleave(torch.arange(n), certain.long())[:n]
+    left = (expected - certain).clamp(min=0)
+    if len(copies) == n:
+        return copies
+    return torch.cat([copies, _pick(left, uniform[: n - len(copies)].double())])
+
+
+SCHEMES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "systematic": systematic,
+    "multinomial": multinomial,
+    "stratified": stratified,
+    "residual": residual,
+}

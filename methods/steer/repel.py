@@ -1,0 +1,105 @@
+"""Repel: push the posterior mean away from negative samples, the worst lookahead samples.
+
+The reference set {x^i} is the K lowest-reward lookahead samples (LiDAR, table 7). On x̄_0 at x_t:
+
+    safe_denoiser (Kim et al., arXiv 2502.08011)
+        s β (x̄_0 − Σ_i w_i x^i),  w = softmax_i(−‖x_t − α x^i‖²/(2σ²))
+    sparse_repellency (Kirchhof et al., arXiv 2410.06025)
+        s Σ_i ReLU(ρ/‖x̄_0 − x^i‖ − 1) (x̄_0 − x^i)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from methods.efr.lookahead import Lookahead, LookaheadSettings, PreparedLookahead
+from methods.interfaces import Estimator, Problem
+from methods.settings import at_least, interval, one_of, whole
+from methods.steer.base import Choice, NoSteer
+from methods.steer.guidance import active
+from methods.steering import Setup, State
+
+RULES = ("safe_denoiser", "sparse_repellency")
+
+
+def safe_denoiser(x0: Tensor, x: Tensor, references: Tensor, alpha: float, sigma: float) -> Tensor:
+    """x̄_0 less the references' posterior mean at x_t: x0, x (B, …), references (K, …)."""
+    point = Lookahead(references, torch.zeros(len(references)).to(references), 0.0)
+    return x0 - point.posterior_mean(x, alpha, sigma)
+
+
+def sparse_repellency(x0: Tensor, references: Tensor, radius: float) -> Tensor:
+    """Σ_i ReLU(ρ/‖x̄_0 − x^i‖ − 1) (x̄_0 − x^i), like x0 (B, …); nothing beyond the radius.
+
+    As a weighted sum it needs no (B, K, …) tensor. A sample upon its reference has no direction to
+    go and is left alone.
+    """
+    flat, others = x0.flatten(1), references.flatten(1).to(x0)
+    distance = torch.cdist(flat, others)
+    push = torch.where(distance > 0, (radius / distance - 1).clamp(min=0), 0.0 * distance)
+    return (push.sum(dim=1, keepdim=True) * flat - push @ others).reshape(x0.shape)
+
+
+@dataclass(frozen=True)
+class Repel(NoSteer):
+    references: Tensor
+    settings: RepelSettings
+
+    def shift(self, state: State) -> Tensor | None:
+        settings, level = self.settings, state.level
+        if settings.scale == 0 or not active(settings.interval, level):
+            return None
+        x, x0 = state.x.detach(), state.x0.detach()
+        if settings.rule == "safe_denoiser":
+            away = safe_denoiser(x0, x, self.references, level.alpha, level.sigma)
+            return settings.scale * settings.strength * away
+        return settings.scale * sparse_repellency(x0, self.references, settings.radius)
+
+
+@dataclass(frozen=True)
+class RepelSettings(Choice):
+    """``scale`` s >= 0 and ``count`` K >= 1 references; ``interval`` (low, high] of t/T.
+
+    ``rule`` "safe_denoiser" takes ``strength`` β >= 0, "sparse_repellency" ``radius`` ρ > 0 in
+    latent units. No calls beyond the lookahead's.
+    """
+
+    label: ClassVar[str] = "repel"
+    rule: str = "safe_denoiser"
+    scale: float = 1.0
+    count: int = 15
+    strength: float = 0.05
+    radius: float = 100.0
+    interval: tuple[float, float] = (0.0, 1.0)
+    efr: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("rule", self.rule, RULES)
+        at_least("scale", self.scale, 0)
+        whole("count", self.count, 1)
+        at_least("strength", self.strength, 0)
+        at_least("radius", self.radius, 0)
+        interval("interval", self.interval)
+
+    def check(self, setup: Setup) -> None:
+        lookahead = self.chosen(setup.estimators)
+        if not isinstance(lookahead, LookaheadSettings):
+            raise ValueError("method.steer.repel.efr must name a lookahead estimator")
+        whole(
+            "method.efr.lookahead.n (references are picked from its samples)",
+            lookahead.n,
+            self.count,
+        )
+
+    def prepare(
+        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
+    ) -> Repel:
+        lookahead = self.chosen(estimators)
+        assert isinstance(lookahead, PreparedLookahead)
+        worst = lookahead.estimate.rewards.argsort(stable=True)[: self.count]
+        return Repel(lookahead.estimate.samples[worst], self)
