@@ -32,7 +32,7 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
 
 def run(config: DictConfig, overrides: Sequence[str]) -> Path:
     """Run a job and write its report; returns the experiment's folder."""
-    from bench.report.page import build
+    from bench.report.build import build
     from bench.run import run_cells
 
     console = Console()

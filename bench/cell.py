@@ -123,7 +123,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     for key in ("images", "steps", "yardstick_every"):
         whole(key, settings[key], 1)
     whole("seed", settings["seed"], 0)
-    if settings["target_scale"] is not None:
+    if settings.get("target_scale") is not None:
         at_least("target_scale", settings["target_scale"], 0)
     backbone, prompts = settings["backbone"], settings["prompts"]
     one_of("backbone.kind", backbone["kind"], list(BACKBONES))
@@ -196,7 +196,7 @@ def identity(cell: Cell, weights: Mapping[str, str]) -> str:
     """Twelve hexadecimal digits: a hash of what decides the result, not of where it runs."""
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
     content = {key: cell.settings[key] for key in keys}
-    content |= {key: cell.settings[key] for key in ("scores", "judge", "target_scale")}
+    content |= {key: cell.settings.get(key) for key in ("scores", "judge", "target_scale")}
     content |= {"weights": dict(weights), "code": code_digest()}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

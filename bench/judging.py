@@ -119,5 +119,7 @@ def load_judge(name: str, settings: Mapping[str, Any]) -> Judge:
     if name == TRUTH:
         from bench.truth.judge import load
 
-        return load(**{k: settings[k] for k in ("scores", "reward", "target_scale", "backbone")})
+        return load(
+            **{k: settings.get(k) for k in ("scores", "reward", "target_scale", "backbone")}
+        )
     return GenEvalJudge(load_detector(name), settings["scores"])

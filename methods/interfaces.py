@@ -42,7 +42,11 @@ class Noise(Protocol):
 
     def __call__(self, shape: Sequence[int], purpose: str, *key: int) -> Tensor: ...
 
-    def uniform(self, count: int, purpose: str, *key: int) -> Tensor: ...
+    def stack(self, shape: Sequence[int], purpose: str, keys: Sequence[Sequence[int]]) -> Tensor:
+        """(len(keys), *shape): the same draws, several at once."""
+
+    def uniform(self, count: int, purpose: str, *key: int) -> Tensor:
+        """``count`` numbers in [0, 1), float64."""
 
 
 class Solver(Protocol):

@@ -106,8 +106,8 @@ def draw(
 
     So candidate 0 of image i meets the noise that vanilla's image i meets.
     """
-    names = [divmod(p, candidates) for p in range(particles)]
-    return torch.stack([noise(shape, purpose, *name, *key) for name in names])
+    names = [(*divmod(p, candidates), *key) for p in range(particles)]
+    return noise.stack(shape, purpose, names)
 
 
 def initial_noise(

@@ -16,6 +16,16 @@ def test_a_draw_depends_on_its_name_alone_and_not_on_what_was_drawn_before():
     assert torch.equal(ledger((4, 3), "solver", 2, 7), first)
 
 
+def test_several_draws_at_once_are_the_draws_one_by_one():
+    ledger, keys = Ledger(3, "p"), [(2, 0, 5), (0, 1, 5), (2, 0, 5)]
+    stacked = ledger.stack((4, 3), "solver", keys)
+    for draw, key in zip(stacked, keys, strict=True):
+        assert torch.equal(draw, ledger((4, 3), "solver", *key))
+    digest = int.from_bytes(ledger._digest("solver", keys[1]), "big")
+    anew = np.random.Generator(np.random.Philox(key=digest))
+    assert (stacked[1].numpy() == anew.standard_normal((4, 3), dtype=np.float32)).all()
+
+
 def test_every_part_of_the_name_changes_the_draw():
     base = Ledger(0, "p")((16,), "solver", 1, 2)
     others = [

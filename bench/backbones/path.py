@@ -6,7 +6,7 @@ Levels are evenly spaced in time from 1; the last step ends clean at the posteri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import exp, log
+from math import cos, exp, log, pi, sin
 
 import torch
 from torch import Tensor
@@ -18,9 +18,8 @@ KINDS = ("ddpm", "ddim", "dpm")
 
 
 def vp(t: float) -> tuple[float, float]:
-    """(α, σ) of the VP SDE with β from 0.1 to 20 (Song et al., arXiv 2011.13456)."""
-    square = exp(-t * t * (20 - 0.1) / 2 - t * 0.1)
-    return square**0.5, (1 - square) ** 0.5
+    """(α, σ) of the cosine schedule: the quarter circle (Nichol & Dhariwal, arXiv 2102.09672)."""
+    return cos(pi * t / 2), sin(pi * t / 2)
 
 
 def flow(t: float) -> tuple[float, float]:

@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="a results folder: it holds cells/<cell>/")
     folder = parser.parse_args(arguments).folder
 
-    from bench.report.page import build  # here, so that --help answers at once
+    from bench.report.build import build  # here, so that --help answers at once
 
     try:
         path = build(folder, show=True)

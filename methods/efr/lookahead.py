@@ -156,9 +156,10 @@ class LookaheadSettings:
 
     def _smoothed(self, problem: Problem, samples: Tensor) -> Tensor:
         shape = (self.draws, *samples.shape[1:])
-        noise = [problem.noise(shape, "lookahead smoothing", i) for i in range(len(samples))]
+        names = [(i,) for i in range(len(samples))]
+        noise = problem.noise.stack(shape, "lookahead smoothing", names).flatten(0, 1)
         copies = samples.repeat_interleave(self.draws, dim=0)
-        perturbed = copies + self.smoothing * torch.cat(noise).to(samples)
+        perturbed = copies + self.smoothing * noise.to(samples)
         return problem.score(perturbed).reshape(len(samples), self.draws).mean(dim=1)
 
     def price(self, problem: Problem) -> Price:

@@ -52,8 +52,8 @@ class Rollout:
     def _noise(self, x: Tensor, step: int, depth: int) -> Tensor:
         """(depth, B·n, …): for each particle one draw of the ledger, whatever the batch."""
         shape = (self.settings.n, depth, *x.shape[1:])
-        draws = [self.problem.noise(shape, "rollout", particle, step) for particle in range(len(x))]
-        return torch.cat(draws).transpose(0, 1).to(x)
+        names = [(particle, step) for particle in range(len(x))]
+        return self.problem.noise.stack(shape, "rollout", names).flatten(0, 1).transpose(0, 1).to(x)
 
     def draw(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
         """Rollouts (B, n, …) from each particle."""

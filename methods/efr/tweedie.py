@@ -34,12 +34,8 @@ class Tweedie:
             return self.scale * self.problem.score(x0)
         m = self.perturbations
         spread = level.sigma / (level.alpha**2 + level.sigma**2) ** 0.5
-        noise = torch.stack(
-            [
-                self.problem.noise((m, *x.shape[1:]), "perturbation", particle, step)
-                for particle in range(len(x))
-            ]
-        ).to(x0)
+        names = [(particle, step) for particle in range(len(x))]
+        noise = self.problem.noise.stack((m, *x.shape[1:]), "perturbation", names).to(x0)
         around = x0.repeat_interleave(m, dim=0) + spread * noise.flatten(0, 1)
         rewards = self.problem.score(around).reshape(len(x), m)
         return (self.scale * rewards).logsumexp(dim=-1) - log(m)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import Estimator, Problem
-from methods.sample import initial_noise
+from methods.sample import draw, initial_noise
 from methods.settings import at_least, whole
 from methods.steer.base import NoSteer, Plain
 from methods.steer.best_of_n import best
@@ -79,12 +79,9 @@ class NoiseSearchSettings(Plain):
         chosen = best(finals.rewards(), self.n)
         pivot, kept = noise[chosen], finals.select(chosen)
         for number in range(1, self.rounds):
-            fresh = torch.stack(
-                [
-                    problem.noise(noise.shape[1:], "neighbor", *divmod(p, self.n), number)
-                    for p in range(particles)
-                ]
-            ).to(noise)
+            fresh = draw(problem.noise, noise.shape[1:], particles, self.n, "neighbor", number).to(
+                noise
+            )
             noise = neighbors(pivot.repeat_interleave(self.n, dim=0), fresh, self.radius)
             finals = run(run.initial(noise))
             chosen = best(finals.rewards(), self.n)

@@ -109,7 +109,8 @@ class Smc(NoSteer):
         """Ancestors over the whole batch; None where no population is resampled."""
         settings = self.settings
         official = settings.compat == "fk_steering"
-        gated = settings.adaptive or (official and step == LAST)
+        # The last weights are always used up: what is delivered is delivered with equal weight.
+        gated = official if step == LAST else settings.adaptive
         log_w = self.log_w.reshape(-1, self.population)
         ess = effective_sample_size(log_w)
         self.ess.append([round(float(e), 4) for e in ess])

@@ -1,10 +1,12 @@
-"""SMC's arithmetic apart from the loop: potentials, resampling, effective sample size."""
+"""SMC's arithmetic apart from the loop: potentials, corrections, what is carried and what used."""
+
+import math
 
 import pytest
 import torch
 
-from methods.resampling import SCHEMES, effective_sample_size
-from methods.steer.smc import POTENTIALS, SmcSettings, log_weights
+from methods.efr import TweedieSettings
+from methods.steer.smc import LAST, POTENTIALS, SmcSettings, log_weights, proposal_correction
 
 
 @pytest.mark.parametrize("potential", POTENTIALS)
@@ -37,38 +39,80 @@ def test_each_potential_equals_its_definition():
         assert got == wanted, potential
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_resampling_is_unbiased(scheme):
-    weights = torch.tensor([0.5, 0.25, 0.15, 0.1])
+def test_the_correction_is_the_ratio_of_the_two_gaussian_transitions():
     g = torch.Generator().manual_seed(0)
-    counts = torch.zeros(4)
-    rounds = 4000
-    for _ in range(rounds):
-        ancestors = SCHEMES[scheme](weights, torch.rand(4, generator=g))
-        counts += torch.bincount(ancestors, minlength=4)
-    torch.testing.assert_close(counts / rounds, 4 * weights, atol=0.06, rtol=0)
+    shift, noise = (torch.randn(5, 2, 3, generator=g).double() for _ in range(2))
+    slope, std = 0.7, 0.3
+    plain = torch.randn(5, 2, 3, generator=g).double()  # p's mean
+    moved = plain + slope * shift
+    arrived = moved + std * noise
+    p, q = (
+        torch.distributions.Normal(m, std).log_prob(arrived).sum((1, 2)) for m in (plain, moved)
+    )
+    torch.testing.assert_close(proposal_correction(shift, noise, slope, std), p - q)
 
 
-def test_systematic_counts_differ_from_the_expected_by_less_than_one():
-    g = torch.Generator().manual_seed(1)
-    for _ in range(200):
-        weights = torch.softmax(2 * torch.randn(8, generator=g), 0)
-        counts = torch.bincount(SCHEMES["systematic"](weights, torch.rand(8, generator=g)))
-        padded = torch.nn.functional.pad(counts, (0, 8 - len(counts)))
-        assert ((padded - 8 * weights).abs() < 1 + 1e-6).all()
+def test_the_step_s_slope_and_noise_are_the_solver_s(on_mixture, backbone):
+    """∂x_s/∂x̄_0 and the standard deviation against differences of the solver's own steps."""
+    for world, index in ((on_mixture().backbone, 4), (backbone, 2), (backbone, 9)):
+        noise = torch.randn(3, *world.latent_shape, generator=torch.Generator().manual_seed(1))
+        x0, x, z = noise.double(), 2 * noise.double(), -noise.double()
+
+        def moved(x0, z, world=world, index=index, x=x):
+            return world.solver("ddpm", 10).step(x0, index, x, z)
+
+        slope, std = world.solver("ddpm", 10).transition(index)
+        by_mean = moved(x0 + 1, z) - moved(x0, z)
+        torch.testing.assert_close(by_mean, torch.full_like(x0, slope), atol=1e-5, rtol=1e-5)
+        by_noise = moved(x0, z + 1) - moved(x0, z)
+        torch.testing.assert_close(by_noise, torch.full_like(x0, std), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_weight_of_one_takes_every_particle(scheme):
-    weights = torch.tensor([0.0, 0.0, 1.0, 0.0])
-    for u in (0.0, 0.5, 1 - 1e-9):
-        uniform = torch.full((4,), u, dtype=torch.float64)
-        assert SCHEMES[scheme](weights, uniform).tolist() == [2, 2, 2, 2]
+def smc(on_mixture, **settings):
+    problem = on_mixture(images=6)
+    settings = SmcSettings(**settings)
+    estimator = TweedieSettings(1.0).prepare(problem)
+    return settings.prepare(problem, {"tweedie": estimator}, 6), problem
 
 
-def test_effective_sample_size_runs_from_one_to_n():
-    assert float(effective_sample_size(torch.zeros(5))) == pytest.approx(5)
-    assert float(effective_sample_size(torch.tensor([1000.0, 0, 0]))) == pytest.approx(1)
+def test_weights_that_were_not_used_are_carried_to_the_next_weighing(on_mixture):
+    steer, _ = smc(on_mixture, adaptive=True, threshold=0.01)
+    values = [torch.tensor([0.0, 0.3, -0.2, 0.1, 0.4, 0.0]), torch.full((6,), 0.5)]
+    for value in values:
+        steer._weigh(value, False)
+        assert steer._resample(0) is None
+    torch.testing.assert_close(steer.log_w, values[1].double())  # the differences telescope
+
+
+def test_the_official_arithmetic_drops_them_bounds_them_and_gates_the_last(on_mixture):
+    steer, _ = smc(on_mixture, adaptive=True, threshold=0.5, compat="fk_steering")
+    steer._weigh(torch.tensor([0.0, 0.3, -0.2, 0.1, 0.4, 0.0]), False)
+    assert steer._resample(0) is None and not steer.log_w.any()
+    steer._weigh(torch.tensor([100.0, 90.0, 95.0, 80.0, 70.0, 60.0]), False)
+    torch.testing.assert_close(steer.log_w, torch.full((6,), 10 * math.log(10)).double())
+    mild = torch.tensor([0.0, 0.1, 0.0, 0.1, 0.0, 0.1])
+    ours, official = (smc(on_mixture, compat=c)[0] for c in (None, "fk_steering"))
+    for steer in (ours, official):
+        steer._weigh(mild, True)
+    assert official._resample(LAST) is None
+    assert ours._resample(LAST) is not None or ours.log_w.eq(0).all()
+
+
+def test_the_last_weights_are_used_up_though_resampling_is_adaptive(on_mixture):
+    """What is delivered is delivered with equal weight: no weight may be left over."""
+    steer, _ = smc(on_mixture, adaptive=True, scheme="multinomial")
+    steer._weigh(torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0, 0.5]), True)
+    steer._resample(LAST)
+    assert not steer.log_w.any()
+
+
+def test_the_potentials_memory_follows_another_steer_s_resampling(on_mixture):
+    steer, _ = smc(on_mixture)
+    steer._weigh(torch.arange(6.0), False)
+    ancestors = torch.tensor([5, 5, 4, 0, 0, 1])
+    steer.follow(ancestors)
+    for kept in (steer.log_w, steer.previous, steer.product):
+        assert kept.tolist() == ancestors.tolist()
 
 
 def test_resampling_steps_are_the_paper_s_on_a_hundred_steps():
@@ -83,6 +127,8 @@ def test_resampling_steps_are_the_paper_s_on_a_hundred_steps():
         ({"scheme": "systemic"}, "did you mean 'systematic'"),
         ({"particles": 0}, "particles must be an integer >= 1"),
         ({"start": 0.9}, r"\[start, stop\]"),
+        ({"tempering": -1.0}, "tempering must be a number >= 0"),
+        ({"compat": "fk_stering"}, "did you mean 'fk_steering'"),
     ],
 )
 def test_bad_settings_name_the_key_and_what_is_allowed(bad, message):

@@ -1,0 +1,35 @@
+"""Problems on the mixture, where the truth is known, and on a tiny random pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench.backbones.mixture import MixtureBackbone
+from bench.noise import Ledger
+from bench.rewards.quadratic import MixtureReward
+from methods.interfaces import Problem
+
+PROMPT = "overlapping mixture 0 of seed 0"
+
+
+def mixture_problem(path="vp", reward="quadratic", prompt=PROMPT, components=3, **changes):
+    backbone = MixtureBackbone(2, components, path)
+    made = Problem(
+        backbone=backbone,
+        reward=MixtureReward(reward),
+        noise=Ledger(0, prompt),
+        prompt=prompt,
+        condition=backbone.encode(prompt),
+        images=4,
+        solver="ddpm",
+        steps=10,
+    )
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def on_mixture():
+    """``mixture_problem``, to be called with what is to differ."""
+    return mixture_problem

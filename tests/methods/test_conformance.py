@@ -1,0 +1,206 @@
+"""Every estimator under every steer: what holds for all of them, whatever they do.
+
+Both registries are read, so a new class is tested by being registered. Each pair runs on a Gaussian
+mixture, under both paths where that matters; a pair whose settings refuse each other must say so.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar
+
+import pytest
+import torch
+
+from bench.build import Surroundings, check_method
+from bench.errors import BenchError
+from bench.measure import Task, measure
+from methods.efr import ESTIMATORS
+from methods.price import FREE, Calls
+from methods.sample import Method, sample
+from methods.settings import at_least
+from methods.steer import STEERS
+
+SMALL = {
+    "lookahead": {"n": 30, "steps": 3},
+    "rollout": {"n": 3, "steps": 3},
+    "repel": {"count": 5},
+    "noise_search": {"n": 3, "rounds": 2},
+    "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
+    "recurrence": {"repeats": 2},
+    "best_of_lookahead": {"renoise": 0.6},
+}
+# Steers that say which pairs they refuse.
+ONLY_LOOKAHEAD = {"best_of_lookahead", "repel"}
+# With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
+NO_LAMBDA = {"best_of_n", "noise_search", "best_of_lookahead"}
+# What these do is not made of the reward's differences.
+IGNORE_REWARD = {"best_of_lookahead", "repel", "recurrence"}
+SURROUNDINGS = Surroundings(4, True, "quadratic", True, True)
+VANILLA = Method("vanilla")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A reward that knows nothing."""
+
+    name: str = "constant"
+    differentiable: bool = True
+
+    def __call__(self, images, prompt):
+        return 0 * images.sum(dim=tuple(range(1, images.ndim))) + 2.5
+
+    def quadratic(self, prompt, dimension):
+        from methods.mixture import Quadratic
+
+        zero = torch.zeros(dimension, dimension).double()
+        return Quadratic(zero, zero[0], 2.5)
+
+
+@dataclass(frozen=True)
+class Toy:
+    """An estimator made of one class: V(x_t) = −λ‖x̄_0‖²/2, its shift towards zero."""
+
+    gradient: ClassVar[bool] = False
+    analytic: ClassVar[bool] = False
+    scale: float = 1.0
+
+    def __post_init__(self):
+        at_least("scale", self.scale, 0)
+
+    def prepare(self, problem):
+        return self
+
+    def price(self, problem):
+        return FREE
+
+    def value(self, x, level, x0, step):
+        return -self.scale * x0.flatten(1).square().sum(1) / 2
+
+    def shift(self, x, level, x0, step):
+        return -self.scale * level.sigma**2 * x0 / 10
+
+
+EVERY_ESTIMATOR = {**ESTIMATORS, "toy": Toy}
+
+
+def made(cls, name, **changes):
+    known = {f.name for f in fields(cls)}
+    return cls(**(SMALL.get(name, {}) | {k: v for k, v in changes.items() if k in known}))
+
+
+def pair(estimator, steer, **changes):
+    """The method of a pair; changes go to both where they have such a setting."""
+    settings = {estimator: made(EVERY_ESTIMATOR[estimator], estimator, **changes)}
+    if steer == "probe":  # a probe needs something to compare
+        settings.setdefault("exact", ESTIMATORS["exact"]())
+        if estimator == "exact":
+            settings["tweedie"] = ESTIMATORS["tweedie"]()
+    return Method(f"{estimator} x {steer}", settings, [made(STEERS[steer], steer, **changes)])
+
+
+PAIRS = [(e, s) for e in EVERY_ESTIMATOR for s in STEERS]
+FITTING = [(e, s) for e, s in PAIRS if s not in ONLY_LOOKAHEAD or e == "lookahead"]
+
+
+def each(pairs):
+    return pytest.mark.parametrize(("estimator", "steer"), pairs, ids=["-".join(p) for p in pairs])
+
+
+fitting = each(FITTING)
+
+
+@pytest.mark.parametrize(("estimator", "steer"), sorted(set(PAIRS) - set(FITTING)))
+def test_a_pair_that_does_not_fit_says_what_would(estimator, steer):
+    with pytest.raises(BenchError, match=f"method.steer.{steer}.efr must name a lookahead"):
+        check_method(pair(estimator, steer), SURROUNDINGS)
+
+
+@fitting
+def test_shapes_dtype_and_device_are_kept_and_all_is_finite(estimator, steer, on_mixture):
+    check_method(pair(estimator, steer), SURROUNDINGS)
+    for path in ("vp", "flow"):
+        result = sample(on_mixture(path), pair(estimator, steer))
+        assert result.latents.shape == (4, 2) and result.images.shape == (4, 2)
+        assert result.latents.dtype == torch.float64 and result.latents.device.type == "cpu"
+        assert torch.isfinite(result.images).all() and not result.images.requires_grad
+
+
+@fitting
+def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
+    problem = on_mixture()
+    task = Task(problem.backbone, problem.reward, "ddpm", problem.steps, problem.images, 0)
+    method = pair(estimator, steer)
+    phases = measure(task, method, problem.prompt).calls.values()
+    counted = Calls(**{k: sum(p[k] for p in phases) for k in next(iter(phases))})
+    assert counted == method.price(problem)
+
+
+@fitting
+def test_the_ledger_decides_every_draw(estimator, steer, on_mixture):
+    problem, method = on_mixture(), pair(estimator, steer)
+    torch.manual_seed(1)
+    first = sample(problem, method).latents
+    torch.manual_seed(2)
+    second = sample(problem, method).latents
+    assert torch.equal(first, second)
+    other = sample(replace(problem, noise=replace(problem.noise, seed=1)), method).latents
+    assert not torch.equal(first, other)
+
+
+@fitting
+def test_the_condition_and_the_prior_are_left_as_they_were(estimator, steer, on_mixture):
+    problem = on_mixture()
+    prior = problem.condition.prior
+    before = [t.clone() for t in (prior.log_weights, prior.means, prior.covariances)]
+    sample(problem, pair(estimator, steer))
+    after = (prior.log_weights, prior.means, prior.covariances)
+    for now, then in zip(after, before, strict=True):
+        assert torch.equal(now, then) and not now.requires_grad
+
+
+@each([(e, s) for e, s in FITTING if s not in NO_LAMBDA])
+def test_without_strength_it_is_vanilla_bit_for_bit(estimator, steer, on_mixture):
+    problem = on_mixture()
+    method = pair(estimator, steer, scale=0.0, repeats=0)
+    assert torch.equal(sample(problem, method).latents, sample(problem, VANILLA).latents)
+
+
+@each([(e, s) for e, s in FITTING if e != "toy" and s not in IGNORE_REWARD])
+def test_a_constant_reward_is_vanilla_but_for_rounding(estimator, steer, on_mixture):
+    problem = replace(on_mixture(), reward=Constant())
+    ours = sample(problem, pair(estimator, steer, rounds=1)).latents
+    torch.testing.assert_close(ours, sample(problem, VANILLA).latents, atol=1e-9, rtol=1e-9)
+
+
+@each([(e, s) for e, s in FITTING if e != "toy"])
+def test_one_of_everything_is_a_valid_limit(estimator, steer, on_mixture):
+    """n = 1 candidate, child, sample or rollout; one image."""
+    problem = replace(on_mixture(), images=1)
+    method = pair(estimator, steer, n=1, count=1, particles=1, rounds=1)
+    result = sample(problem, method).latents
+    assert result.shape == (1, 2)
+    chooses_nothing = steer in ("best_of_n", "search", "noise_search", "smc", "probe")
+    shifts_nothing = steer == "guidance" and estimator in ("lookahead", "rollout")
+    if chooses_nothing or shifts_nothing:
+        assert torch.equal(result, sample(problem, VANILLA).latents)
+
+
+@each([(e, s) for e, s in FITTING if s != "smc"])  # a population is its particles
+def test_another_batch_size_gives_the_same_samples_to_rounding(estimator, steer, on_mixture):
+    problem, method = on_mixture(), pair(estimator, steer)
+    four = sample(problem, method).latents
+    two = sample(replace(problem, images=2), method).latents
+    torch.testing.assert_close(four[:2], two, atol=1e-8, rtol=1e-8)
+
+
+@pytest.mark.parametrize("estimator", EVERY_ESTIMATOR)
+def test_value_and_shift_answer_in_the_shape_of_their_question(estimator, on_mixture):
+    problem = on_mixture()
+    prepared = made(EVERY_ESTIMATOR[estimator], estimator).prepare(problem)
+    level = problem.backbone.level(0.5)
+    x = problem.noise((5, 2), "test").double().requires_grad_()
+    x0 = problem.backbone.posterior_mean(x, level, problem.condition)
+    kept = x.detach().clone()
+    assert prepared.value(x, level, x0, 3).shape == (5,)
+    shift = prepared.shift(x, level, x0, 3)
+    assert shift.shape == (5, 2) and shift.dtype == torch.float64
+    assert torch.equal(x.detach(), kept)

@@ -1,0 +1,76 @@
+"""Resampling schemes and effective sample size."""
+
+import pytest
+import torch
+
+from methods.resampling import SCHEMES, effective_sample_size, informative
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_resampling_is_unbiased(scheme):
+    weights = torch.tensor([0.5, 0.25, 0.15, 0.1])
+    g = torch.Generator().manual_seed(0)
+    counts = torch.zeros(4)
+    rounds = 4000
+    for _ in range(rounds):
+        ancestors = SCHEMES[scheme](weights, torch.rand(4, generator=g))
+        assert ancestors.shape == (4,) and ancestors.dtype == torch.int64
+        counts += torch.bincount(ancestors, minlength=4)
+    torch.testing.assert_close(counts / rounds, 4 * weights, atol=0.06, rtol=0)
+
+
+@pytest.mark.parametrize(("scheme", "slack"), [("systematic", 1), ("stratified", 2)])
+def test_counts_differ_from_the_expected_by_less_than(scheme, slack):
+    g = torch.Generator().manual_seed(1)
+    for _ in range(200):
+        weights = torch.softmax(2 * torch.randn(8, generator=g), 0)
+        counts = torch.bincount(SCHEMES[scheme](weights, torch.rand(8, generator=g)), minlength=8)
+        assert ((counts - 8 * weights).abs() < slack + 1e-6).all()
+
+
+def test_residual_keeps_the_whole_part_of_each_expected_count():
+    g = torch.Generator().manual_seed(2)
+    for _ in range(200):
+        weights = torch.softmax(2 * torch.randn(8, generator=g), 0)
+        ancestors = SCHEMES["residual"](weights, torch.rand(8, generator=g))
+        counts = torch.bincount(ancestors, minlength=8)
+        assert (counts >= (8 * weights).floor()).all() and len(ancestors) == 8
+
+
+def test_equal_weights_keep_everyone_where_the_scheme_promises_it():
+    uniform = torch.tensor([0.3, 0.9, 0.1, 0.6, 0.2])
+    for scheme in ("systematic", "stratified", "residual"):
+        assert SCHEMES[scheme](torch.full((5,), 0.2), uniform).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_weight_of_one_takes_every_particle(scheme):
+    weights = torch.tensor([0.0, 0.0, 1.0, 0.0])
+    for u in (0.0, 0.5, 1 - 1e-9):
+        uniform = torch.full((4,), u, dtype=torch.float64)
+        assert SCHEMES[scheme](weights, uniform).tolist() == [2, 2, 2, 2]
+
+
+def test_variance_falls_from_multinomial_to_systematic():
+    g = torch.Generator().manual_seed(3)
+    weights = torch.softmax(torch.randn(50, generator=g), 0)
+
+    def variance(scheme):
+        counts = [
+            torch.bincount(SCHEMES[scheme](weights, torch.rand(50, generator=g)), minlength=50)
+            for _ in range(400)
+        ]
+        return float(torch.stack(counts).double().var(dim=0).sum())
+
+    assert variance("systematic") < variance("residual") < variance("multinomial")
+
+
+def test_effective_sample_size_runs_from_one_to_n():
+    assert float(effective_sample_size(torch.zeros(5))) == pytest.approx(5)
+    assert float(effective_sample_size(torch.tensor([1000.0, 0, 0]))) == pytest.approx(1)
+
+
+def test_weights_that_differ_by_rounding_tell_nothing():
+    assert not informative(torch.full((4,), 7.3).double())
+    assert not informative(torch.tensor([1.0, 1.0 + 1e-12]).double())
+    assert informative(torch.tensor([1.0, 1.01]).double())
