@@ -215,13 +215,12 @@ class _Run:
 
     def __call__(self, x: Tensor, first: int = 0) -> Finals:
         problem, method = self.problem, self.method
-        steers = [s.prepare(problem, self.estimators, len(x)) for s in method.steers]
-        solver = self._solver()
         with self.phase("denoise"):
+            steers = [s.prepare(problem, self.estimators, len(x)) for s in method.steers]
             latents = denoise(
                 problem.backbone,
                 problem.condition,
-                solver,
+                self._solver(),
                 x,
                 problem.noise,
                 steers,
@@ -229,11 +228,11 @@ class _Run:
                 observe=self.observe,
                 first=first,
             )
-        if not torch.isfinite(latents).all():
-            raise FloatingPointError(
-                f"method {method.name} drove its samples out of range for the prompt "
-                f"{problem.prompt!r}: lower its scale"
-            )
+            if not torch.isfinite(latents).all():
+                raise FloatingPointError(
+                    f"method {method.name} drove its samples out of range for the prompt "
+                    f"{problem.prompt!r}: lower its scale"
+                )
         finals = Finals(problem, latents)
         with self.phase("decode"), torch.no_grad(), located("of the finished samples"):
             for steer in steers:
@@ -259,8 +258,9 @@ def sample(
     starters = [s for s in method.steers if s.starts]
     finals = starters[0].begin(problem, estimators, run) if starters else None
     if finals is None:
-        noise = initial_noise(problem, run.particles, method.candidates)
-        finals = run(run.initial(noise))
+        with phase("denoise"):
+            x = run.initial(initial_noise(problem, run.particles, method.candidates))
+        finals = run(x)
     with phase("decode"), torch.no_grad():
         images = finals.images()
     return Sampled(finals.latents, images, run.info)

@@ -17,10 +17,25 @@ def settings(*overrides):
     return cell_settings(overrides, [])
 
 
+ANALYTIC = ("exact", "exact_smc", "probe")
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_config_builds_a_valid_cell(method):
-    cell = make_cell(settings(f"method={method}"))
-    assert cell.method.name == method
+    if method not in ANALYTIC:
+        cell = make_cell(settings(f"method={method}"))
+        assert cell.method.name == method
+    on_mixture = make_cell(settings(f"method={method}", "backbone=mixture"))
+    assert on_mixture.method.name == method
+    scales = {e.scale for e in on_mixture.method.estimators.values()}
+    assert scales <= {1.0}, "every estimator's λ follows the target's"
+
+
+@pytest.mark.parametrize("method", ANALYTIC)
+def test_the_exact_estimate_is_refused_where_there_is_none(method):
+    message = r"method\.efr\.exact needs a prior and a reward in closed form: backbone=mixture"
+    with pytest.raises(BenchError, match=message):
+        make_cell(settings(f"method={method}"))
 
 
 def test_every_estimator_and_steer_has_a_config_with_all_its_keys():
@@ -55,6 +70,12 @@ def test_the_command_line_wins_over_the_experiment_s_cell():
         ("backbone=minature", "did you mean 'miniature'"),
         ("experiment=dem", "did you mean 'demo'"),
         ("stesp=3", "did you mean 'steps'"),
+        ("backbone=mixture reward=clip", "reward with mixture: choose from quadratic, linear"),
+        ("reward=linear", "reward with miniature: choose from preference, clip, jpeg"),
+        ("backbone=mixture judge=miniature", "go together"),
+        ("backbone=mixture target_scale=-1", "target_scale must be a number >= 0"),
+        ("backbone=mixture backbone.path=vq", "did you mean 'vp'"),
+        ("backbone=mixture prompts.n=0", "prompts.n must be an integer >= 1"),
         ("reward=preferense", "did you mean 'preference'"),
         ("solver=ddpn", "did you mean 'ddpm'"),
         ("judge=minature", "did you mean 'miniature'"),
@@ -91,6 +112,17 @@ def test_a_wrong_word_or_number_is_explained(override, message):
         ("rollout", "efr.rollout.steps=0", "method.efr.rollout.steps must be an integer >= 1"),
         ("best_of_lookahead", "efr.lookahead.n=3", "must be an integer >= 4"),
         ("vanilla", "steps_factor=0", "steps_factor must be"),
+        ("rollout", "efr.rollout.by=ode", "n must be 1 where by is 'ode'"),
+        ("rollout", "efr.rollout.by=glas", "did you mean 'glass'"),
+        ("lidar", "efr.lookahead.smoothing=-1", "smoothing must be a number >= 0"),
+        ("lgd", "efr.tweedie.perturbations=-1", "perturbations must be an integer >= 0"),
+        ("date", "steer.embedding.every=0", "every must be an integer >= 1"),
+        ("ug_full", "steer.recurrence.repeats=-1", "repeats must be an integer >= 0"),
+        ("svdd", "steer.search.pick=bst", "did you mean 'best'"),
+        ("noise_search", "steer.noise_search.radius=2", r"radius must be in \[0, 1\]"),
+        ("safe_denoiser", "steer.repel.count=51", "must be an integer >= 51, got 50"),
+        ("safe_denoiser", "steer.repel.rule=safe", "did you mean 'safe_denoiser'"),
+        ("best_of_lookahead", "steer.best_of_lookahead.renoise=2", r"renoise must be in \[0, 1\]"),
     ],
 )
 def test_a_wrong_method_setting_names_the_key_and_what_is_allowed(method, override, message):
@@ -106,6 +138,25 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
     with pytest.raises(BenchError, match="has no estimator"):
         among = Surroundings(4, True, "r", True, False)
         check_method(build_method({"name": "x", "steer": {"smc": {}}}), among)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("method=svdd solver=ddim", "search needs a stochastic target solver"),
+        ("method=das solver=ddim", "twisted needs a stochastic target solver"),
+        ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "come last"),
+        (
+            "method=best_of_lookahead +method.steer.guidance={scale:1}",
+            "renoise must be above 0 beside another steer",
+        ),
+        ("method=probe backbone=mixture efr@method.efr=exact", "needs an estimator beside"),
+        ("method=lidar backbone=mixture method.efr.lookahead.cfg=3", "cfg must be null"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(overrides, message):
+    with pytest.raises(BenchError, match=message):
+        make_cell(settings(*overrides.split()))
 
 
 def test_a_gradient_method_refuses_a_reward_without_a_derivative():
@@ -161,6 +212,8 @@ def test_every_cell_of_every_experiment_is_valid(experiment):
     overrides = [f"experiment={experiment}"]
     lines = OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml").get("cells")
     lines = lines or OmegaConf.load(CONF / "experiment" / "demo.yaml").cells
+    if experiment == "ground_truth":
+        overrides.insert(0, "backbone=mixture")
     cells = plan(SimpleNamespace(cells=lines), overrides)  # type: ignore[arg-type]
     assert [c.method.name for c in cells] == [line.split()[0].split("=")[1] for line in lines]
     if experiment == "miniature":

@@ -50,7 +50,7 @@ def test_measuring_covers_text_to_host_images(problem):
     began = time.perf_counter()
     measured = measure(task, Method("vanilla"), "a photo of a dog")
     outer = time.perf_counter() - began
-    assert measured.pixels.shape == (3, 8, 8, 3) and measured.pixels.dtype == "uint8"
+    assert measured.delivered.shape == (3, 8, 8, 3) and measured.delivered.dtype == "uint8"
     assert 0.8 * outer < measured.seconds["total"] <= outer
     assert measured.calls["denoise"]["denoiser"] == 2 * 3 * 2
     assert abs(measured.seconds["other"]) < 0.05 * outer + 0.01

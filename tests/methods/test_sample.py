@@ -215,8 +215,9 @@ class SwappedCandidate:
     def __init__(self, noise, candidate):
         self.noise, self.candidate = noise, candidate
 
-    def __call__(self, shape, purpose, image, candidate, *key):
-        return self.noise(shape, purpose, image, self.candidate, *key)
+    def stack(self, shape, purpose, keys):
+        swapped = [(image, self.candidate, *key) for image, _, *key in keys]
+        return self.noise.stack(shape, purpose, swapped)
 
 
 def test_best_of_one_is_vanilla_to_the_bit(problem):
@@ -252,7 +253,7 @@ def test_guidance_acts_only_inside_its_interval(problem):
 
     from methods.steer.guidance import Guidance
 
-    steer = Guidance(Spy(), 1.0, (0.2, 0.8))
+    steer = Guidance(Spy(), GuidanceSettings(1.0, (0.2, 0.8)))
     solver = problem.backbone.solver("ddim", 10)
     from methods.sample import denoise
 

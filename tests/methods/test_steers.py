@@ -1,0 +1,293 @@
+"""What each steer does, against a naive loop or the formula written out."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from methods.efr import ExactSettings, LookaheadSettings, TweedieSettings
+from methods.efr.lookahead import Lookahead
+from methods.interfaces import CLEAN
+from methods.path import noising_std, renoise, tempering
+from methods.sample import Method, initial_noise, sample
+from methods.steer import (
+    BackwardSettings,
+    BestOfLookaheadSettings,
+    BestOfNSettings,
+    EmbeddingSettings,
+    GuidanceSettings,
+    NoiseSearchSettings,
+    ProbeSettings,
+    RecurrenceSettings,
+    SearchSettings,
+)
+from methods.steer.embedding import ascend
+from methods.steer.noise_search import neighbors
+from methods.steer.repel import safe_denoiser, sparse_repellency
+from methods.steering import State
+
+VANILLA = Method("vanilla")
+
+
+def state_at(problem, fraction=0.5, batch=3, step=4):
+    level = problem.backbone.level(fraction)
+    x = problem.noise((batch, *problem.backbone.latent_shape), "test")
+    x = problem.backbone.solver("ddpm", 1).initial(x)
+    with torch.no_grad():
+        x0 = problem.backbone.posterior_mean(x, level, problem.condition)
+    return State(x, x0, level, step, 10)
+
+
+# Embedding guidance
+
+
+def test_the_embedding_climbs_by_the_stated_length_and_stays(on_mixture):
+    problem = on_mixture()
+    steer = EmbeddingSettings(scale=0.3, every=2).prepare(problem, {}, 3)
+    state = state_at(problem)
+    given = problem.condition.embedding
+    moved = steer.condition(state.x, state.level, 4, problem.condition).embedding
+    assert moved.shape == (3, 3)
+    torch.testing.assert_close((moved - given).norm(dim=1), torch.full((3,), 0.3).double())
+    before, after = (
+        problem.score(problem.backbone.posterior_mean(state.x, state.level, c))
+        for c in (problem.condition, problem.condition.moved(moved))
+    )
+    assert (after > before).all()
+    kept = steer.condition(state.x, state.level, 5, problem.condition).embedding
+    assert torch.equal(kept, moved)  # step 5 does not update, and keeps what step 4 found
+
+
+def test_the_embedding_s_direction_is_the_reward_s_gradient_less_the_prior_s(on_mixture):
+    problem = on_mixture()
+    state = state_at(problem, batch=1)
+    settings = EmbeddingSettings(scale=0.2, inner=2, prior=3.0)
+    c = given = problem.condition.embedding
+    for _ in range(2):
+        at = c.clone().requires_grad_()
+        mean = problem.backbone.posterior_mean(state.x, state.level, problem.condition.moved(at))
+        goal = problem.score(mean).sum() - 3.0 * (at - given).square().mean()
+        (gradient,) = torch.autograd.grad(goal, at)
+        c = c + 0.2 * gradient / gradient.norm()
+    found = settings.prepare(problem, {}, 1).condition(state.x, state.level, 0, problem.condition)
+    torch.testing.assert_close(found.embedding, c)
+
+
+def test_a_zero_gradient_moves_nothing_and_makes_no_nan():
+    c = torch.randn(2, 3, 4)
+    gradient = torch.stack([torch.zeros(3, 4), torch.ones(3, 4)])
+    moved = ascend(c, gradient, 0.5)
+    assert torch.equal(moved[0], c[0])
+    assert float((moved[1] - c[1]).norm()) == pytest.approx(0.5, rel=1e-5)
+
+
+def test_on_a_pipeline_the_unconditional_score_is_used_again(problem):
+    state = state_at(problem)
+    backbone, condition = problem.backbone, problem.condition
+    empty = backbone.unconditional(state.x, state.level, condition)
+    again = condition.moved(condition.embedding.expand(3, -1, -1), empty)
+    assert (condition.evaluations, again.evaluations) == (2, 1)
+    one, two = (backbone.posterior_mean(state.x, state.level, c) for c in (condition, again))
+    torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-4)
+
+
+def test_embeddings_differ_by_sample_also_when_the_batch_is_split(problem):
+    state = state_at(problem, batch=5)
+    backbone, condition = problem.backbone, problem.condition
+    g = torch.Generator().manual_seed(0)
+    noise = torch.randn(5, *condition.embedding.shape[1:], generator=g)
+    moved = condition.moved(condition.embedding + noise)
+    whole = backbone.posterior_mean(state.x, state.level, moved)
+    small = type(backbone)(backbone_pipeline(backbone), backbone.solvers, 3.0, max_batch=4)
+    parts = small.posterior_mean(state.x, state.level, moved)
+    torch.testing.assert_close(whole, parts, atol=1e-4, rtol=1e-4)
+    alone = condition.moved(moved.embedding[3:4])
+    single = backbone.posterior_mean(state.x[3:4], state.level, alone)
+    torch.testing.assert_close(whole[3:4], single, atol=1e-4, rtol=1e-4)
+
+
+def backbone_pipeline(backbone):
+    from types import SimpleNamespace
+
+    names = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+    return SimpleNamespace(**{name: getattr(backbone, name) for name in names})
+
+
+# Universal guidance's options
+
+
+def test_backward_guidance_is_plain_gradient_ascent_on_the_clean_prediction(on_mixture):
+    problem = on_mixture()
+    state = state_at(problem)
+    settings = BackwardSettings(scale=2.0, rate=0.05, inner=3)
+    reward = problem.reward.quadratic(problem.prompt, 2)
+    x0 = state.x0
+    for _ in range(3):
+        x0 = x0 + 0.05 * 2.0 * (reward.vector - x0 @ reward.matrix)
+    torch.testing.assert_close(settings.prepare(problem, {}, 3).shift(state), x0 - state.x0)
+
+
+def test_noising_up_again_keeps_the_marginal_of_the_path(on_mixture):
+    backbone = on_mixture().backbone
+    low, high = backbone.level(0.3), backbone.level(0.6)
+    g = torch.Generator().manual_seed(0)
+    x0, e, z = (torch.randn(200_000, generator=g).double() for _ in range(3))
+    up = renoise(low.alpha * x0 + low.sigma * e, low, high, z)
+    assert float(up.var()) == pytest.approx(high.alpha**2 + high.sigma**2, rel=0.02)
+    assert float((up * x0).mean()) == pytest.approx(high.alpha, rel=0.02)
+    assert noising_std(CLEAN, high) == pytest.approx(high.sigma)
+
+
+def test_recurrence_alone_leaves_the_distribution_as_it_is(on_mixture):
+    problem = on_mixture(images=600, steps=25)
+    plain = sample(problem, VANILLA).latents
+    recurred = sample(problem, Method("r", {}, [RecurrenceSettings(2)])).latents
+    assert not torch.equal(plain, recurred)
+    torch.testing.assert_close(plain.mean(0), recurred.mean(0), atol=0.2, rtol=0)
+    torch.testing.assert_close(plain.std(0), recurred.std(0), atol=0.2, rtol=0)
+
+
+# Searches
+
+
+def test_search_keeps_children_in_proportion_to_exp_v(on_mixture):
+    problem = on_mixture()
+    values = torch.tensor([0.0, 1.0, 2.0, -1.0]).double()
+    counts = torch.zeros(4)
+    for step in range(3000):
+        steer = SearchSettings(n=4).prepare(problem, {"e": ExactSettings(1.0).prepare(problem)}, 4)
+        counts[int(steer._chosen(values, step))] += 1
+    torch.testing.assert_close(counts / 3000, values.softmax(0).float(), atol=0.03, rtol=0)
+    best = SearchSettings(n=4, pick="best").prepare(problem, {"e": None}, 4)
+    assert int(best._chosen(values, 0)) == 2
+
+
+def test_the_children_of_one_image_never_come_from_another(on_mixture):
+    problem = on_mixture(images=3)
+    settings = SearchSettings(n=4)
+    steer = settings.prepare(problem, {"e": ExactSettings(1.0).prepare(problem)}, 12)
+    state = state_at(problem, batch=12)
+    ancestors = steer.select(state)
+    assert (ancestors // 4).tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert all(len(set(block.tolist())) == 1 for block in ancestors.reshape(3, 4))
+    assert steer.select(replace(state, step=0)) is None
+
+
+def test_neighbors_keep_the_law_of_noise_and_their_distance():
+    g = torch.Generator().manual_seed(0)
+    pivot, fresh = torch.randn(100_000, generator=g), torch.randn(100_000, generator=g)
+    near = neighbors(pivot, fresh, 0.3)
+    assert float(near.std()) == pytest.approx(1, rel=0.02)
+    assert float((near * pivot).mean()) == pytest.approx((1 - 0.09) ** 0.5, rel=0.02)
+
+
+def test_noise_search_never_loses_what_it_found_and_begins_as_best_of_n(on_mixture):
+    problem = on_mixture(images=20, solver="ddim")
+    finals = [
+        sample(problem, Method("s", {}, [NoiseSearchSettings(3, rounds)])).latents
+        for rounds in (1, 2, 5)
+    ]
+    best_of_n = sample(problem, Method("b", {}, [BestOfNSettings(3)])).latents
+    assert torch.equal(finals[0], best_of_n)
+    first, second, last = (problem.score(f) for f in finals)
+    assert (second >= first).all() and (last >= second).all() and (last > first).any()
+
+
+# Negative samples
+
+
+def test_safe_denoiser_is_the_gap_to_the_references_posterior_mean():
+    g = torch.Generator().manual_seed(0)
+    references, x, x0 = torch.randn(5, 2, 3, generator=g), *torch.randn(2, 4, 2, 3, generator=g)
+    alpha, sigma = 0.6, 0.8
+    for b in range(4):
+        d = torch.stack([(x[b] - alpha * r).square().sum() / (2 * sigma**2) for r in references])
+        w = (-d).softmax(0)
+        expected = x0[b] - sum(wi * r for wi, r in zip(w, references, strict=True))
+        found = safe_denoiser(x0, x, references, alpha, sigma)[b]
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_sparse_repellency_pushes_within_the_radius_only():
+    references = torch.tensor([[0.0, 0.0], [10.0, 0.0]]).double()
+    x0 = torch.tensor([[1.0, 0.0], [5.0, 5.0], [10.0, 0.0]]).double()
+    pushed = sparse_repellency(x0, references, 2.0)
+    # ‖x̄_0 − x^0‖ = 1: (2/1 − 1)·(1, 0); far from both: nothing; upon a reference: left alone
+    torch.testing.assert_close(pushed, torch.tensor([[1.0, 0], [0, 0], [0, 0]]).double())
+
+
+# Lookahead samples as a start, and their smoothed rewards
+
+
+def test_renoised_lookahead_samples_are_noised_to_the_first_level_they_reach(on_mixture):
+    problem = on_mixture(steps=10)
+    estimators = {"lookahead": LookaheadSettings(n=30, steps=4, scale=1.0)}
+    prepared = estimators["lookahead"].prepare(problem)
+    seen = []
+    steers = [BestOfLookaheadSettings(renoise=0.55)]
+    sample(problem, Method("r", estimators, steers), observe=seen.append)
+    assert [s.step for s in seen] == [5, 6, 7, 8, 9] and seen[0].level.fraction == 0.5
+    order = prepared.estimate.rewards.argsort(descending=True)[:4]
+    noise = initial_noise(problem, 4, purpose="renoise").double()
+    level = seen[0].level
+    expected = level.alpha * prepared.estimate.samples[order] + level.sigma * noise
+    torch.testing.assert_close(seen[0].x, expected)
+
+
+def test_lidar_can_start_from_its_best_lookahead_samples(on_mixture):
+    problem = on_mixture(images=50, steps=20)
+    estimators = {"lookahead": LookaheadSettings(n=400, steps=20, scale=1.0)}
+    start = BestOfLookaheadSettings(renoise=0.5)
+    with_guidance = sample(problem, Method("a", estimators, [GuidanceSettings(), start])).latents
+    without = sample(problem, Method("b", estimators, [start])).latents
+    assert problem.score(with_guidance).mean() > problem.score(without).mean()
+
+
+def test_a_smoothed_reward_is_the_mean_over_perturbed_copies(on_mixture):
+    problem = on_mixture()
+    plain = LookaheadSettings(n=6, steps=3, scale=1.0).prepare(problem)
+    many = LookaheadSettings(n=6, steps=3, scale=1.0, smoothing=0.3, draws=4000).prepare(problem)
+    torch.testing.assert_close(many.estimate.samples, plain.estimate.samples)
+    # E r(x + τε) = r(x) − τ²/2·tr A for r = −½‖x − a‖²
+    expected = plain.estimate.rewards - 0.3**2 / 2 * 2
+    torch.testing.assert_close(many.estimate.rewards, expected, atol=0.1, rtol=0)
+    assert many.images is None and plain.images is not None
+
+
+# The probe
+
+
+def test_the_probe_watches_vanilla_and_sums_squared_errors(on_mixture):
+    problem = on_mixture()
+    estimators = {"exact": ExactSettings(1.0), "tweedie": TweedieSettings(1.0)}
+    seen = []
+    found = sample(problem, Method("p", estimators, [ProbeSettings()]), observe=seen.append)
+    assert torch.equal(found.latents, sample(problem, VANILLA).latents)
+    exact = estimators["exact"].prepare(problem)
+    value, size = torch.zeros(4).double(), torch.zeros(4).double()
+    for state in seen:
+        truth = exact.value(state.x, state.level)
+        value += (problem.score(state.x0) - truth).square()
+        size += exact.shift(state.x, state.level).square().sum(1)
+    probe = found.info["probe"]
+    assert probe["value"]["tweedie"] == pytest.approx(value.tolist(), rel=1e-4)
+    assert probe["reference"] == pytest.approx(size.tolist(), rel=1e-4)
+
+
+# Tempering
+
+
+def test_tempering_is_das_s_schedule_on_a_hundred_steps(on_mixture):
+    backbone = on_mixture().backbone
+    for k in (0, 20, 50, 80, 99):
+        expected = min(1.008**k - 1, 1.0)
+        assert tempering(0.008, backbone.level(1 - k / 100)) == pytest.approx(expected)
+    assert tempering(0.0, backbone.level(1.0)) == 1.0
+
+
+def test_a_posterior_mean_of_point_masses_is_lookahead_s():
+    samples = torch.tensor([[0.0], [1.0]]).double()
+    mean = Lookahead(samples, torch.zeros(2).double(), 1.0).posterior_mean(
+        torch.tensor([[0.5], [100.0]]).double(), 1.0, 0.5
+    )
+    torch.testing.assert_close(mean, torch.tensor([[0.5], [1.0]]).double())

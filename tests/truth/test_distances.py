@@ -1,0 +1,79 @@
+"""Distances to the target against brute force, and the judge's record."""
+
+from itertools import permutations
+
+import pytest
+import torch
+
+from bench.errors import BenchError
+from bench.truth.judge import TruthJudge, load, mmd, reference, target, variance, wasserstein
+from bench.truth.problems import generate, mixture, reward
+
+PROMPT = generate(1, 0)[0]["prompt"]
+
+
+def points(n, seed, d=2):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed)).double()
+
+
+def test_wasserstein_is_the_best_of_all_pairings():
+    a, b = points(6, 0), points(6, 1)
+    costs = [float((a - b[list(p)]).square().sum(1).mean()) for p in permutations(range(6))]
+    assert wasserstein(a, b) == pytest.approx(min(costs) ** 0.5)
+    assert wasserstein(a, a + torch.tensor([3.0, 4.0])) == pytest.approx(5)
+
+
+def test_mmd_is_the_kernel_distance_of_a_naive_loop():
+    a, b, width = points(5, 2), points(4, 3), 0.7
+
+    def k(x, y):
+        return float(torch.exp(-(x - y).square().sum() / (2 * width**2)))
+
+    def mean(u, v):
+        return sum(k(x, y) for x in u for y in v) / (len(u) * len(v))
+
+    expected = (mean(a, a) + mean(b, b) - 2 * mean(a, b)) ** 0.5
+    assert mmd(a, b, width) == pytest.approx(expected)
+    assert mmd(a, a, width) == 0
+
+
+def test_variance_is_the_mean_squared_distance_over_pairs():
+    a = points(7, 4)
+    pairs = [float((x - y).square().sum()) for i, x in enumerate(a) for y in a[:i]]
+    assert variance(a) == pytest.approx(sum(pairs) / len(pairs))
+    assert variance(a[:1]) == 0
+
+
+@pytest.mark.parametrize("name", ["quadratic", "linear"])
+def test_the_target_is_the_prior_times_exp_lambda_r(name):
+    tilted, prior = target(PROMPT, name, 0.8, 2, 4), mixture(PROMPT, 2, 4)
+    x = points(20, 5)
+    gap = tilted.log_prob(x) - prior.log_prob(x) - 0.8 * reward(name, PROMPT, 2)(x)
+    torch.testing.assert_close(gap, gap[:1].expand(20), atol=1e-9, rtol=0)
+
+
+def test_exact_samples_judge_as_the_floor_and_the_prior_s_do_not():
+    from bench.noise import Ledger
+    from bench.truth.judge import exact_samples
+
+    judge = TruthJudge(("quadratic", "linear"), "quadratic", 1.0, 4)
+    metadata = generate(1, 0)[1]
+    prompt = metadata["prompt"]
+    perfect = exact_samples(target(prompt, "quadratic", 1.0, 2, 4), 300, prompt, 77)
+    ledger = Ledger(5, prompt)
+    prior = mixture(prompt, 2, 4).sample(ledger((300, 2), "x"), ledger.uniform(300, "x"))
+    good, bad = judge.judge(metadata, perfect), judge.judge(metadata, prior)
+    assert good["distance"]["w2"] < 1.5 * good["distance"]["w2_floor"]
+    assert good["distance"]["mmd"] < 1.8 * good["distance"]["mmd_floor"]
+    assert bad["distance"]["w2"] > 5 * bad["distance"]["w2_floor"]
+    assert len(good["scores"]["linear"]) == 300 and set(good["target"]) == {"quadratic", "linear"}
+
+
+def test_the_floor_falls_with_the_number_of_samples():
+    few, many = (reference(PROMPT, "quadratic", 1.0, n, 2, 4) for n in (50, 500))
+    assert many.w2_floor < few.w2_floor and many.mmd_floor < few.mmd_floor
+
+
+def test_truth_needs_a_mixture_and_a_target():
+    with pytest.raises(BenchError, match="needs backbone=mixture and target_scale"):
+        load(["clip"], "clip", None, {"kind": "miniature"})
