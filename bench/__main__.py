@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from bench.cell import Cell, make_cell
-from bench.compose import cell_settings, check_command_line
+from bench.compose import cell_settings, check_command_line, expand
 from bench.errors import BenchError
 
 
@@ -27,7 +27,7 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
     """
     named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
     lines = [""] if named or not config.cells else [str(line) for line in config.cells]
-    return [make_cell(cell_settings(overrides, line.split())) for line in lines]
+    return [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
 
 
 def run(config: DictConfig, overrides: Sequence[str]) -> Path:

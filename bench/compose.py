@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -30,6 +32,19 @@ def cell_settings(overrides: Sequence[str], extra: Sequence[str]) -> dict[str, A
     config = _compose([*experiment, *extra, *rest])
     plain: Any = OmegaConf.to_container(config, resolve=True)
     return {k: v for k, v in plain.items() if k not in NOT_RESULTS}
+
+
+def expand(line: str) -> list[list[str]]:
+    """A cell's line of overrides -> one list a cell: "n=9,25 s=1" makes two, as Hydra's -m does."""
+    given = line.split()
+    choices = []
+    for text, override in zip(given, OverridesParser.create().parse_overrides(given), strict=True):
+        if override.is_sweep_override():
+            values = override.sweep_string_iterator()
+            choices.append([f"{override.get_key_element()}={value}" for value in values])
+        else:
+            choices.append([text])
+    return [list(cell) for cell in product(*choices)]
 
 
 def _compose(overrides: Sequence[str]) -> Any:

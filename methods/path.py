@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from methods.interfaces import Level
@@ -57,13 +56,3 @@ def tempering(gamma: float, level: Level) -> float:
     if gamma == 0:
         return 1.0
     return float(min((1 + gamma) ** (100 * (1 - level.fraction)) - 1, 1.0))
-
-
-def tilted_mean_shift(samples: Tensor, log_tilt: Tensor, log_base: Tensor) -> Tensor:
-    """Σ_i (softmax(tilt)_i − softmax(base)_i) x_i over n samples.
-
-    ``samples`` (n, D); ``log_tilt`` and ``log_base`` (B, n); returns (B, D). The samples' mean is
-    taken off first: the weights' difference sums to zero, so it changes nothing but rounding.
-    """
-    difference = torch.softmax(log_tilt, dim=-1) - torch.softmax(log_base, dim=-1)
-    return difference @ (samples - samples.mean(dim=0, keepdim=True))

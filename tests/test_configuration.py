@@ -4,7 +4,7 @@ import pytest
 
 from bench.build import Surroundings, build_method, check_method
 from bench.cell import choose_prompts, identity, make_cell, parse_shard
-from bench.compose import cell_settings, check_command_line, groups
+from bench.compose import cell_settings, check_command_line, expand, groups
 from bench.errors import BenchError
 from bench.geneval.prompts import TASKS, generate
 from methods.efr import ESTIMATORS
@@ -47,6 +47,15 @@ def test_every_estimator_and_steer_has_a_config_with_all_its_keys():
         for name, cls in classes.items():
             node = settings("method=pair", f"{group}@method.{group}={name}")["method"][group][name]
             assert sorted(node) == sorted(f.name for f in fields(cls)), name
+
+
+def test_a_line_with_commas_makes_a_cell_of_every_combination():
+    assert expand("method=vanilla") == [["method=vanilla"]]
+    assert expand("method=a,b n=1,2 interval=[0,1]") == [
+        [f"method={m}", f"n={n}", "interval=[0,1]"] for m in "ab" for n in (1, 2)
+    ]
+    assert expand("efr@method.efr=[exact,tweedie]") == [["efr@method.efr=[exact,tweedie]"]]
+    assert expand("") == [[]]
 
 
 def test_a_pair_is_named_on_the_command_line():
@@ -212,9 +221,8 @@ def test_every_cell_of_every_experiment_is_valid(experiment):
     overrides = [f"experiment={experiment}"]
     lines = OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml").get("cells")
     lines = lines or OmegaConf.load(CONF / "experiment" / "demo.yaml").cells
-    if experiment == "ground_truth":
-        overrides.insert(0, "backbone=mixture")
     cells = plan(SimpleNamespace(cells=lines), overrides)  # type: ignore[arg-type]
-    assert [c.method.name for c in cells] == [line.split()[0].split("=")[1] for line in lines]
+    named = {name for line in lines for name in line.split()[0].split("=")[1].split(",")}
+    assert {c.method.name for c in cells} == named
     if experiment == "miniature":
         assert cells[0].total == 553 and cells[0].steps == 50

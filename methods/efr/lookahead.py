@@ -19,19 +19,18 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import Condition, Level, Problem
-from methods.path import tilted_mean_shift
 from methods.price import Calls, Price, scored
 from methods.sample import denoise, initial_noise
 from methods.settings import at_least, whole
 
 
-def _working(x: Tensor) -> torch.dtype:
-    """Float32 at least: λ = 5000 saturates a softmax in half precision."""
-    return torch.promote_types(x.dtype, torch.float32)
-
-
 class Lookahead:
-    """The estimate from given samples (n, …), their rewards (n,) and λ = ``scale`` >= 0."""
+    """The estimate from given samples (n, …), their rewards (n,) and λ = ``scale`` >= 0.
+
+    Everything that does not depend on x_t is made once: the samples less their mean, in float32 at
+    least (λ = 5000 saturates a softmax in half precision), and their squared norms. A call then is
+    two matrix products, (B, D) by (D, n) and (B, n) by (n, D): memory O(nD + Bn), and no (B, n, D).
+    """
 
     def __init__(self, samples: Tensor, rewards: Tensor, scale: float):
         if samples.ndim < 2 or len(samples) == 0 or rewards.shape != (len(samples),):
@@ -41,28 +40,32 @@ class Lookahead:
             )
         at_least("scale", scale, 0)
         self.samples, self.rewards, self.scale = samples, rewards, scale
+        flat = samples.flatten(1).to(torch.promote_types(samples.dtype, torch.float32))
+        self._mean = flat.mean(dim=0, keepdim=True)
+        self._centered = flat - self._mean
+        self._norms = self._centered.square().sum(dim=1)
 
     def _logits(self, x_t: Tensor, alpha: float, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
-        """(λ r − d, −d) up to a constant per row, each (B, n), and the samples (n, D).
+        """(λ r − d, −d) up to a constant per row, each (B, n), and the centered samples (n, D).
 
-        Both sides are centred on the samples' mean and ‖x_t‖² is left out: neither changes the
+        Both sides are centered on the samples' mean and ‖x_t‖² is left out: neither changes the
         softmaxes, and what is subtracted stays small.
         """
         if sigma <= 0:
             raise ValueError(f"the lookahead estimate needs sigma > 0, got {sigma}")
-        dtype = _working(x_t)
-        samples = self.samples.flatten(1).to(x_t.device, dtype)
-        mean = samples.mean(dim=0, keepdim=True)
-        points = alpha * (samples - mean)
+        dtype = torch.promote_types(x_t.dtype, self._centered.dtype)
+        mean, centered, norms, rewards = (
+            tensor.to(x_t.device, dtype)
+            for tensor in (self._mean, self._centered, self._norms, self.rewards)
+        )
         x = x_t.flatten(1).to(dtype) - alpha * mean
-        base = (x @ points.T - points.square().sum(dim=1) / 2) / sigma**2
-        rewards = self.rewards.to(x_t.device, dtype)
-        return base + self.scale * (rewards - rewards.max()), base, samples
+        base = (x @ centered.T - norms * (alpha / 2)) * (alpha / sigma**2)
+        return base + self.scale * (rewards - rewards.max()), base, centered
 
     def posterior_mean(self, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
         """Σ_i softmax(−d)_i x̂_0^i, like x_t: E[x_0 | x_t] were the samples all there is."""
-        _, base, samples = self._logits(x_t, alpha, sigma)
-        mean = torch.softmax(base, dim=-1) @ samples
+        _, base, centered = self._logits(x_t, alpha, sigma)
+        mean = torch.softmax(base, dim=-1) @ centered + self._mean.to(centered)
         return mean.reshape(x_t.shape).to(x_t.dtype)
 
     def value(self, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
@@ -73,8 +76,9 @@ class Lookahead:
 
     def shift(self, x_t: Tensor, alpha: float, sigma: float) -> Tensor:
         """Tilted posterior mean minus posterior mean, like x_t."""
-        tilted, base, samples = self._logits(x_t, alpha, sigma)
-        return tilted_mean_shift(samples, tilted, base).reshape(x_t.shape).to(x_t.dtype)
+        tilted, base, centered = self._logits(x_t, alpha, sigma)
+        difference = torch.softmax(tilted, dim=-1) - torch.softmax(base, dim=-1)
+        return (difference @ centered).reshape(x_t.shape).to(x_t.dtype)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,18 @@ def test_value_and_shift_equal_a_naive_loop():
         torch.testing.assert_close(estimate.shift(x, alpha, sigma)[b], shift)
 
 
+def test_shift_equals_the_naive_broadcast_to_a_millionth():
+    from bench.arithmetic import ALPHA, SCALE, SIGMA, drawn, naive
+
+    x, samples, rewards = (t.double() for t in drawn(4, 50, 4))
+    expected = naive(x, samples, rewards)
+    assert float(expected.norm()) > 0.1
+    found = Lookahead(samples, rewards, SCALE).shift(x, ALPHA, SIGMA)
+    assert (found - expected).norm() < 1e-6 * expected.norm()
+    single = Lookahead(samples.float(), rewards.float(), SCALE).shift(x.float(), ALPHA, SIGMA)
+    assert (single - expected).norm() < 1e-4 * expected.norm()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_shift_keeps_dtype_and_device_and_survives_saturated_softmaxes(dtype):
     samples, rewards, x = drawn(dtype=dtype)

@@ -8,7 +8,7 @@ import torch
 from methods.efr.rollout import RolloutSettings, rollout_shift, rollout_value
 from methods.efr.tweedie import TweedieSettings
 from methods.interfaces import Level
-from methods.path import ancestral_step, tilted_mean_shift, transition_std
+from methods.path import ancestral_step, transition_std
 
 
 def at(problem, fraction=0.5, batch=3):
@@ -127,11 +127,3 @@ def test_ancestral_steps_preserve_the_marginals_of_a_gaussian(path):
     residual = moved - end.alpha * x0
     assert float(residual.var()) == pytest.approx(end.sigma**2, rel=0.02)
     assert transition_std(start, end, eta=0.0) == 0.0
-
-
-def test_tilted_mean_shift_equals_the_weighted_sums():
-    g = torch.Generator().manual_seed(4)
-    samples = torch.randn(6, 5, generator=g, dtype=torch.float64)
-    a, b = (torch.randn(3, 6, generator=g, dtype=torch.float64) for _ in range(2))
-    expected = a.softmax(-1) @ samples - b.softmax(-1) @ samples
-    torch.testing.assert_close(tilted_mean_shift(samples, a, b), expected)
