@@ -119,7 +119,6 @@ def load_judge(name: str, settings: Mapping[str, Any]) -> Judge:
     if name == TRUTH:
         from bench.truth.judge import load
 
-        return load(
-            **{k: settings.get(k) for k in ("scores", "reward", "target_scale", "backbone")}
-        )
+        scale = settings.get("target_scale")
+        return load(settings["scores"], settings["reward"], scale, settings["backbone"])
     return GenEvalJudge(load_detector(name), settings["scores"])

@@ -65,7 +65,7 @@ class GaussianMixture:
         noised = self._noised(alpha, sigma)
         gain = alpha * torch.linalg.solve(noised, self.covariances).transpose(-1, -2)
         residual = x.unsqueeze(-2) - alpha * self.means
-        moved = (gain * residual.unsqueeze(-2)).sum(dim=-1)
+        moved = torch.einsum("kij,...kj->...ki", gain, residual)
         return GaussianMixture(
             self.log_weights + log_normal(residual, noised),
             self.means + moved,
@@ -86,7 +86,7 @@ class GaussianMixture:
         determinant = torch.logdet(widened)
         covariances = _symmetric(torch.linalg.solve(widened.transpose(-1, -2), self.covariances))
         slope = reward.vector - self.means @ reward.matrix
-        step = (covariances * slope.unsqueeze(-2)).sum(dim=-1)
+        step = torch.einsum("kij,...kj->...ki", covariances, slope)
         gain = scale * reward(self.means) + scale**2 / 2 * (slope * step).sum(-1) - determinant / 2
         weights = self.log_weights.log_softmax(dim=-1) + gain
         tilted = GaussianMixture(weights, self.means + scale * step, covariances)
@@ -112,6 +112,6 @@ def _symmetric(matrices: Tensor) -> Tensor:
 def log_normal(residual: Tensor, covariances: Tensor) -> Tensor:
     """Log density of N(0, C_k) at ``residual`` (…, K, D): (…, K)."""
     precision = torch.linalg.inv(covariances)
-    bent = (precision * residual.unsqueeze(-2)).sum(dim=-1)
+    bent = torch.einsum("kij,...kj->...ki", precision, residual)
     square = (residual * bent).sum(dim=-1)
     return -0.5 * (square + torch.logdet(covariances) + residual.shape[-1] * log(2 * pi))

@@ -1,6 +1,8 @@
-"""Figures of the ground truth: estimator errors, LiDAR's convergence, samples over the target."""
+"""Figures of the ground truth: estimators' errors, LiDAR's convergence, samples on the target."""
 
 from __future__ import annotations
+
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from bench.truth.judge import target
 from bench.truth.read import Truth, slope
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#8C510A")
-REACH = 5.0  # half the width of a panel of samples
+REACH = 4.3  # half the width of a panel of samples
 
 
 def _log(ax: Axes, ticks: list[float]) -> None:
@@ -23,31 +25,69 @@ def _log(ax: Axes, ticks: list[float]) -> None:
     ax.set_yscale("log")
     ax.set_xticks(ticks)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _curves(ax: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
+    """A line for each label over ``x``, with a legend's entries."""
+    for place, (label, own) in enumerate(frame.groupby("label")):
+        color, marker = COLORS[place % len(COLORS)], style.MARKERS[place % len(style.MARKERS)]
+        own = own.sort_values(x)
+        ax.plot(own[x], own[y], color=color, marker=marker, markersize=5, linewidth=1.2,
+                label=label)  # fmt: skip
+    _log(ax, sorted(frame[x].unique()))
+
+
+def _varied(probed: pd.DataFrame, free: str, fixed: str) -> pd.DataFrame:
+    """Estimators probed at three or more values of ``free``, at the usual value of ``fixed``."""
+    if probed.empty:
+        return probed
+    own = probed[probed[fixed] == probed[fixed].mode().iloc[0]]
+    return own.groupby("label").filter(lambda group: group[free].nunique() > 2)
+
+
+def _legend(fig: Figure, ax: Axes) -> None:
+    handles, names = ax.get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
+
+
+def by_scale(probed: pd.DataFrame) -> pd.DataFrame:
+    """The probes over λ."""
+    return _varied(probed, "scale", "dimension")
 
 
 def against_scale(probed: pd.DataFrame) -> Figure | None:
-    """Errors of value and shift over λ; None where no estimator was probed at two λ."""
-    many = probed.groupby("label").filter(lambda own: own.scale.nunique() > 1)
-    if many.empty:
+    """Errors of value and shift over λ; None where no estimator was probed at three λ."""
+    frame = by_scale(probed)
+    if frame.empty:
         return None
     fig, (left, right) = style.figure(10.2, 4.6, columns=2)
-    for place, (label, own) in enumerate(many.groupby("label")):
-        look = {
-            "color": COLORS[place % len(COLORS)],
-            "marker": style.MARKERS[place],
-            "label": label,
-        }
-        own = own.sort_values("scale")
-        left.plot(own.scale, own.value, linewidth=1.2, markersize=5, **look)
-        right.plot(own.scale, own["shift"], linewidth=1.2, markersize=5, **look)
+    _curves(left, frame, "scale", "value")
+    _curves(right, frame, "scale", "shift")
     for ax in (left, right):
-        _log(ax, sorted(many.scale.unique()))
         ax.set_xlabel("λ", fontsize=9)
     left.set_title("Value: mean of Σ (V − V̂)² along a trajectory", fontsize=9, loc="left")
     right.set_title("Shift: error relative to the exact shift's size", fontsize=9, loc="left")
-    handles, names = left.get_legend_handles_labels()
-    fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
+    _legend(fig, left)
+    return fig
+
+
+def by_dimension(probed: pd.DataFrame) -> pd.DataFrame:
+    """The probes over the dimension D."""
+    return _varied(probed, "dimension", "scale")
+
+
+def against_dimension(probed: pd.DataFrame) -> Figure | None:
+    """Relative error of the shift over D; None where no estimator was probed in three."""
+    frame = by_dimension(probed)
+    if frame.empty:
+        return None
+    fig, (ax,) = style.figure(6.4, 4.4)
+    _curves(ax, frame, "dimension", "shift")
+    ax.set_xlabel("dimension D", fontsize=9)
+    ax.set_title("Shift: error relative to the exact shift's size", fontsize=9, loc="left")
+    _legend(fig, ax)
     return fig
 
 
@@ -58,7 +98,7 @@ def lookahead_errors(probed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         return own, own
 
     def longest(fixed: list[str], free: str) -> pd.DataFrame:
-        groups = [g for _, g in own.groupby(fixed) if g[free].nunique() > 2]
+        groups = [g for _, g in own.groupby([*fixed, "dimension"]) if g[free].nunique() > 2]
         return max(groups, key=len).sort_values(free) if groups else own.head(0)
 
     return longest(["solver", "steps", "scale"], "n"), longest(["solver", "n", "scale"], "steps")
@@ -91,18 +131,20 @@ def convergence(probed: pd.DataFrame) -> Figure | None:
 def samples(truth: Truth) -> Figure | None:
     """Each method's samples of one problem over the target's contours; in two dimensions."""
     drawn = truth.methods
+    if drawn.empty:
+        return None
     separated = drawn[drawn.tag == "separated"]
     drawn = separated if not separated.empty else drawn
     drawn = drawn[drawn["index"] == drawn["index"].min()].set_index("cell")
-    order = [cell for cell in truth.cells.index if cell in drawn.index]
+    order = list(drawn.sort_values("w2").index)
     if not order:
         return None
     config = OmegaConf.load(truth.cells.path[order[0]] / "config.yaml")
     if config.backbone.dimension != 2:
         return None
-    columns = 6
+    columns = 7
     rows = -(-len(order) // columns)
-    fig, axes = style.figure(2.05 * columns, 2.25 * rows, columns=columns, rows=rows)
+    fig, axes = style.figure(1.75 * columns, 2.25 * rows, columns=columns, rows=rows)
     for ax in axes:
         ax.set_xticks([])
         ax.set_yticks([])
@@ -121,9 +163,7 @@ def samples(truth: Truth) -> Figure | None:
         ax.set_xlim(center[0] - REACH, center[0] + REACH)
         ax.set_ylim(center[1] - REACH, center[1] + REACH)
         ax.set_aspect("equal")
-        text = truth.cells.label[cell].replace(" (", "\n(", 1)
-        ax.set_title(style.plain(text), fontsize=6.5, loc="left")
-        ax.text(
-            0.98, 0.02, f"{drawn.w2[cell]:.1f}×", transform=ax.transAxes, fontsize=7, ha="right"
-        )
+        text = f"{drawn.w2[cell]:.1f}×  {truth.cells.label[cell]}"
+        lines = "\n".join(textwrap.wrap(text, 27))
+        ax.set_title(style.plain(lines), fontsize=6.5, loc="left")
     return fig

@@ -92,6 +92,7 @@ def probe_row(config: Any, record: dict[str, Any]) -> dict[str, Any]:
     return {
         "estimator": name,
         "scale": config["target_scale"],
+        "dimension": config["backbone"]["dimension"],
         "n": settings.get("n", 0),
         "steps": settings.get("steps", 0),
         "solver": settings.get("solver", ""),
@@ -124,7 +125,7 @@ def probed(probes: pd.DataFrame) -> pd.DataFrame:
     """
     if probes.empty:
         return probes
-    keys = ["estimator", "by", "solver", "perturbations", "steps", "n", "scale"]
+    keys = ["estimator", "by", "solver", "perturbations", "steps", "n", "scale", "dimension"]
     grouped = probes.groupby(keys, as_index=False)[["value", "shift", "reference"]].mean()
     grouped["shift"] = np.sqrt(grouped["shift"] / grouped["reference"])
     grouped["label"] = [probe_label(row) for row in grouped.itertuples()]

@@ -12,7 +12,8 @@ from rich.console import Console
 from bench import stats
 from bench.report import style, table
 from bench.truth import figures
-from bench.truth.read import Truth, load, probed, slope
+from bench.truth.findings import findings
+from bench.truth.read import Truth, load, probed
 
 SAMPLE = "One problem (the first separated one): samples over the target's contours; the number is "
 
@@ -113,52 +114,6 @@ def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
     return pd.DataFrame([text(row) for _, row in ordered.iterrows()])
 
 
-def findings(summary: pd.DataFrame, errors: pd.DataFrame) -> Iterator[str]:
-    """What the numbers say of the paper's claims, in sentences made from the numbers."""
-    if not summary.empty:
-        exact = summary[summary.method == "exact"]
-        for row in exact.itertuples():
-            yield f"guidance by the exact estimate ends at {row.w2:.2f} of the floor"
-        lidar = summary[summary.method == "lidar"].sort_values("w2")
-        if len(lidar) > 1:
-            first, last = lidar.iloc[0], lidar.iloc[-1]
-            yield f"LiDAR runs from {first.w2:.2f} ({first.label}) to {last.w2:.2f} ({last.label})"
-    by_n, by_steps = figures.lookahead_errors(errors)
-    if not by_n.empty:
-        n = sorted(by_n.n)
-        rate = slope(by_n.n, by_n["shift"])
-        yield (
-            f"LiDAR's shift error falls as n^{rate:.2f} from n = {n[0]} to {n[-1]} "
-            "(theorem 3.5: −1/2)"
-        )
-    if not by_steps.empty:
-        first, last = by_steps.iloc[0], by_steps.iloc[-1]
-        yield (
-            f"with {first.n} lookahead samples its relative shift error is {first['shift']:.2f} at "
-            f"δ = {first.steps} and {last['shift']:.2f} at δ = {last.steps}"
-        )
-    if errors.empty:
-        return
-    exact_rollouts = errors[(errors.estimator == "rollout") & (errors.by == "exact")]
-    for _, own in exact_rollouts.groupby("scale"):
-        if own.n.nunique() > 2:
-            yield (
-                f"rollouts from the exact posterior at λ = {own.scale.iloc[0]:g}: shift error "
-                f"falls as n^{slope(own.n, own['shift']):.2f} from n = {own.n.min()} to "
-                f"{own.n.max()}"
-            )
-    for label, own in errors.groupby("label"):
-        if own.scale.nunique() > 2:
-            own = own.sort_values("scale")
-            power = slope(own.scale, own.value)
-            first, last = own["shift"].iloc[0], own["shift"].iloc[-1]
-            yield (
-                f"{label}: Σ (V − V̂)² grows as λ^{power:.1f} (λ² is V's own growth); relative "
-                f"shift error {first:.2f} at λ = {own.scale.iloc[0]:g}, {last:.2f} at λ = "
-                f"{own.scale.iloc[-1]:g}"
-            )
-
-
 def draw(truth: Truth, errors: pd.DataFrame) -> Iterator[str]:
     """Write the figures; their Markdown, with a line for each that the cells do not allow."""
     made = (
@@ -169,6 +124,12 @@ def draw(truth: Truth, errors: pd.DataFrame) -> Iterator[str]:
             "The paper's figure 8 (right), with the exact value for V: along trajectories of the "
             "prior, squared error of the value summed over steps, and error of the posterior "
             "mean's shift.",
+        ),
+        (
+            "dimension.png",
+            "Estimators against the dimension",
+            figures.against_dimension(errors),
+            "The same problems in more dimensions: what a fixed number of samples is worth there.",
         ),
         (
             "convergence.png",

@@ -312,5 +312,5 @@ def test_samples_driven_out_of_range_stop_the_prompt_with_a_word(problem):
             return torch.full_like(x0, float("inf"))
 
     method = Method("boom", {"e": Explosive()}, [GuidanceSettings()])
-    with pytest.raises(FloatingPointError, match="boom drove its samples out of range .* lower its"):
+    with pytest.raises(FloatingPointError, match="boom drove its samples out of range"):
         sample(problem, method)
