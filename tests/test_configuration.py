@@ -1,10 +1,11 @@
 """What a user writes on the command line: composed, checked, explained before anything starts."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from bench.build import Surroundings, build_method, check_method
 from bench.cell import choose_prompts, identity, make_cell, parse_shard
-from bench.compose import cell_settings, check_command_line, expand, groups
+from bench.compose import CONF, cell_settings, check_command_line, expand, groups
 from bench.errors import BenchError
 from bench.geneval.prompts import TASKS, generate
 from methods.efr import ESTIMATORS
@@ -29,6 +30,21 @@ def test_every_method_config_builds_a_valid_cell(method):
     assert on_mixture.method.name == method
     scales = {e.scale for e in on_mixture.method.estimators.values()}
     assert scales <= {1.0}, "every estimator's λ follows the target's"
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "settings").rglob("*.yaml")), ids=str)
+def test_settings_of_a_backbone_change_keys_that_their_method_has(file):
+    method = settings("backbone=mixture", f"method={file.stem}")["method"]
+    changed = OmegaConf.to_container(OmegaConf.load(file), resolve=False)["method"]
+
+    def check(node, known, path):
+        for key, value in node.items():
+            assert key in known, f"{path}.{key}"
+            if isinstance(value, dict):
+                check(value, known[key], f"{path}.{key}")
+
+    check(changed, method, "method")
+    build_method(OmegaConf.to_container(OmegaConf.merge(method, changed)))
 
 
 @pytest.mark.parametrize("method", ANALYTIC)

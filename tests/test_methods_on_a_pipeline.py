@@ -1,0 +1,54 @@
+"""Every method's config on a Stable Diffusion pipeline of tiny random weights."""
+
+import pytest
+import torch
+
+from bench.build import build_method
+from bench.compose import cell_settings, groups
+from bench.measure import Task, measure
+from methods.price import Calls
+from methods.sample import Method, sample
+
+ANALYTIC = ("exact", "exact_smc", "probe")
+SMALL = {
+    "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
+    "rollout": {"n": 2},
+    "repel": {"count": 3},
+    "noise_search": {"n": 2, "rounds": 2},
+    "best_of_n": {"n": 2},
+    "search": {"n": 2, "every": 1},
+    "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
+}
+METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
+
+
+def small(name):
+    given = cell_settings([f"method={name}"], [])["method"]
+    for parts in (given["efr"], given["steer"]):
+        for kind, options in parts.items():
+            options |= SMALL.get(kind, {})
+    return build_method(given)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_runs_costs_what_it_says_and_repeats_itself(problem, name):
+    method = small(name)
+    task = Task(problem.backbone, problem.reward, "ddpm", 4, 2, 0)
+    first, second = (measure(task, method, problem.prompt) for _ in range(2))
+    assert first.delivered.shape == (2, 8, 8, 3)
+    assert first.delivered.tobytes() == second.delivered.tobytes()
+    phases = first.calls.values()
+    counted = Calls(**{k: sum(p[k] for p in phases) for k in next(iter(phases))})
+    two = type(problem)(**{**vars(problem), "images": 2})
+    if "rollout" not in method.estimators:  # its last levels have none between them here
+        assert counted == method.price(two)
+
+
+@pytest.mark.parametrize("name", ["date", "ug", "ug_full", "das", "lgd"])
+def test_gradients_reach_through_the_real_classes(problem, name):
+    """Steered samples differ from vanilla's, and nothing keeps a graph."""
+    steered = sample(problem, small(name))
+    assert not steered.latents.requires_grad
+    assert not torch.equal(steered.latents, sample(problem, Method("vanilla")).latents)
+    modules = (problem.backbone.unet, problem.backbone.vae, problem.backbone.text_encoder)
+    assert all(p.grad is None for module in modules for p in module.parameters())
