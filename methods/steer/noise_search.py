@@ -6,7 +6,8 @@ Each delivered image keeps the best noise so far, its pivot. A round denoises N 
 
 scores them and moves the pivot if one is better. The neighbours keep the norm and the law of
 Gaussian noise. In the first round they are N independent draws, the first of them vanilla's.
-The solver's own noise is the same in every round, so that only x_T is compared.
+With a deterministic solver, as in the paper, x_T decides the sample and the search is over it
+alone; a stochastic one adds candidate j's own noise, the same in every round.
 """
 
 from __future__ import annotations

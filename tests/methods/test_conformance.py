@@ -135,11 +135,12 @@ def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
 
 
 @fitting
-def test_the_ledger_decides_every_draw(estimator, steer, on_mixture):
+def test_the_ledger_decides_every_draw_whatever_was_sampled_before(estimator, steer, on_mixture):
     problem, method = on_mixture(), pair(estimator, steer)
     torch.manual_seed(1)
     first = sample(problem, method).latents
     torch.manual_seed(2)
+    sample(on_mixture(prompt="separated mixture 7"), method)
     second = sample(problem, method).latents
     assert torch.equal(first, second)
     other = sample(replace(problem, noise=replace(problem.noise, seed=1)), method).latents
@@ -199,8 +200,8 @@ def test_value_and_shift_answer_in_the_shape_of_their_question(estimator, on_mix
     level = problem.backbone.level(0.5)
     x = problem.noise((5, 2), "test").double().requires_grad_()
     x0 = problem.backbone.posterior_mean(x, level, problem.condition)
-    kept = x.detach().clone()
+    kept, kept_mean = x.detach().clone(), x0.detach().clone()
     assert prepared.value(x, level, x0, 3).shape == (5,)
     shift = prepared.shift(x, level, x0, 3)
     assert shift.shape == (5, 2) and shift.dtype == torch.float64
-    assert torch.equal(x.detach(), kept)
+    assert torch.equal(x.detach(), kept) and torch.equal(x0.detach(), kept_mean)
