@@ -77,13 +77,8 @@ class Surroundings:
 def check_method(method: Method, among: Surroundings) -> None:
     """Raise BenchError where a method's parts do not fit each other or their surroundings."""
     particles = among.images * method.candidates
-    setup = Setup(method.estimators, among.images, particles, len(method.steers), among.stochastic)
-    keeps = [s.candidates == 1 for s in method.steers]
-    if keeps != sorted(keeps, reverse=True):
-        raise BenchError(
-            "method.steer: best_of_n, search and noise_search come last, after the steers that "
-            "keep every particle"
-        )
+    labels = [s.label for s in method.steers]
+    setup = Setup(method.estimators, among.images, particles, labels, among.stochastic)
     for name, estimator in method.estimators.items():
         if estimator.analytic and not among.analytic:
             raise BenchError(

@@ -147,6 +147,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
         if (name in ("quadratic", "linear")) != points:
             fitting = [r for r in REWARDS if (r in ("quadratic", "linear")) == points]
             raise ValueError(f"reward with {backbone['name']}: choose from {', '.join(fitting)}")
+    one_of("scores: the guiding reward", settings["reward"], list(settings["scores"]))
 
 
 def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:

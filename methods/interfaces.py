@@ -143,6 +143,14 @@ class Problem:
     images: int
     solver: str
     steps: int
+    candidates: int = 1  # particles per delivered image
+
+    def names(self, particles: int) -> list[tuple[int, int]]:
+        """(image, candidate) of each particle: candidates of one image are neighbours.
+
+        Noise is drawn under these names, so candidate 0 of image i meets vanilla's image i's.
+        """
+        return [divmod(p, self.candidates) for p in range(particles)]
 
     def score(self, x0: Tensor) -> Tensor:
         """Rewards (B,) of clean latents: decode, then judge."""
@@ -181,7 +189,8 @@ class EstimatorSettings(Protocol):
     """Settings of an estimator; ``prepare`` makes it ready for one prompt.
 
     ``gradient``: its shift differentiates the reward. ``analytic``: it needs a prior and a reward
-    in closed form.
+    in closed form. ``conditional``: it evaluates the model by itself, under the prompt's condition.
+    ``shared``: a value at the x_t of the last shift costs nothing more.
     """
 
     @property
@@ -189,6 +198,12 @@ class EstimatorSettings(Protocol):
 
     @property
     def analytic(self) -> bool: ...
+
+    @property
+    def conditional(self) -> bool: ...
+
+    @property
+    def shared(self) -> bool: ...
 
     def prepare(self, problem: Problem) -> Estimator: ...
 

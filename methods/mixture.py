@@ -47,6 +47,17 @@ class GaussianMixture:
         weights = torch.softmax(self.log_weights, dim=-1)
         return (weights.unsqueeze(-1) * self.means).sum(dim=-2)
 
+    def covariance(self) -> Tensor:
+        """(…, D, D)."""
+        weights = torch.softmax(self.log_weights, dim=-1)[..., None, None]
+        gap = self.means - self.mean().unsqueeze(-2)
+        outer = gap.unsqueeze(-1) * gap.unsqueeze(-2)
+        return (weights * (self.covariances + outer)).sum(dim=-3)
+
+    def expectation(self, reward: Quadratic) -> Tensor:
+        """E[q(x)], (…): q at the mean less half the trace of A Cov."""
+        return reward(self.mean()) - (reward.matrix * self.covariance()).sum(dim=(-1, -2)) / 2
+
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density at x (…, D), broadcast against the batch: (…)."""
         parts = log_normal(x.unsqueeze(-2) - self.means, self.covariances)

@@ -58,6 +58,17 @@ def residual(weights: Tensor, uniform: Tensor) -> Tensor:
     return torch.cat([copies, _pick(left, uniform[: n - len(copies)].double())])
 
 
+def arranged(ancestors: Tensor, order: Tensor) -> Tensor:
+    """The same ancestors (N,), every survivor in its own place, further copies in the places of the
+    dead, in an order drawn by ``order`` (N,), so that neighbours are not siblings by design."""
+    n = len(ancestors)
+    copies = torch.bincount(ancestors, minlength=n)
+    further = torch.repeat_interleave(torch.arange(n), (copies - 1).clamp(min=0))
+    places = torch.arange(n)
+    places[copies == 0] = further[order[: len(further)].argsort()]
+    return places
+
+
 SCHEMES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "systematic": systematic,
     "multinomial": multinomial,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import torch
@@ -48,8 +48,8 @@ class Method:
     """A named pair (or more): how V is estimated, and what is done with the estimates.
 
     ``steps_factor`` multiplies the target solver's steps (the compute-matched vanilla control).
-    Raises ValueError for a factor below 1, for two steers that both choose the start, and for a
-    steer that keeps every particle after one that picks among an image's candidates.
+    Raises ValueError for a factor below 1, for two steers that both choose the start, and for
+    steers out of order: first those that keep every particle, then search, then best_of_n.
     """
 
     name: str
@@ -62,6 +62,12 @@ class Method:
             raise ValueError(f"steps_factor must be >= 1, got {self.steps_factor}")
         if sum(s.starts for s in self.steers) > 1:
             raise ValueError("method.steer: only one steer can choose what sampling starts from")
+        orders = [s.order for s in self.steers]
+        if orders != sorted(orders):
+            raise ValueError(
+                "method.steer: the steers that keep every particle come first, then search or "
+                f"noise_search, then best_of_n; got {', '.join(s.label for s in self.steers)}"
+            )
 
     @property
     def candidates(self) -> int:
@@ -74,13 +80,15 @@ class Method:
         steps = problem.steps * self.steps_factor
         course = Course(problem.backbone.solver(problem.solver, steps).levels, steps)
         for settings in self.steers:
-            course = settings.course(course)
+            course = settings.course(course, self.estimators)
         means = particles * len(course.levels) * problem.condition.evaluations
         once = Calls(denoiser=means)
         for settings in self.steers:
             once += settings.price(problem, course, particles, self.estimators)
-        judged = any(s.scores for s in self.steers)
-        once += scored(particles) if judged else Calls(decode=problem.images)
+        if any(s.scores for s in self.steers):
+            once += scored(particles)
+        elif not course.decoded:
+            once += Calls(decode=problem.images)
         prepared = [e.price(problem).prepare for e in self.estimators.values()]
         return sum(prepared, start=once * course.runs)
 
@@ -102,10 +110,7 @@ def located(where: str) -> Iterator[None]:
 def draw(
     noise: Noise, shape: Sequence[int], particles: int, candidates: int, purpose: str, *key: int
 ) -> Tensor:
-    """(particles, …) on the host: particle p is candidate p mod c of image p div c.
-
-    So candidate 0 of image i meets the noise that vanilla's image i meets.
-    """
+    """(particles, …) on the host, named as ``Problem.names`` does."""
     names = [(*divmod(p, candidates), *key) for p in range(particles)]
     return noise.stack(shape, purpose, names)
 
@@ -187,7 +192,7 @@ def denoise(
             x = solver.step(x0, step, state.x, z)
             if z is not None:
                 for steer in steers:
-                    steer.stepped(state, shift, z, solver.transition(step))
+                    steer.stepped(state, shift, z, solver)
     return x
 
 
@@ -237,6 +242,8 @@ class _Run:
         with self.phase("decode"), torch.no_grad(), located("of the finished samples"):
             for steer in steers:
                 finals = steer.finish(finals)
+            if any(s.starts and s.scores for s in method.steers):
+                finals.rewards()  # here, where the clock is: the starter compares them
         self.info = {key: value for s in steers for key, value in s.info().items()}
         return finals
 
@@ -252,6 +259,7 @@ def sample(
     ``phase`` is entered for "prepare" (lookahead samples and their rewards), "denoise", and
     "decode" (last selection and decoding), for a clock; ``observe`` sees every State.
     """
+    problem = replace(problem, candidates=method.candidates)
     with phase("prepare"), torch.no_grad(), located("while its estimators were prepared"):
         estimators = {name: e.prepare(problem) for name, e in method.estimators.items()}
     run = _Run(problem, method, estimators, phase, observe)

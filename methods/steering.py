@@ -9,7 +9,14 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from methods.interfaces import Condition, Estimator, EstimatorSettings, Level, Problem
+from methods.interfaces import (
+    Condition,
+    Estimator,
+    EstimatorSettings,
+    Level,
+    Problem,
+    Solver,
+)
 from methods.price import Calls
 
 
@@ -90,10 +97,8 @@ class Steer(Protocol):
     def follow(self, ancestors: Tensor) -> None:
         """Another steer has resampled: particle i becomes particle ancestors[i]."""
 
-    def stepped(
-        self, state: State, shift: Tensor | None, noise: Tensor, transition: tuple[float, float]
-    ) -> None:
-        """A stochastic step was taken from ``state`` with this total shift and noise."""
+    def stepped(self, state: State, shift: Tensor | None, noise: Tensor, solver: Solver) -> None:
+        """``solver`` has taken a stochastic step from ``state`` with this total shift and noise."""
 
     def finish(self, finals: Finals) -> Finals:
         """The clean samples to go on with: a last resampling, the best of several, all."""
@@ -106,32 +111,51 @@ class Steer(Protocol):
 class Setup:
     """What is known before any sampling, for settings to check themselves against.
 
-    ``steers`` is their number, ``stochastic`` whether the target solver is.
+    ``steers`` are the labels of all of the method's; ``stochastic``: whether the target solver is.
     """
 
     estimators: Mapping[str, EstimatorSettings]
     images: int
     particles: int
-    steers: int
+    steers: Sequence[str]
     stochastic: bool
 
 
 @dataclass(frozen=True)
 class Course:
-    """What is run: ``runs`` times from step ``first`` of ``steps``; a level for each pass."""
+    """What is run: ``runs`` times from step ``first`` of ``steps``; a level for each pass.
+
+    ``valued``: (estimator, t/T) at which guidance leaves the value known. ``decoded``: what is
+    delivered has been decoded already.
+    """
 
     levels: Sequence[Level]
     steps: int
     first: int = 0
     runs: int = 1
+    valued: frozenset[tuple[str, float]] = frozenset()
+    decoded: bool = False
+
+    def at(self, step: int) -> Level:
+        """The level of a step that is run."""
+        distinct = dict.fromkeys(self.levels)
+        return list(distinct)[step - self.first]
 
 
 class SteerSettings(Protocol):
     """Settings of a steer; ``candidates`` particles are run for each delivered image.
 
-    ``starts``: it chooses what the loop starts from. ``scores``: it scores the finished samples.
+    ``label``: its name. ``starts``: it chooses what the loop starts from. ``scores``: it scores the
+    finished samples. ``order``: 0 if it keeps every particle, 1 if it picks among an image's
+    candidates, 2 if it picks among what others picked; a method's steers come in this order.
     ``methods.steer.base.Plain`` has every method at its neutral value.
     """
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def order(self) -> int: ...
 
     @property
     def candidates(self) -> int: ...
@@ -157,7 +181,7 @@ class SteerSettings(Protocol):
         self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
     ) -> Steer: ...
 
-    def course(self, course: Course) -> Course:
+    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
         """What is run with this steer where ``course`` is run without."""
 
     def price(

@@ -23,10 +23,11 @@ ANALYTIC = ("exact", "exact_smc", "probe")
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_config_builds_a_valid_cell(method):
+    solver = "ddim" if method == "noise_search" else "ddpm"
     if method not in ANALYTIC:
-        cell = make_cell(settings(f"method={method}"))
+        cell = make_cell(settings(f"method={method}", f"solver={solver}"))
         assert cell.method.name == method
-    on_mixture = make_cell(settings(f"method={method}", "backbone=mixture"))
+    on_mixture = make_cell(settings(f"method={method}", f"solver={solver}", "backbone=mixture"))
     assert on_mixture.method.name == method
     scales = {e.scale for e in on_mixture.method.estimators.values()}
     assert scales <= {1.0}, "every estimator's λ follows the target's"
@@ -145,7 +146,7 @@ def test_a_wrong_word_or_number_is_explained(override, message):
         ("ug_full", "steer.recurrence.repeats=-1", "repeats must be an integer >= 0"),
         ("svdd", "steer.search.pick=bst", "did you mean 'best'"),
         ("noise_search", "steer.noise_search.radius=2", r"radius must be in \[0, 1\]"),
-        ("safe_denoiser", "steer.repel.count=51", "must be an integer >= 51, got 50"),
+        ("safe_denoiser", "steer.repel.count=51", "must be an integer >= 51, got 25"),
         ("safe_denoiser", "steer.repel.rule=safe", "did you mean 'safe_denoiser'"),
         ("best_of_lookahead", "steer.best_of_lookahead.renoise=2", r"renoise must be in \[0, 1\]"),
     ],
@@ -169,8 +170,18 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
     ("overrides", "message"),
     [
         ("method=svdd solver=ddim", "search needs a stochastic target solver"),
+        ("method=noise_search", "noise_search needs a deterministic target solver"),
+        ("method=noise_search +method.steer.smc={efr:x}", "come first"),
+        ("method=svdd +method.steer={smc:{},search:{n:2}}", "come first|both tilt"),
+        ("method=das +method.steer.recurrence={repeats:1}", "cannot take back recurrence"),
+        (
+            "method=date +method.efr.rollout={n:2} +method.steer.smc={}",
+            "knows nothing of the moved",
+        ),
+        ("method=ug +method.steer.embedding={scale:1}", "knows nothing of the moved"),
+        ("method=lidar scores=[clip]", "the guiding reward must be one of clip"),
         ("method=das solver=ddim", "twisted needs a stochastic target solver"),
-        ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "come last"),
+        ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "come first"),
         (
             "method=best_of_lookahead +method.steer.guidance={scale:1}",
             "renoise must be above 0 beside another steer",

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.backbones.path import KINDS, PATHS, PathSolver, level_at
+from bench.backbones.path import PATHS, PathSolver, level_at
 from bench.truth.problems import mixture
 from methods.interfaces import Level
 from methods.mixture import GaussianMixture
-from methods.settings import one_of, whole
+from methods.settings import at_least, one_of, whole
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,24 @@ class MixtureCondition:
         return MixtureCondition(replace(self.prior, log_weights=embedding))
 
 
-class MixtureBackbone:
-    """``dimension`` D, ``components`` K, ``path`` "vp" or "flow"."""
+SOLVERS: Mapping[str, Mapping[str, Any]] = {
+    "ddpm": {"eta": 1.0},
+    "ddim": {"eta": 0.0},
+    "dpm": {"multistep": True},
+}
 
-    def __init__(self, dimension: int, components: int, path: str):
+
+class MixtureBackbone:
+    """``dimension`` D, ``components`` K, ``path`` "vp" or "flow", ``solvers`` by name."""
+
+    def __init__(
+        self,
+        dimension: int,
+        components: int,
+        path: str,
+        solvers: Mapping[str, Mapping[str, Any]] = SOLVERS,
+    ):
+        self.solvers = solvers
         self.dimension, self.components, self.path = dimension, components, path
         self.latent_shape: tuple[int, ...] = (dimension,)
         self.device = torch.device("cpu")
@@ -64,8 +78,8 @@ class MixtureBackbone:
         return x0.clone()
 
     def solver(self, name: str, steps: int) -> PathSolver:
-        one_of("solver", name, KINDS)
-        return PathSolver(self.path, name, steps, torch.float64)
+        one_of("solver", name, list(self.solvers))
+        return PathSolver(self.path, steps, **self.solvers[name])
 
     def level(self, fraction: float) -> Level:
         return level_at(self.path, fraction)
@@ -76,10 +90,17 @@ def check(settings: Mapping[str, Any]) -> None:
     whole("backbone.dimension", settings["dimension"], 1)
     whole("backbone.components", settings["components"], 1)
     one_of("backbone.path", settings["path"], list(PATHS))
+    for name, options in settings["solvers"].items():
+        for key in options:
+            one_of(f"backbone.solvers.{name}: a setting", key, ("eta", "multistep"))
+        at_least(f"backbone.solvers.{name}.eta", options.get("eta", 0.0), 0)
+        if options.get("eta", 0.0) > 1 or (options.get("eta") and options.get("multistep")):
+            raise ValueError(f"backbone.solvers.{name}: eta is at most 1, and 0 with multistep")
 
 
 def load(settings: Mapping[str, Any]) -> tuple[MixtureBackbone, str]:
     """The backbone and the digest of what it is made of."""
     check(settings)
-    made = MixtureBackbone(settings["dimension"], settings["components"], settings["path"])
+    keys = ("dimension", "components", "path", "solvers")
+    made = MixtureBackbone(*(settings[key] for key in keys))
     return made, f"mixture-{made.dimension}-{made.components}-{made.path}"

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import cos, exp, log, pi, sin
 
-import torch
 from torch import Tensor
 
 from methods.interfaces import CLEAN, Level
 from methods.path import ancestral_slope, ancestral_step, transition_std
-
-KINDS = ("ddpm", "ddim", "dpm")
 
 
 def vp(t: float) -> tuple[float, float]:
@@ -45,25 +42,25 @@ def log_snr(level: Level) -> float:
 
 
 class PathSolver:
-    """One trajectory in ``steps`` steps by "ddpm" (η = 1), "ddim" (η = 0) or "dpm" (2M)."""
+    """One trajectory of ``steps`` steps: ancestral with η (1 is DDPM, 0 DDIM) or multistep (2M)."""
 
-    def __init__(self, path: str, kind: str, steps: int, dtype: torch.dtype):
+    def __init__(self, path: str, steps: int, eta: float = 0.0, multistep: bool = False):
         self.levels: Sequence[Level] = [level_at(path, 1 - k / steps) for k in range(steps)]
-        self.kind, self.dtype = kind, dtype
-        self.stochastic = kind == "ddpm"
+        self.eta, self.multistep = eta, multistep
+        self.stochastic = eta > 0
         self._last: Tensor | None = None  # the previous posterior mean, for 2M
 
     def _next(self, index: int) -> Level:
         return self.levels[index + 1] if index + 1 < len(self.levels) else CLEAN
 
     def initial(self, noise: Tensor) -> Tensor:
-        return noise.to(self.dtype)
+        return noise.double()
 
     def step(self, x0: Tensor, index: int, x: Tensor, noise: Tensor | None) -> Tensor:
         start, end = self.levels[index], self._next(index)
-        if self.kind == "dpm":
+        if self.multistep:
             return self._multistep(x0, index, x, start, end)
-        return ancestral_step(x, x0, start, end, noise, eta=1.0 if self.stochastic else 0.0)
+        return ancestral_step(x, x0, start, end, noise, self.eta)
 
     def _multistep(self, x0: Tensor, index: int, x: Tensor, start: Level, end: Level) -> Tensor:
         """DPM-Solver++ (2M), arXiv 2211.01095, algorithm 2; first order at both ends."""
@@ -76,9 +73,9 @@ class PathSolver:
 
     def transition(self, index: int) -> tuple[float, float]:
         if not self.stochastic:
-            raise ValueError(f"the {self.kind} solver adds no noise")
+            raise ValueError("a solver with eta 0 adds no noise")
         start, end = self.levels[index], self._next(index)
-        return ancestral_slope(start, end), transition_std(start, end)
+        return ancestral_slope(start, end, self.eta), transition_std(start, end, self.eta)
 
     def select(self, ancestors: Tensor) -> None:
         if self._last is not None:

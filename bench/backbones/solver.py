@@ -65,12 +65,22 @@ class SchedulerSolver:
     def transition(self, index: int) -> tuple[float, float]:
         if not self.stochastic:
             raise ValueError(f"{type(self.scheduler).__name__} takes no noise here: eta is 0")
+        config = self.scheduler.config
+        if config.get("clip_sample") or config.get("thresholding"):
+            raise ValueError("a scheduler that clips its samples has no linear step to weigh")
         start = self.levels[index]
         if index + 1 < len(self.levels):
             end = self.levels[index + 1]
+            lands = int(self.timesteps[index]) - config.num_train_timesteps // len(self.levels)
+            if lands != int(self.timesteps[index + 1]):
+                raise ValueError(
+                    f"{type(self.scheduler).__name__} with timestep_spacing="
+                    f"{config.timestep_spacing} steps to {lands}, not to its next timestep: "
+                    "its steps cannot be weighed; use 'leading'"
+                )
         else:
             bar = float(self.scheduler.final_alpha_cumprod)
-            end = vp_level(0, bar, self.scheduler.config.num_train_timesteps)
+            end = vp_level(0, bar, config.num_train_timesteps)
         eta = self._eta["eta"]
         return ancestral_slope(start, end, eta), transition_std(start, end, eta)
 

@@ -60,8 +60,9 @@ def exact_samples(tilted: GaussianMixture, count: int, prompt: str, number: int)
 
 @dataclass(frozen=True)
 class Reference:
-    """Exact samples of a target, the kernel's width, and the floors of both distances."""
+    """A target, exact samples of it, the kernel's width, and the floors of both distances."""
 
+    tilted: GaussianMixture
     samples: Tensor
     width: float
     w2_floor: float
@@ -78,9 +79,8 @@ def reference(
     width = float(torch.pdist(samples).median()) if count > 1 else 1.0
     others = [exact_samples(tilted, count, prompt, k + 1) for k in range(FLOORS)]
     w2 = float(np.mean([wasserstein(other, samples) for other in others]))
-    return Reference(
-        samples, width, w2, float(np.mean([mmd(other, samples, width) for other in others]))
-    )
+    mmd_floor = float(np.mean([mmd(other, samples, width) for other in others]))
+    return Reference(tilted, samples, width, w2, mmd_floor)
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,15 @@ class TruthJudge:
             "mmd_floor": truth.mmd_floor,
         }
         values = {name: load_reward(name)(points, prompt).tolist() for name in self.scores}
-        exact = {n: float(load_reward(n)(truth.samples, prompt).mean()) for n in self.scores}
+        exact = {
+            n: float(truth.tilted.expectation(reward(n, prompt, dimension))) for n in self.scores
+        }
         return {
             "distance": {k: round(v, 6) for k, v in distance.items()},
             "scores": {n: [round(v, 5) for v in vs] for n, vs in values.items()},
             "target": {n: round(v, 6) for n, v in exact.items()},
             "diversity": round(variance(points), 6),
-            "target_diversity": round(variance(truth.samples), 6),
+            "target_diversity": round(2 * float(truth.tilted.covariance().trace()), 6),
         }
 
 

@@ -36,7 +36,9 @@ def load(folder: Path, only: Collection[str] | None = None) -> Truth:
     probes: list[dict[str, Any]] = []
     done, failed, notes = [], [], []
     for cell, row in cells.iterrows():
-        config = OmegaConf.to_container(OmegaConf.load(row.path / "config.yaml"))
+        config: Any = OmegaConf.to_container(OmegaConf.load(row.path / "config.yaml"))
+        row.settings["reward"] = config["reward"]
+        row.settings["target_scale"] = str(config["target_scale"])
         records, torn = read_records(row.path / "records.jsonl")
         if torn:
             notes.append(f"{row.label}: the last line of records.jsonl is torn, skipped")
@@ -89,20 +91,45 @@ def probe_row(config: Any, record: dict[str, Any]) -> dict[str, Any]:
     reference = config["method"]["steer"]["probe"]["reference"]
     (name,) = [key for key in config["method"]["efr"] if key != reference]
     settings, found = config["method"]["efr"][name], record["info"]["probe"]
+    backbone = config["backbone"]
     return {
+        "index": record["index"],
         "estimator": name,
-        "scale": config["target_scale"],
-        "dimension": config["backbone"]["dimension"],
+        "scale": settings["scale"],
+        "dimension": backbone["dimension"],
         "n": settings.get("n", 0),
         "steps": settings.get("steps", 0),
         "solver": settings.get("solver", ""),
         "by": settings.get("by", ""),
         "perturbations": settings.get("perturbations", 0),
+        "smoothing": settings.get("smoothing", 0.0),
+        "reference λ": config["method"]["efr"][reference].get("scale"),
+        "reward": config["reward"],
+        "path": backbone["path"],
+        "components": backbone["components"],
+        "target steps": config["steps"],
+        "target solver": config["solver"],
+        "interval": str(config["method"]["steer"]["probe"]["interval"]),
+        "seed": config["seed"],
         "value": float(np.mean(found["value"][name])),
         "shift": float(np.mean(found["shift"][name])),
         "reference": float(np.mean(found["reference"])),
         "trajectories": len(found["reference"]),
     }
+
+
+NAMED = ("estimator", "by", "solver", "perturbations", "steps", "n", "scale", "dimension")
+OTHERS = (
+    "smoothing",
+    "reward",
+    "path",
+    "components",
+    "target steps",
+    "target solver",
+    "interval",
+    "seed",
+    "trajectories",
+)
 
 
 def probe_label(row: Any) -> str:
@@ -125,10 +152,20 @@ def probed(probes: pd.DataFrame) -> pd.DataFrame:
     """
     if probes.empty:
         return probes
-    keys = ["estimator", "by", "solver", "perturbations", "steps", "n", "scale", "dimension"]
-    grouped = probes.groupby(keys, as_index=False)[["value", "shift", "reference"]].mean()
+    apart = probes["scale"] != probes["reference λ"]
+    if apart.any():
+        raise ValueError(
+            f"a probe of {probes.estimator[apart].iloc[0]} has another λ than its reference: set "
+            "target_scale, which both follow"
+        )
+    measures = ["value", "shift", "reference"]
+    grouped = probes.groupby([*NAMED, *OTHERS], as_index=False)[measures].mean()
     grouped["shift"] = np.sqrt(grouped["shift"] / grouped["reference"])
-    grouped["label"] = [probe_label(row) for row in grouped.itertuples()]
+    varying = [key for key in OTHERS if grouped[key].nunique() > 1]
+    grouped["label"] = [
+        ", ".join([probe_label(row), *(f"{key} {values[key]}" for key in varying)])
+        for row, (_, values) in zip(grouped.itertuples(), grouped.iterrows(), strict=True)
+    ]
     return grouped
 
 

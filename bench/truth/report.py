@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from bench import stats
 from bench.report import style, table
 from bench.truth import figures
 from bench.truth.findings import findings
@@ -41,8 +39,8 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
 
 CAPTION = (
     "Distances to the exact tilted target, over their finite-sample floor (the mean distance "
-    "between two exact sets of the same size): 1 is a perfect sampler. Means over problems with "
-    "95% bootstrap intervals over problems, stratified by their kind. Reward: mean less the "
+    "between two exact sets of the same size): 1 is a perfect sampler. Means over problems, in "
+    "brackets the lowest and the highest problem. Reward: mean less the "
     "target's mean; above 0 is more reward than was asked for. The other score, which did not "
     "guide, likewise. Spread: mean squared distance between samples, over the target's. ESS: mean "
     "effective sample size at the weighings. Calls are per delivered sample, forward / backward."
@@ -66,19 +64,18 @@ def intro(truth: Truth) -> list[str]:
 
 
 def summarize(truth: Truth) -> pd.DataFrame:
-    """One row a sampling cell: means over its problems, ``.low`` and ``.high`` for distances."""
+    """One row a sampling cell: means over its problems; distances also ``.low`` and ``.high``."""
     rows = []
     for cell, row in truth.cells.iterrows():
         own = truth.methods[truth.methods.cell == cell]
         if own.empty:
             continue
-        counts = stats.resample(list(own.tag), stats.DRAWS, np.random.default_rng(0))
         found = {"label": row.label, "method": row.method, "cell": cell, "problems": len(own)}
         found["coverage"] = row.coverage
         for name in ("w2", "mmd"):
-            interval = stats.mean(own[name].to_numpy(float), counts)
-            found |= {name: interval.value, f"{name}.low": interval.low}
-            found[f"{name}.high"] = interval.high
+            values = own[name]
+            found |= {name: float(values.mean()), f"{name}.low": float(values.min())}
+            found[f"{name}.high"] = float(values.max())
         means = [c for c in own if c.startswith(("judge.", "calls."))]
         for name in ("reward", "diversity", "ess", "seconds", *means):
             found[name] = float(own[name].mean())
@@ -91,19 +88,20 @@ def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
     if summary.empty:
         return summary
     ordered = summary.sort_values("w2")
-    judge = next(c for c in summary if c.startswith("judge."))
+    judges = [c for c in summary if c.startswith("judge.")]
 
     def text(row: pd.Series) -> dict[str, str]:
         spread = f"{row.w2:.2f} [{row['w2.low']:.2f}, {row['w2.high']:.2f}]"
         cells = {
             "method": row.label + (" *" if row.coverage else ""),
-            "W2 / floor [95%]": spread,
+            "W2 / floor [range]": spread,
             "MMD / floor": f"{row.mmd:.2f}",
             "reward": f"{row.reward:+.2f}",
             "spread": f"{row.diversity:.2f}",
         }
         if not brief:
-            cells[judge.removeprefix("judge.")] = f"{row[judge]:+.2f}"
+            for judge in judges:
+                cells[judge.removeprefix("judge.")] = table.number(row[judge], "{:+.2f}")
             cells["ESS"] = table.number(row.ess, "{:.0f}")
         for head in ("denoiser", "reward"):
             if not brief or head == "denoiser":

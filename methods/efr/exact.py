@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from methods.efr.base import Flags
 from methods.interfaces import Level, Problem
 from methods.mixture import GaussianMixture, Quadratic
 from methods.price import FREE, Price
@@ -39,11 +40,11 @@ class Exact:
 
 
 @dataclass(frozen=True)
-class ExactSettings:
+class ExactSettings(Flags):
     """λ = ``scale`` >= 0."""
 
-    gradient: ClassVar[bool] = False
     analytic: ClassVar[bool] = True
+    conditional: ClassVar[bool] = True
     scale: float = 1.0
 
     def __post_init__(self) -> None:

@@ -13,11 +13,11 @@ drawn once per prompt and serve every step and every image.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from methods.efr.base import Flags
 from methods.interfaces import Condition, Level, Problem
 from methods.price import Calls, Price, scored
 from methods.sample import denoise, initial_noise
@@ -104,7 +104,7 @@ class PreparedLookahead:
 
 
 @dataclass(frozen=True)
-class LookaheadSettings:
+class LookaheadSettings(Flags):
     """n samples by ``solver`` in ``steps`` δ steps with CFG weight ``cfg``; λ = ``scale``.
 
     ``cfg`` null: the backbone's own weight. ``smoothing`` τ > 0 replaces each reward by its mean
@@ -114,8 +114,6 @@ class LookaheadSettings:
     Per prompt: n·δ posterior means, n decodes and n rewards (n·draws of them under smoothing).
     """
 
-    gradient: ClassVar[bool] = False
-    analytic: ClassVar[bool] = False
     n: int = 50
     solver: str = "dpm"
     steps: int = 5

@@ -9,13 +9,14 @@ which has one end for one x_t.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from methods.efr.base import Flags, Memory
 from methods.interfaces import Level, Problem
 from methods.posterior import ancestral, descent, glass
 from methods.price import Calls, Price, scored
@@ -44,6 +45,7 @@ class Rollout:
     problem: Problem
     settings: RolloutSettings
     gradient: bool = False
+    memory: Memory[tuple[Tensor, Tensor]] = field(default_factory=Memory)
 
     @property
     def scale(self) -> float:
@@ -52,7 +54,7 @@ class Rollout:
     def _noise(self, x: Tensor, step: int, depth: int) -> Tensor:
         """(depth, B·n, …): for each particle one draw of the ledger, whatever the batch."""
         shape = (self.settings.n, depth, *x.shape[1:])
-        names = [(particle, step) for particle in range(len(x))]
+        names = [(*name, step) for name in self.problem.names(len(x))]
         return self.problem.noise.stack(shape, "rollout", names).flatten(0, 1).transpose(0, 1).to(x)
 
     def draw(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
@@ -74,16 +76,21 @@ class Rollout:
     def _exact(self, x: Tensor, level: Level, step: int) -> Tensor:
         condition: Any = self.problem.condition
         n, noise = self.settings.n, self.problem.noise
-        uniform = [noise.uniform(n, "rollout component", p, step) for p in range(len(x))]
+        names = self.problem.names(len(x))
+        uniform = [noise.uniform(n, "rollout component", *name, step) for name in names]
         normal = self._noise(x, step, 1)[0].reshape(len(x), n, *x.shape[1:])
         posterior = condition.prior.posterior(x, level.alpha, level.sigma)
         return posterior.sample(normal, torch.stack(uniform).to(x))
 
     def _scored(self, x: Tensor, level: Level, x0: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Rollouts (B, n, …) and their rewards (B, n), in float32 at least."""
+        known = self.memory.recall(x, step)
+        if known is not None:
+            return known
         samples = self.draw(x, level, x0, step)
         rewards = self.problem.score(samples.flatten(0, 1)).reshape(samples.shape[:2])
-        return samples, rewards.to(torch.promote_types(rewards.dtype, torch.float32))
+        rewards = rewards.to(torch.promote_types(rewards.dtype, torch.float32))
+        return self.memory.keep(x, step, (samples, rewards))
 
     def value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
         return rollout_value(self._scored(x, level, x0, step)[1], self.scale)
@@ -94,7 +101,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class RolloutSettings:
+class RolloutSettings(Flags):
     """n >= 1 rollouts of ``steps`` k >= 1 steps; λ = ``scale`` >= 0. Ways to draw them (``by``):
 
     sde    k ancestral steps (DDIM with η = 1)
@@ -107,7 +114,8 @@ class RolloutSettings:
     rewards.
     """
 
-    gradient: ClassVar[bool] = False
+    conditional: ClassVar[bool] = True
+    shared: ClassVar[bool] = True
     n: int = 4
     steps: int = 2
     scale: float = 10.0
@@ -126,7 +134,7 @@ class RolloutSettings:
             raise ValueError(f"steps must be 1 where by is 'exact', got {self.steps}")
 
     @property
-    def analytic(self) -> bool:
+    def analytic(self) -> bool:  # type: ignore[override]
         return self.by == "exact"
 
     def prepare(self, problem: Problem) -> Rollout:

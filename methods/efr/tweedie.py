@@ -10,13 +10,14 @@ around x̄_0 of standard deviation τ = σ/√(α² + σ²), V(x_t) ≈ log mean
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from methods.efr.base import Flags, Memory
 from methods.interfaces import Level, Problem
 from methods.price import Calls, Price, scored
 from methods.settings import at_least, whole
@@ -28,13 +29,18 @@ class Tweedie:
     scale: float
     perturbations: int = 0
     gradient: bool = True
+    memory: Memory[Tensor] = field(default_factory=Memory)
 
     def value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
+        known = self.memory.recall(x, step)
+        return self._value(x, level, x0, step) if known is None else known
+
+    def _value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
         if self.perturbations == 0:
             return self.scale * self.problem.score(x0)
         m = self.perturbations
         spread = level.sigma / (level.alpha**2 + level.sigma**2) ** 0.5
-        names = [(particle, step) for particle in range(len(x))]
+        names = [(*name, step) for name in self.problem.names(len(x))]
         noise = self.problem.noise.stack((m, *x.shape[1:]), "perturbation", names).to(x0)
         around = x0.repeat_interleave(m, dim=0) + spread * noise.flatten(0, 1)
         rewards = self.problem.score(around).reshape(len(x), m)
@@ -47,12 +53,14 @@ class Tweedie:
         """
         if level.alpha == 0:
             return torch.zeros_like(x)
-        (slope,) = torch.autograd.grad(self.value(x, level, x0, step).sum(), x)
+        value = self._value(x, level, x0, step)
+        (slope,) = torch.autograd.grad(value.sum(), x)
+        self.memory.keep(x, step, value.detach())
         return level.sigma**2 / level.alpha * slope
 
 
 @dataclass(frozen=True)
-class TweedieSettings:
+class TweedieSettings(Flags):
     """λ = ``scale`` >= 0; ``perturbations`` m >= 0 around x̄_0, 0 for the plain estimate.
 
     Per value: max(m, 1) decodes and rewards. Per shift: these forward and backward, and one
@@ -60,7 +68,7 @@ class TweedieSettings:
     """
 
     gradient: ClassVar[bool] = True
-    analytic: ClassVar[bool] = False
+    shared: ClassVar[bool] = True
     scale: float = 10.0
     perturbations: int = 0
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -50,6 +51,7 @@ class BackwardSettings(Plain):
     and backward; the denoiser is not differentiated.
     """
 
+    label: ClassVar[str] = "backward"
     scale: float = 1.0
     rate: float = 0.1
     inner: int = 1

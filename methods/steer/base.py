@@ -7,7 +7,14 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor
 
-from methods.interfaces import Condition, Estimator, EstimatorSettings, Level, Problem
+from methods.interfaces import (
+    Condition,
+    Estimator,
+    EstimatorSettings,
+    Level,
+    Problem,
+    Solver,
+)
 from methods.price import Calls
 from methods.settings import one_of
 from methods.steering import Course, Finals, Run, Setup, State
@@ -36,9 +43,7 @@ class NoSteer:
     def follow(self, ancestors: Tensor) -> None:
         return
 
-    def stepped(
-        self, state: State, shift: Tensor | None, noise: Tensor, transition: tuple[float, float]
-    ) -> None:
+    def stepped(self, state: State, shift: Tensor | None, noise: Tensor, solver: Solver) -> None:
         return
 
     def finish(self, finals: Finals) -> Finals:
@@ -51,6 +56,8 @@ class NoSteer:
 class Plain:
     """Every method of SteerSettings but ``prepare`` at its neutral value."""
 
+    label: ClassVar[str]
+    order: ClassVar[int] = 0
     candidates: ClassVar[int] = 1
     starts: ClassVar[bool] = False
     scores: ClassVar[bool] = False
@@ -66,7 +73,7 @@ class Plain:
     ) -> Finals | None:
         return None
 
-    def course(self, course: Course) -> Course:
+    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
         return course
 
     def price(
@@ -82,11 +89,10 @@ class Plain:
 class Choice(Plain):
     """Settings that name one estimator by ``efr``; None means the only one there is."""
 
-    label: ClassVar[str]
     efr: str | None = None
 
-    def chosen(self, estimators: Mapping[str, T]) -> T:
-        """The chosen estimator. Raises ValueError where the choice is open or unknown."""
+    def name(self, estimators: Mapping[str, T]) -> str:
+        """The chosen estimator's name. Raises ValueError where the choice is open or unknown."""
         key = f"method.steer.{self.label}.efr"
         if not estimators:
             raise ValueError(f"{key}: the method has no estimator; add one under method.efr")
@@ -94,7 +100,11 @@ class Choice(Plain):
             raise ValueError(f"{key} must be one of {', '.join(estimators)}: there are several")
         name = next(iter(estimators)) if self.efr is None else self.efr
         one_of(key, name, list(estimators))
-        return estimators[name]
+        return name
+
+    def chosen(self, estimators: Mapping[str, T]) -> T:
+        """The chosen estimator; raises as ``name``."""
+        return estimators[self.name(estimators)]
 
     def check(self, setup: Setup) -> None:
         self.chosen(setup.estimators)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from methods.efr.lookahead import LookaheadSettings, PreparedLookahead
-from methods.interfaces import CLEAN, Estimator, Level, Problem
+from methods.interfaces import CLEAN, Estimator, EstimatorSettings, Level, Problem
 from methods.path import renoise
 from methods.sample import initial_noise
 from methods.settings import at_least, whole
@@ -25,7 +25,7 @@ class BestOfLookaheadSettings(Choice):
     """Needs a lookahead estimator with at least as many samples as particles are run.
 
     ``renoise``: t/T in [0, 1] up to which the samples are noised and denoised again, from the
-    first of the target solver's levels at or below it; 0 delivers them as they are.
+    first of the target solver's levels at or below it, or its last; 0 delivers them as they are.
     """
 
     label: ClassVar[str] = "best_of_lookahead"
@@ -44,14 +44,18 @@ class BestOfLookaheadSettings(Choice):
             raise ValueError("method.steer.best_of_lookahead.efr must name a lookahead estimator")
         key = "method.efr.lookahead.n (particles are picked from its samples)"
         whole(key, lookahead.n, setup.particles)
-        if self.renoise == 0 and setup.steers > 1:
+        if self.renoise == 0 and len(setup.steers) > 1:
             raise ValueError(
                 "method.steer.best_of_lookahead.renoise must be above 0 beside another steer: at 0 "
                 "the samples are delivered as they are and nothing else has a say"
             )
 
     def _entered(self, levels: Sequence[Level]) -> list[Level]:
-        return [level for level in levels if level.fraction <= self.renoise]
+        """The levels at or below ``renoise``, the last one at least; none where it is 0."""
+        if self.renoise == 0:
+            return []
+        floor = max(self.renoise, levels[-1].fraction)
+        return [level for level in levels if level.fraction <= floor]
 
     def begin(self, problem: Problem, estimators: Mapping[str, Estimator], run: Run) -> Finals:
         lookahead = self.chosen(estimators)
@@ -71,7 +75,11 @@ class BestOfLookaheadSettings(Choice):
     ) -> NoSteer:
         return NoSteer()
 
-    def course(self, course: Course) -> Course:
+    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
         levels = self._entered(course.levels)
-        first = course.steps - len({level.fraction for level in levels})
-        return replace(course, levels=levels, first=first, runs=course.runs if levels else 0)
+        if levels:
+            first = course.steps - len({level.fraction for level in levels})
+            return replace(course, levels=levels, first=first)
+        lookahead = self.chosen(estimators)
+        assert isinstance(lookahead, LookaheadSettings)
+        return replace(course, levels=[], first=course.steps, decoded=lookahead.smoothing == 0)

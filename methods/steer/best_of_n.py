@@ -37,6 +37,8 @@ class BestOfN(NoSteer):
 class BestOfNSettings(Plain):
     """n >= 1 candidates per delivered image."""
 
+    label: ClassVar[str] = "best_of_n"
+    order: ClassVar[int] = 2
     scores: ClassVar[bool] = True
     n: int = 4
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from methods.interfaces import Condition, Estimator, EstimatorSettings, Level, P
 from methods.price import Calls, scored
 from methods.settings import at_least, whole
 from methods.steer.base import NoSteer, Plain
-from methods.steering import Course
+from methods.steering import Course, Setup
 
 
 def ascend(embedding: Tensor, gradient: Tensor, length: float) -> Tensor:
@@ -75,6 +76,7 @@ class EmbeddingSettings(Plain):
     decodes and rewards forward and backward, beside what the step costs anyway.
     """
 
+    label: ClassVar[str] = "embedding"
     scale: float = 0.1
     every: int = 2
     inner: int = 1
@@ -86,6 +88,19 @@ class EmbeddingSettings(Plain):
         whole("every", self.every, 1)
         whole("inner", self.inner, 1)
         at_least("prior", self.prior, 0)
+
+    def check(self, setup: Setup) -> None:
+        others = set(setup.steers) - {self.label, "best_of_n", "noise_search", "recurrence"}
+        wrong = [
+            name
+            for name, estimator in setup.estimators.items()
+            if estimator.conditional or (estimator.gradient and "guidance" in others)
+        ]
+        if others and wrong:
+            raise ValueError(
+                f"method.steer.embedding beside {', '.join(sorted(others))}: {', '.join(wrong)} "
+                "knows nothing of the moved embedding; use lookahead, or tweedie with smc alone"
+            )
 
     def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
         return self.scale > 0

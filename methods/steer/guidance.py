@@ -7,7 +7,7 @@ guidance (arXiv 2302.07121): ε ← ε − σ λ ∇r(x̄_0); with rollout, roll
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -37,7 +37,8 @@ class Guidance(NoSteer):
         return self.estimator.gradient and self._active(level)
 
     def shift(self, state: State) -> Tensor | None:
-        if not self._active(state.level):
+        spared = not self.settings.last and state.step == state.steps - 1
+        if spared or not self._active(state.level):
             return None
         scale = self.settings.scale * tempering(self.settings.tempering, state.level)
         return scale * self.estimator.shift(state.x, state.level, state.x0, state.step)
@@ -47,7 +48,8 @@ class Guidance(NoSteer):
 class GuidanceSettings(Choice):
     """Guidance scale s = ``scale`` >= 0; ``interval`` (low, high] of t/T within [0, 1].
 
-    ``tempering`` γ >= 0 lets s grow along the schedule as DAS does (``methods.path.tempering``).
+    ``tempering`` γ >= 0 lets s grow along the schedule as DAS does (``methods.path.tempering``);
+    ``last`` false leaves the last step alone, which has no noise to weigh a guided proposal by.
     Per active step and particle: one shift of the estimator.
     """
 
@@ -55,6 +57,7 @@ class GuidanceSettings(Choice):
     scale: float = 1.0
     interval: tuple[float, float] = (0.0, 1.0)
     tempering: float = 0.0
+    last: bool = True
     efr: str | None = None
 
     def __post_init__(self) -> None:
@@ -77,5 +80,18 @@ class GuidanceSettings(Choice):
         particles: int,
         estimators: Mapping[str, EstimatorSettings],
     ) -> Calls:
-        steps = sum(self.scale > 0 and active(self.interval, level) for level in course.levels)
-        return self.chosen(estimators).price(problem).shift * (particles * steps)
+        return self.chosen(estimators).price(problem).shift * (
+            particles * len(self._levels(course))
+        )
+
+    def _levels(self, course: Course) -> list[Level]:
+        """The levels, one for each pass, at which it guides."""
+        levels = [v for v in course.levels if self.scale > 0 and active(self.interval, v)]
+        return levels if self.last else [v for v in levels if v != course.levels[-1]]
+
+    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
+        name = self.name(estimators)
+        if not estimators[name].shared:
+            return course
+        known = {(name, level.fraction) for level in self._levels(course)}
+        return replace(course, valued=course.valued | known)

@@ -6,8 +6,7 @@ Each delivered image keeps the best noise so far, its pivot. A round denoises N 
 
 scores them and moves the pivot if one is better. The neighbours keep the norm and the law of
 Gaussian noise. In the first round they are N independent draws, the first of them vanilla's.
-With a deterministic solver, as in the paper, x_T decides the sample and the search is over it
-alone; a stochastic one adds candidate j's own noise, the same in every round.
+The target solver must be deterministic, as in the paper, for x_T to decide the sample.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, Problem
+from methods.interfaces import Estimator, EstimatorSettings, Problem
 from methods.sample import draw, initial_noise
 from methods.settings import at_least, whole
 from methods.steer.base import NoSteer, Plain
@@ -49,6 +48,8 @@ class NoiseSearchSettings(Plain):
     Best-of-N.
     """
 
+    label: ClassVar[str] = "noise_search"
+    order: ClassVar[int] = 1
     starts: ClassVar[bool] = True
     scores: ClassVar[bool] = True
     n: int = 4
@@ -71,6 +72,16 @@ class NoiseSearchSettings(Plain):
             raise ValueError(
                 "method.steer.noise_search picks among an image's candidates by itself: drop "
                 "best_of_n and search"
+            )
+        if "smc" in setup.steers:
+            raise ValueError(
+                "method.steer.noise_search cannot stand beside smc, whose samples do not belong to "
+                "one initial noise each"
+            )
+        if setup.stochastic and self.rounds > 1:
+            raise ValueError(
+                "method.steer.noise_search needs a deterministic target solver (such as ddim): a "
+                "stochastic one overrules the initial noise; or rounds=1, which is best_of_n"
             )
 
     def begin(self, problem: Problem, estimators: Mapping[str, Estimator], run: Run) -> Finals:
@@ -98,5 +109,5 @@ class NoiseSearchSettings(Plain):
     ) -> NoSteer:
         return NoSteer()
 
-    def course(self, course: Course) -> Course:
+    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
         return replace(course, runs=course.runs * self.rounds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -40,8 +40,8 @@ class Probe(NoSteer):
         values: dict[str, Tensor] = {}
         shifts: dict[str, Tensor] = {}
         for name, estimator in self.estimators.items():
-            values[name] = estimator.value(*at).detach().double()
             shifts[name] = estimator.shift(*at).detach().double().flatten(1)
+            values[name] = estimator.value(*at).detach().double()
         true_value, true_shift = (d.pop(self.settings.reference) for d in (values, shifts))
         self.shifts.setdefault("", []).append(true_shift.square().sum(dim=1))
         for name in values:
@@ -66,9 +66,11 @@ class Probe(NoSteer):
 class ProbeSettings(Plain):
     """``reference`` names the estimator that counts as true; the others are measured against it.
 
-    ``interval`` (low, high] of t/T. Per step in it and particle: a value and a shift of each.
+    ``interval`` (low, high] of t/T. Per step in it and particle: a shift of each, and a
+    value where it is not known from the shift.
     """
 
+    label: ClassVar[str] = "probe"
     reference: str = "exact"
     interval: tuple[float, float] = (0.0, 1.0)
 
@@ -79,7 +81,7 @@ class ProbeSettings(Plain):
         one_of("method.steer.probe.reference", self.reference, list(setup.estimators))
         if len(setup.estimators) < 2:
             raise ValueError("method.steer.probe needs an estimator beside its reference")
-        if setup.steers > 1:
+        if len(setup.steers) > 1:
             raise ValueError("method.steer.probe watches vanilla sampling: drop the other steers")
 
     def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
@@ -98,6 +100,6 @@ class ProbeSettings(Plain):
         estimators: Mapping[str, EstimatorSettings],
     ) -> Calls:
         steps = sum(active(self.interval, level) for level in course.levels)
-        prices = [e.price(problem) for e in estimators.values()]
-        each = sum((p.value + p.shift for p in prices), start=Calls())
-        return each * (particles * steps)
+        prices = [(e.price(problem), e.shared) for e in estimators.values()]
+        each = [p.shift if shared else p.value + p.shift for p, shared in prices]
+        return sum(each, start=Calls()) * (particles * steps)

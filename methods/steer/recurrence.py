@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from methods.interfaces import Estimator, Level, Problem
+from methods.interfaces import Estimator, EstimatorSettings, Level, Problem
 from methods.settings import interval, whole
 from methods.steer.base import NoSteer, Plain
 from methods.steer.guidance import active
@@ -28,6 +29,7 @@ class Recurrence(NoSteer):
 class RecurrenceSettings(Plain):
     """``repeats`` k >= 0 while t/T lies in ``interval``: all that a step costs, k times more."""
 
+    label: ClassVar[str] = "recurrence"
     repeats: int = 1
     interval: tuple[float, float] = (0.0, 1.0)
 
@@ -40,7 +42,7 @@ class RecurrenceSettings(Plain):
     ) -> Recurrence:
         return Recurrence(self)
 
-    def course(self, course: Course) -> Course:
+    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
         levels = [
             level
             for level in course.levels

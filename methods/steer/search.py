@@ -49,7 +49,8 @@ class Search(NoSteer):
         return (torch.arange(len(groups)) * n + picked).to(values.device)
 
     def select(self, state: State) -> Tensor | None:
-        if state.step == 0 or state.step % self.settings.every:
+        last = state.step == state.steps - 1  # the finished samples decide instead
+        if state.step == 0 or last or state.step % self.settings.every:
             return None
         values = self.estimator.value(state.x, state.level, state.x0, state.step)
         groups = values.reshape(-1, self.settings.n).double()
@@ -65,11 +66,13 @@ class Search(NoSteer):
 class SearchSettings(Choice):
     """``n`` M >= 1 children of each image's particle, one kept every ``every`` >= 1 steps.
 
-    ``pick``: "sample" in proportion to exp(V), or "best". All that sampling costs, M times; per
-    choice and child one value of the estimator, at the end a decode and a reward.
+    ``pick``: "sample" in proportion to exp(V), or "best". The last choice is among finished
+    samples, by their reward. All that sampling costs, M times; per choice and child one value of
+    the estimator, at the end a decode and a reward.
     """
 
     label: ClassVar[str] = "search"
+    order: ClassVar[int] = 1
     scores: ClassVar[bool] = True
     n: int = 4
     every: int = 1
@@ -87,6 +90,8 @@ class SearchSettings(Choice):
 
     def check(self, setup: Setup) -> None:
         self.chosen(setup.estimators)
+        if "smc" in setup.steers:
+            raise ValueError("method.steer.search and smc both tilt by the reward: choose one")
         if not setup.stochastic and self.n > 1:
             raise ValueError(
                 "method.steer.search needs a stochastic target solver (such as ddpm): with a "
@@ -105,6 +110,6 @@ class SearchSettings(Choice):
         particles: int,
         estimators: Mapping[str, EstimatorSettings],
     ) -> Calls:
-        steps = range(course.first, course.steps)
-        choices = sum(step > 0 and step % self.every == 0 for step in steps)
+        steps = range(max(course.first, 1), course.steps - 1)
+        choices = sum(step % self.every == 0 for step in steps)
         return self.chosen(estimators).price(problem).value * (particles * choices)

@@ -11,8 +11,8 @@ exp(λ r(x_0)) for every choice, so all target the same tilted distribution:
 
 Log weights are carried until the population is resampled. Where guidance moves the proposal, the
 weights must take it back (``twisted``): a step whose mean was moved by m with noise c z changes
-log w by log p(x_s | x_t) − log q(x_s | x_t) = −(z·m)/c − ‖m‖²/(2c²). The last step has no noise and
-no density: guide above it only.
+log w by log p(x_s | x_t) − log q(x_s | x_t) = −(z·m)/c − ‖m‖²/(2c²). A step without noise has no
+density: the last one must be left unguided.
 
 A deterministic solver cannot part copies of one particle again: with η = 0 a resampled population
 stays collapsed.
@@ -22,15 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import log
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, EstimatorSettings, Problem
+from methods.interfaces import Estimator, EstimatorSettings, Problem, Solver
 from methods.path import tempering
 from methods.price import Calls
-from methods.resampling import SCHEMES, effective_sample_size, informative
+from methods.resampling import SCHEMES, arranged, effective_sample_size, informative
 from methods.settings import at_least, interval, one_of, whole
 from methods.steer.base import Choice, NoSteer
 from methods.steering import Course, Finals, Setup, State
@@ -103,7 +104,7 @@ class Smc(NoSteer):
         self.product = self.product + log_g
         self.log_w = self.log_w + log_g
         if self.settings.compat == "fk_steering":
-            self.log_w = self.log_w.exp().clamp(max=LARGEST).log()
+            self.log_w = self.log_w.clamp(max=log(LARGEST))
 
     def _resample(self, step: int) -> Tensor | None:
         """Ancestors over the whole batch; None where no population is resampled."""
@@ -122,7 +123,9 @@ class Smc(NoSteer):
             block = slice(group * self.population, (group + 1) * self.population)
             uniform = self.problem.noise.uniform(self.population, "resample", group, step)
             weights = torch.softmax(log_w[group], dim=-1)
-            ancestors[block] = SCHEMES[settings.scheme](weights, uniform) + block.start
+            order = self.problem.noise.uniform(self.population, "arrange", group, step)
+            ancestors[block] = arranged(SCHEMES[settings.scheme](weights, uniform), order)
+            ancestors[block] += block.start
             self.log_w[block] = 0.0
         if official:
             self.log_w = torch.zeros_like(self.log_w)  # weights that were not used are dropped
@@ -149,12 +152,16 @@ class Smc(NoSteer):
             self._follow(ancestors)
         return ancestors
 
-    def stepped(
-        self, state: State, shift: Tensor | None, noise: Tensor, transition: tuple[float, float]
-    ) -> None:
-        slope, std = transition
-        if self.settings.twisted and shift is not None and std > 0:
-            self.log_w = self.log_w + proposal_correction(shift, noise, slope, std).cpu()
+    def stepped(self, state: State, shift: Tensor | None, noise: Tensor, solver: Solver) -> None:
+        if not self.settings.twisted or shift is None:
+            return
+        slope, std = solver.transition(state.step)
+        if std == 0:
+            raise ValueError(
+                "method.steer.smc.twisted: the last step has no noise to weigh a guided proposal "
+                "by; set method.steer.guidance.last=false"
+            )
+        self.log_w = self.log_w + proposal_correction(shift, noise, slope, std).cpu()
 
     def finish(self, finals: Finals) -> Finals:
         self._weigh(self.estimator.scale * finals.rewards(), True)
@@ -167,7 +174,8 @@ class Smc(NoSteer):
 
 @dataclass(frozen=True)
 class SmcSettings(Choice):
-    """Weigh and resample at steps start, start + every, … ≤ stop (shares of all steps), and last.
+    """Weigh and resample at steps start, start + every, … ≤ stop (shares of all steps, in front of
+    which a step must lie), and last.
 
     ``particles``: size of one population, null for all of a prompt's particles in one;
     ``adaptive``: resample only where the effective sample size is below ``threshold``·N;
@@ -176,7 +184,8 @@ class SmcSettings(Choice):
     code's arithmetic (weights at most 1e10 and dropped where they were not used, the last
     resampling only below ``threshold``·N).
 
-    Per weighing and particle: one value of the estimator; at the end a decode and a reward.
+    Per weighing and particle: one value of the estimator, unless guidance by the same estimator has
+    just found it; at the end a decode and a reward.
     """
 
     label: ClassVar[str] = "smc"
@@ -208,10 +217,17 @@ class SmcSettings(Choice):
 
     def resampling_steps(self, steps: int) -> set[int]:
         count = int((self.stop - self.start) / self.every + 1e-9) + 1
-        return {round((self.start + k * self.every) * steps) for k in range(count)}
+        wanted = {round((self.start + k * self.every) * steps) for k in range(count)}
+        return {step for step in wanted if step < steps}
 
     def check(self, setup: Setup) -> None:
         self.chosen(setup.estimators)
+        untwistable = {"embedding", "recurrence", "best_of_lookahead"} & set(setup.steers)
+        if self.twisted and untwistable:
+            raise ValueError(
+                "method.steer.smc.twisted takes back what guidance does to the proposal, and "
+                f"cannot take back {', '.join(sorted(untwistable))}"
+            )
         if self.particles is not None and setup.particles % self.particles:
             raise ValueError(
                 "method.steer.smc.particles must divide the "
@@ -234,4 +250,6 @@ class SmcSettings(Choice):
         estimators: Mapping[str, EstimatorSettings],
     ) -> Calls:
         steps = self.resampling_steps(course.steps) & set(range(course.first, course.steps))
-        return self.chosen(estimators).price(problem).value * (particles * len(steps))
+        name = self.name(estimators)
+        asked = [k for k in steps if (name, course.at(k).fraction) not in course.valued]
+        return estimators[name].price(problem).value * (particles * len(asked))

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 import torch
 
-from bench.backbones.mixture import MixtureBackbone
+from bench.backbones.mixture import SOLVERS, MixtureBackbone
 from bench.backbones.path import PATHS, PathSolver, level_at, log_snr
 from bench.noise import Ledger
 from methods.interfaces import Problem
@@ -39,7 +39,7 @@ def test_dpm_s_few_steps_beat_ddim_s(path):
 
 
 def test_levels_run_evenly_from_noise_to_above_clean():
-    solver = PathSolver("vp", "ddpm", 4, torch.float64)
+    solver = PathSolver("vp", 4, eta=1.0)
     assert [level.fraction for level in solver.levels] == [1.0, 0.75, 0.5, 0.25]
     for level in solver.levels:
         assert level.alpha**2 + level.sigma**2 == pytest.approx(1)
@@ -48,9 +48,9 @@ def test_levels_run_evenly_from_noise_to_above_clean():
     assert log_snr(level_at("flow", 0.0)) == float("inf")
 
 
-@pytest.mark.parametrize("kind", ["ddpm", "ddim", "dpm"])
+@pytest.mark.parametrize("kind", SOLVERS)
 def test_the_last_step_ends_at_the_posterior_mean(kind):
-    solver = PathSolver("vp", kind, 3, torch.float64)
+    solver = PathSolver("vp", 3, **SOLVERS[kind])
     x, x0 = torch.ones(2, 2).double(), torch.full((2, 2), 5.0).double()
     torch.testing.assert_close(solver.step(x0, 2, x, torch.ones(2, 2).double()), x0)
 
@@ -58,7 +58,7 @@ def test_the_last_step_ends_at_the_posterior_mean(kind):
 def test_history_follows_a_resampling():
     x = torch.arange(6.0).double().reshape(3, 2)
     order = torch.tensor([2, 0, 0])
-    ours, theirs = (PathSolver("vp", "dpm", 4, torch.float64) for _ in range(2))
+    ours, theirs = (PathSolver("vp", 4, multistep=True) for _ in range(2))
     after = ours.step(x + 1, 0, x, None)[order]
     ours.select(order)
     expected = theirs.step((x + 1)[order], 0, x[order], None)

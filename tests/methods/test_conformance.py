@@ -5,7 +5,6 @@ mixture, under both paths where that matters; a pair whose settings refuse each 
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from bench.build import Surroundings, check_method
 from bench.errors import BenchError
 from bench.measure import Task, measure
 from methods.efr import ESTIMATORS
+from methods.efr.base import Flags
 from methods.price import FREE, Calls
 from methods.sample import Method, sample
 from methods.settings import at_least
@@ -34,6 +34,8 @@ ONLY_LOOKAHEAD = {"best_of_lookahead", "repel"}
 NO_LAMBDA = {"best_of_n", "noise_search", "best_of_lookahead"}
 # What these do is not made of the reward's differences.
 IGNORE_REWARD = {"best_of_lookahead", "repel", "recurrence"}
+# These need a deterministic target solver.
+DETERMINISTIC = {"noise_search"}
 SURROUNDINGS = Surroundings(4, True, "quadratic", True, True)
 VANILLA = Method("vanilla")
 
@@ -56,11 +58,9 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Toy:
+class Toy(Flags):
     """An estimator made of one class: V(x_t) = −λ‖x̄_0‖²/2, its shift towards zero."""
 
-    gradient: ClassVar[bool] = False
-    analytic: ClassVar[bool] = False
     scale: float = 1.0
 
     def __post_init__(self):
@@ -97,6 +97,11 @@ def pair(estimator, steer, **changes):
     return Method(f"{estimator} x {steer}", settings, [made(STEERS[steer], steer, **changes)])
 
 
+def where(on_mixture, steer, **changes):
+    """A problem with a target solver that the steer takes."""
+    return on_mixture(solver="ddim" if steer in DETERMINISTIC else "ddpm", **changes)
+
+
 PAIRS = [(e, s) for e in EVERY_ESTIMATOR for s in STEERS]
 FITTING = [(e, s) for e, s in PAIRS if s not in ONLY_LOOKAHEAD or e == "lookahead"]
 
@@ -116,9 +121,10 @@ def test_a_pair_that_does_not_fit_says_what_would(estimator, steer):
 
 @fitting
 def test_shapes_dtype_and_device_are_kept_and_all_is_finite(estimator, steer, on_mixture):
-    check_method(pair(estimator, steer), SURROUNDINGS)
+    surroundings = replace(SURROUNDINGS, stochastic=steer not in DETERMINISTIC)
+    check_method(pair(estimator, steer), surroundings)
     for path in ("vp", "flow"):
-        result = sample(on_mixture(path), pair(estimator, steer))
+        result = sample(where(on_mixture, steer, path=path), pair(estimator, steer))
         assert result.latents.shape == (4, 2) and result.images.shape == (4, 2)
         assert result.latents.dtype == torch.float64 and result.latents.device.type == "cpu"
         assert torch.isfinite(result.images).all() and not result.images.requires_grad
@@ -126,8 +132,8 @@ def test_shapes_dtype_and_device_are_kept_and_all_is_finite(estimator, steer, on
 
 @fitting
 def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
-    problem = on_mixture()
-    task = Task(problem.backbone, problem.reward, "ddpm", problem.steps, problem.images, 0)
+    problem = where(on_mixture, steer)
+    task = Task(problem.backbone, problem.reward, problem.solver, problem.steps, problem.images, 0)
     method = pair(estimator, steer)
     phases = measure(task, method, problem.prompt).calls.values()
     counted = Calls(**{k: sum(p[k] for p in phases) for k in next(iter(phases))})
@@ -136,11 +142,11 @@ def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
 
 @fitting
 def test_the_ledger_decides_every_draw_whatever_was_sampled_before(estimator, steer, on_mixture):
-    problem, method = on_mixture(), pair(estimator, steer)
+    problem, method = where(on_mixture, steer), pair(estimator, steer)
     torch.manual_seed(1)
     first = sample(problem, method).latents
     torch.manual_seed(2)
-    sample(on_mixture(prompt="separated mixture 7"), method)
+    sample(where(on_mixture, steer, prompt="separated mixture 7"), method)
     second = sample(problem, method).latents
     assert torch.equal(first, second)
     other = sample(replace(problem, noise=replace(problem.noise, seed=1)), method).latents
@@ -149,7 +155,7 @@ def test_the_ledger_decides_every_draw_whatever_was_sampled_before(estimator, st
 
 @fitting
 def test_the_condition_and_the_prior_are_left_as_they_were(estimator, steer, on_mixture):
-    problem = on_mixture()
+    problem = where(on_mixture, steer)
     prior = problem.condition.prior
     before = [t.clone() for t in (prior.log_weights, prior.means, prior.covariances)]
     sample(problem, pair(estimator, steer))
@@ -160,14 +166,14 @@ def test_the_condition_and_the_prior_are_left_as_they_were(estimator, steer, on_
 
 @each([(e, s) for e, s in FITTING if s not in NO_LAMBDA])
 def test_without_strength_it_is_vanilla_bit_for_bit(estimator, steer, on_mixture):
-    problem = on_mixture()
+    problem = where(on_mixture, steer)
     method = pair(estimator, steer, scale=0.0, repeats=0)
     assert torch.equal(sample(problem, method).latents, sample(problem, VANILLA).latents)
 
 
 @each([(e, s) for e, s in FITTING if e != "toy" and s not in IGNORE_REWARD])
 def test_a_constant_reward_is_vanilla_but_for_rounding(estimator, steer, on_mixture):
-    problem = replace(on_mixture(), reward=Constant())
+    problem = replace(where(on_mixture, steer), reward=Constant())
     ours = sample(problem, pair(estimator, steer, rounds=1)).latents
     torch.testing.assert_close(ours, sample(problem, VANILLA).latents, atol=1e-9, rtol=1e-9)
 
@@ -175,7 +181,7 @@ def test_a_constant_reward_is_vanilla_but_for_rounding(estimator, steer, on_mixt
 @each([(e, s) for e, s in FITTING if e != "toy"])
 def test_one_of_everything_is_a_valid_limit(estimator, steer, on_mixture):
     """n = 1 candidate, child, sample or rollout; one image."""
-    problem = replace(on_mixture(), images=1)
+    problem = where(on_mixture, steer, images=1)
     method = pair(estimator, steer, n=1, count=1, particles=1, rounds=1)
     result = sample(problem, method).latents
     assert result.shape == (1, 2)
@@ -187,7 +193,7 @@ def test_one_of_everything_is_a_valid_limit(estimator, steer, on_mixture):
 
 @each([(e, s) for e, s in FITTING if s != "smc"])  # a population is its particles
 def test_another_batch_size_gives_the_same_samples_to_rounding(estimator, steer, on_mixture):
-    problem, method = on_mixture(), pair(estimator, steer)
+    problem, method = where(on_mixture, steer), pair(estimator, steer)
     four = sample(problem, method).latents
     two = sample(replace(problem, images=2), method).latents
     torch.testing.assert_close(four[:2], two, atol=1e-8, rtol=1e-8)

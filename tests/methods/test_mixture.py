@@ -134,3 +134,14 @@ def test_log_density_of_one_gaussian_is_the_textbook_s():
     one = line((1.0,), (0.5,), (0.3,))
     expected = -((1.2 - 0.5) ** 2) / (2 * 0.09) - math.log(0.3 * math.sqrt(2 * math.pi))
     assert float(one.log_prob(torch.tensor([1.2]).double())) == pytest.approx(expected)
+
+
+def test_moments_and_expectations_are_those_of_many_samples():
+    prior, g = plane(), torch.Generator().manual_seed(6)
+    root = torch.randn(3, 3, generator=g).double()
+    reward = Quadratic(root @ root.T, torch.randn(3, generator=g).double(), 0.7)
+    n = 400_000
+    drawn = prior.sample(torch.randn(n, 3, generator=g), torch.rand(n, generator=g))
+    torch.testing.assert_close(prior.covariance(), drawn.T.cov(), atol=0.03, rtol=0)
+    exact, found = prior.expectation(reward), reward(drawn)
+    assert abs(float(found.mean() - exact)) < 4 * float(found.std()) / n**0.5

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from methods.resampling import SCHEMES, effective_sample_size, informative
+from methods.resampling import SCHEMES, arranged, effective_sample_size, informative
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -74,3 +74,21 @@ def test_weights_that_differ_by_rounding_tell_nothing():
     assert not informative(torch.full((4,), 7.3).double())
     assert not informative(torch.tensor([1.0, 1.0 + 1e-12]).double())
     assert informative(torch.tensor([1.0, 1.01]).double())
+
+
+def test_survivors_keep_their_places_and_copies_fill_those_of_the_dead():
+    g = torch.Generator().manual_seed(4)
+    for _ in range(100):
+        weights = torch.softmax(2 * torch.randn(12, generator=g), 0)
+        ancestors = SCHEMES["systematic"](weights, torch.rand(12, generator=g))
+        placed = arranged(ancestors, torch.rand(12, generator=g))
+        assert sorted(placed.tolist()) == sorted(ancestors.tolist())
+        for survivor in set(ancestors.tolist()):
+            assert placed[survivor] == survivor
+
+
+def test_copies_are_spread_and_not_put_beside_each_other():
+    g = torch.Generator().manual_seed(5)
+    ancestors = torch.tensor([0, 0, 0, 0, 8, 8, 8, 8, 8, 9, 10, 11])
+    seen = {tuple(arranged(ancestors, torch.rand(12, generator=g)).tolist()) for _ in range(50)}
+    assert len(seen) > 20

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from methods.efr import ExactSettings, LookaheadSettings, TweedieSettings
+from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, TweedieSettings
+from methods.efr.base import Memory
 from methods.efr.lookahead import Lookahead
 from methods.interfaces import CLEAN
 from methods.path import noising_std, renoise, tempering
@@ -20,6 +21,7 @@ from methods.steer import (
     ProbeSettings,
     RecurrenceSettings,
     SearchSettings,
+    SmcSettings,
 )
 from methods.steer.embedding import ascend
 from methods.steer.noise_search import neighbors
@@ -291,3 +293,66 @@ def test_a_posterior_mean_of_point_masses_is_lookahead_s():
         torch.tensor([[0.5], [100.0]]).double(), 1.0, 0.5
     )
     torch.testing.assert_close(mean, torch.tensor([[0.5], [1.0]]).double())
+
+
+# What one steer finds, another need not pay for
+
+
+def test_a_value_that_guidance_has_just_found_is_not_asked_for_again(on_mixture):
+    from bench.measure import Task, measure
+
+    problem = on_mixture()
+    both = [GuidanceSettings(), SmcSettings(every=0.1, start=0.0, stop=0.9)]
+    for estimator in (TweedieSettings(1.0), RolloutSettings(3, 3, 1.0)):
+        task = Task(problem.backbone, problem.reward, "ddpm", 10, 4, 0)
+        guided, weighed = (
+            sum(p["reward"] for p in measure(task, m, problem.prompt).calls.values())
+            for m in (Method("g", {"e": estimator}, both[:1]), Method("b", {"e": estimator}, both))
+        )
+        assert weighed == guided + 4  # the finished samples' own
+
+
+def test_the_memory_is_of_one_x_and_one_step():
+    memory, x = Memory(), torch.randn(3, 2)
+    memory.keep(x, 4, "found")
+    assert memory.recall(x.detach(), 4) == "found"
+    assert memory.recall(x, 5) is None and memory.recall(x.clone(), 4) is None
+    assert memory.recall(x[:2], 4) is None
+
+
+def test_a_rollout_s_noise_belongs_to_image_and_candidate(on_mixture):
+    """Candidate 0 of each image meets the draws that the image meets alone."""
+    alone, three = on_mixture(), replace(on_mixture(), candidates=3)
+    state = state_at(alone, batch=4)
+    many = State(
+        state.x.repeat_interleave(3, 0), state.x0.repeat_interleave(3, 0), state.level, 4, 10
+    )
+    for settings in (RolloutSettings(2, 3, 1.0), TweedieSettings(1.0, perturbations=3)):
+        one, all_three = (
+            settings.prepare(p).value(s.x, s.level, s.x0, s.step)
+            for p, s in ((alone, state), (three, many))
+        )
+        torch.testing.assert_close(all_three[::3], one)
+        assert not torch.allclose(all_three[1::3], one)
+
+
+def test_a_renoise_below_the_last_level_still_takes_the_last_step(on_mixture):
+    problem = on_mixture(steps=6)
+    estimators = {"lookahead": LookaheadSettings(n=30, steps=3, scale=1.0)}
+    method = Method("r", estimators, [BestOfLookaheadSettings(renoise=0.01), BestOfNSettings(2)])
+    seen = []
+    result = sample(problem, method, observe=seen.append)
+    assert [s.step for s in seen] == [5] and len(result.images) == 4
+
+
+def test_delivering_smoothed_lookahead_samples_costs_their_decoding(on_mixture):
+    problem = on_mixture()
+    for smoothing, decodes in ((0.0, 30), (0.2, 4 * 30 + 4)):
+        settings = LookaheadSettings(n=30, steps=3, scale=1.0, smoothing=smoothing)
+        method = Method("b", {"lookahead": settings}, [BestOfLookaheadSettings()])
+        assert method.price(problem).decode == decodes
+
+
+def test_steers_out_of_order_are_refused():
+    with pytest.raises(ValueError, match=r"come first, then search .* got best_of_n, search"):
+        Method("x", {}, [BestOfNSettings(2), SearchSettings(2)])

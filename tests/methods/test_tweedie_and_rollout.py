@@ -72,7 +72,7 @@ def test_rollouts_equal_a_naive_loop_one_particle_at_a_time(problem):
             z = x[particle : particle + 1]
             for j in range(3):
                 mean = backbone.posterior_mean(z, levels[j], problem.condition)
-                noise = problem.noise((2, 3, 4, 8, 8), "rollout", particle, 5)[i, j]
+                noise = problem.noise((2, 3, 4, 8, 8), "rollout", particle, 0, 5)[i, j]
                 z = ancestral_step(z, mean, levels[j], levels[j + 1], noise[None])
             ends.append(z[0])
             rewards.append(float(problem.score(z)))

@@ -141,9 +141,9 @@ def test_a_linear_reward_s_value_lacks_the_posterior_s_spread_under_tweedie():
                 "d",
                 {"e": TweedieSettings(1.0)},
                 [
-                    GuidanceSettings(1.0, (0.02, 1.0), 0.008),
+                    GuidanceSettings(1.0, tempering=0.008, last=False),
                     SmcSettings(
-                        every=0.01, start=0.0, stop=0.99, adaptive=True, tempering=0.008,
+                        every=0.001, start=0.0, stop=0.999, adaptive=True, tempering=0.008,
                         twisted=True,
                     ),
                 ],
@@ -154,6 +154,12 @@ def test_a_linear_reward_s_value_lacks_the_posterior_s_spread_under_tweedie():
 )  # fmt: skip
 def test_a_large_population_samples_the_target(name, method, limit):
     assert distance(method) < limit
+
+
+def test_a_guided_last_step_cannot_be_taken_back_and_says_so():
+    steers = [GuidanceSettings(1.0), SmcSettings(twisted=True)]
+    with pytest.raises(ValueError, match=r"set method\.steer\.guidance\.last=false"):
+        sample(problem(PROMPTS[0], images=4, steps=5), Method("d", {"e": ExactSettings()}, steers))
 
 
 def test_search_samples_the_target_as_its_children_grow_in_number():
@@ -167,7 +173,7 @@ def test_search_samples_the_target_as_its_children_grow_in_number():
 def test_a_guided_proposal_that_is_not_taken_back_misses_the_target():
     def das(twisted):
         smc = SmcSettings(every=0.05, start=0.05, stop=0.95, twisted=twisted)
-        return Method("d", {"e": ExactSettings(1.0)}, [GuidanceSettings(1.0, (0.02, 1.0)), smc])
+        return Method("d", {"e": ExactSettings(1.0)}, [GuidanceSettings(1.0, last=False), smc])
 
     taken_back, not_taken_back = distance(das(True)), distance(das(False))
     assert taken_back < 1.4 < not_taken_back
