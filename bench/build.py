@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from bench.errors import BenchError, explained
 from methods.efr import ESTIMATORS
 from methods.interfaces import EstimatorSettings
-from methods.sample import Method
+from methods.method import Method
 from methods.settings import one_of
 from methods.steer import STEERS
 from methods.steering import Setup, SteerSettings
@@ -77,8 +77,7 @@ class Surroundings:
 def check_method(method: Method, among: Surroundings) -> None:
     """Raise BenchError where a method's parts do not fit each other or their surroundings."""
     particles = among.images * method.candidates
-    labels = [s.label for s in method.steers]
-    setup = Setup(method.estimators, among.images, particles, labels, among.stochastic)
+    setup = Setup(method.estimators, among.images, particles, method.steers, among.stochastic)
     for name, estimator in method.estimators.items():
         if estimator.analytic and not among.analytic:
             raise BenchError(

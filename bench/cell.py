@@ -13,7 +13,7 @@ from typing import Any
 from bench.build import Surroundings, build_method, check_method
 from bench.errors import BenchError, explained
 from bench.geneval.prompts import Metadata
-from methods.sample import Method
+from methods.method import Method
 from methods.settings import at_least, one_of, whole
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,8 @@ from bench.images import to_host
 from bench.meter import Meter, MeteredBackbone, MeteredReward
 from bench.noise import Ledger
 from methods.interfaces import Backbone, Problem, Reward
-from methods.sample import Method, sample
+from methods.method import Method
+from methods.sample import sample
 from methods.steering import Observer
 
 

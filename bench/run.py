@@ -27,7 +27,7 @@ from bench.judging import Judge, load_judge
 from bench.measure import Measured, Task, measure
 from bench.rewards import load_reward
 from bench.store import CellStore
-from methods.sample import Method
+from methods.method import Method
 
 Advance = Callable[[], None]
 VANILLA = Method("vanilla")

@@ -111,14 +111,18 @@ class Steer(Protocol):
 class Setup:
     """What is known before any sampling, for settings to check themselves against.
 
-    ``steers`` are the labels of all of the method's; ``stochastic``: whether the target solver is.
+    ``steers`` are all of the method's; ``stochastic``: whether the target solver is.
     """
 
     estimators: Mapping[str, EstimatorSettings]
     images: int
     particles: int
-    steers: Sequence[str]
+    steers: Sequence[SteerSettings]
     stochastic: bool
+
+    @property
+    def labels(self) -> list[str]:
+        return [steer.label for steer in self.steers]
 
 
 @dataclass(frozen=True)

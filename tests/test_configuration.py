@@ -170,6 +170,7 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
     ("overrides", "message"),
     [
         ("method=svdd solver=ddim", "search needs a stochastic target solver"),
+        ("method=das method.steer.guidance.last=true", "guidance.last must be false"),
         ("method=noise_search", "noise_search needs a deterministic target solver"),
         ("method=noise_search +method.steer.smc={efr:x}", "come first"),
         ("method=svdd +method.steer={smc:{},search:{n:2}}", "come first|both tilt"),

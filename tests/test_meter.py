@@ -7,7 +7,7 @@ import torch
 from bench.measure import Task, measure
 from bench.meter import Meter
 from bench.schema import PHASES
-from methods.sample import Method
+from methods.method import Method
 
 
 def test_phase_seconds_add_up_to_the_wall_clock():

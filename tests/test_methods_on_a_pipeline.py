@@ -8,8 +8,9 @@ import torch
 from bench.build import build_method
 from bench.compose import cell_settings, groups
 from bench.measure import Task, measure
+from methods.method import Method
 from methods.price import Calls
-from methods.sample import Method, sample
+from methods.sample import sample
 
 ANALYTIC = ("exact", "exact_smc", "probe")
 SMALL = {

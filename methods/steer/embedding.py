@@ -90,7 +90,7 @@ class EmbeddingSettings(Plain):
         at_least("prior", self.prior, 0)
 
     def check(self, setup: Setup) -> None:
-        others = set(setup.steers) - {self.label, "best_of_n", "noise_search", "recurrence"}
+        others = set(setup.labels) - {self.label, "best_of_n", "noise_search", "recurrence"}
         wrong = [
             name
             for name, estimator in setup.estimators.items()

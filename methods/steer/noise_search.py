@@ -73,7 +73,7 @@ class NoiseSearchSettings(Plain):
                 "method.steer.noise_search picks among an image's candidates by itself: drop "
                 "best_of_n and search"
             )
-        if "smc" in setup.steers:
+        if "smc" in setup.labels:
             raise ValueError(
                 "method.steer.noise_search cannot stand beside smc, whose samples do not belong to "
                 "one initial noise each"

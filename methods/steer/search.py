@@ -90,7 +90,7 @@ class SearchSettings(Choice):
 
     def check(self, setup: Setup) -> None:
         self.chosen(setup.estimators)
-        if "smc" in setup.steers:
+        if "smc" in setup.labels:
             raise ValueError("method.steer.search and smc both tilt by the reward: choose one")
         if not setup.stochastic and self.n > 1:
             raise ValueError(

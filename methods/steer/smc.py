@@ -30,53 +30,17 @@ from torch import Tensor
 
 from methods.interfaces import Estimator, EstimatorSettings, Problem, Solver
 from methods.path import tempering
+from methods.potentials import POTENTIALS, log_weights, proposal_correction
 from methods.price import Calls
 from methods.resampling import SCHEMES, arranged, effective_sample_size, informative
 from methods.settings import at_least, interval, one_of, whole
 from methods.steer.base import Choice, NoSteer
 from methods.steering import Course, Finals, Setup, State
 
-POTENTIALS = ("difference", "max", "sum", "plain")
 COMPATIBLE = ("fk_steering",)
+UNTWISTABLE = {"backward", "best_of_lookahead", "embedding", "recurrence", "repel"}
 LAST = -1  # the ledger's step of the last resampling
 LARGEST = 1e10  # the official FK steering code's bound on a weight
-
-
-def log_weights(
-    rewards: Tensor,
-    previous: Tensor,
-    product: Tensor,
-    potential: str,
-    scale: float,
-    final: bool,
-) -> tuple[Tensor, Tensor]:
-    """(log G, new ``previous``), each (B,), of one weighing.
-
-    ``previous`` is the potential's memory, the last, largest or summed λ·reward: 0 at first, −∞ for
-    "max"; ``product`` is the log product of the potentials so far, 0 at first.
-    """
-    value = scale * rewards
-    if final:
-        return value - product, value
-    if potential == "difference":
-        return value - previous, value
-    if potential == "sum":
-        memory = previous + value
-    elif potential == "max":
-        memory = torch.maximum(previous, value)
-    else:
-        memory = value
-    return memory, memory
-
-
-def proposal_correction(shift: Tensor, noise: Tensor, slope: float, std: float) -> Tensor:
-    """log p(x_s | x_t) − log q(x_s | x_t), (B,), of a step that a shift of x̄_0 moved.
-
-    q's mean is p's moved by m = ``slope``·shift; x_s = q's mean + ``std``·noise.
-    """
-    m = slope * shift.flatten(1).double()
-    z = noise.flatten(1).double()
-    return -(z * m).sum(dim=1) / std - m.square().sum(dim=1) / (2 * std**2)
 
 
 @dataclass
@@ -222,7 +186,7 @@ class SmcSettings(Choice):
 
     def check(self, setup: Setup) -> None:
         self.chosen(setup.estimators)
-        untwistable = {"embedding", "recurrence", "best_of_lookahead"} & set(setup.steers)
+        untwistable = UNTWISTABLE & set(setup.labels)
         if self.twisted and untwistable:
             raise ValueError(
                 "method.steer.smc.twisted takes back what guidance does to the proposal, and "
@@ -232,6 +196,11 @@ class SmcSettings(Choice):
             raise ValueError(
                 "method.steer.smc.particles must divide the "
                 f"{setup.particles} particles of a prompt, got {self.particles}"
+            )
+        if self.twisted and any(getattr(steer, "last", False) for steer in setup.steers):
+            raise ValueError(
+                "method.steer.guidance.last must be false under a twisted smc: the last step has "
+                "no noise to weigh a guided proposal by"
             )
         if self.twisted and not setup.stochastic:
             raise ValueError(

@@ -9,7 +9,8 @@ from bench.backbones.mixture import SOLVERS, MixtureBackbone
 from bench.backbones.path import PATHS, PathSolver, level_at, log_snr
 from bench.noise import Ledger
 from methods.interfaces import Problem
-from methods.sample import Method, sample
+from methods.method import Method
+from methods.sample import sample
 
 PROMPT = "overlapping mixture 0 of seed 0"
 

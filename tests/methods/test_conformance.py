@@ -14,8 +14,9 @@ from bench.errors import BenchError
 from bench.measure import Task, measure
 from methods.efr import ESTIMATORS
 from methods.efr.base import Flags
+from methods.method import Method
 from methods.price import FREE, Calls
-from methods.sample import Method, sample
+from methods.sample import sample
 from methods.settings import at_least
 from methods.steer import STEERS
 

@@ -7,7 +7,8 @@ import torch
 
 from bench.measure import Task, measure
 from methods.efr import LookaheadSettings, RolloutSettings, TweedieSettings
-from methods.sample import Method, initial_noise, sample
+from methods.method import Method
+from methods.sample import initial_noise, sample
 from methods.steer import (
     BestOfLookaheadSettings,
     BestOfNSettings,

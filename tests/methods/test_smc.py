@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from methods.efr import TweedieSettings
-from methods.steer.smc import LAST, POTENTIALS, SmcSettings, log_weights, proposal_correction
+from methods.potentials import POTENTIALS, log_weights, proposal_correction
+from methods.steer.smc import LAST, SmcSettings
 
 
 @pytest.mark.parametrize("potential", POTENTIALS)

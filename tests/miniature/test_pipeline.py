@@ -15,7 +15,8 @@ from bench.miniature.pipeline import PIPELINE, WEIGHTS, check_files
 from bench.miniature.text import MAX_TOKENS, build_tokenizer, caption_words
 from bench.noise import Ledger
 from methods.interfaces import Problem
-from methods.sample import Method, initial_noise, sample
+from methods.method import Method
+from methods.sample import initial_noise, sample
 
 SETTINGS = cell_settings([], [])["backbone"]
 

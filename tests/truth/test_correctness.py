@@ -13,7 +13,8 @@ from bench.truth.problems import generate
 from bench.truth.read import slope
 from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, TweedieSettings
 from methods.interfaces import Problem
-from methods.sample import Method, sample
+from methods.method import Method
+from methods.sample import sample
 from methods.steer import GuidanceSettings, ProbeSettings, SearchSettings, SmcSettings
 
 PROMPTS = [m["prompt"] for m in generate(2, 0)]

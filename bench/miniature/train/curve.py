@@ -16,7 +16,7 @@ from bench.judging import load_detector, verdicts
 from bench.measure import Task, measure
 from bench.miniature.train.diffusion import assemble, load_snapshot, samples_seen
 from bench.rewards.jpeg import JpegCompressibility
-from methods.sample import Method
+from methods.method import Method
 
 PROMPTS_PER_TASK, SEED = 10, 44  # other prompts than the benchmark's
 GUIDANCE, STEPS = 5.0, 12
