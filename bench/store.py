@@ -21,7 +21,6 @@ from omegaconf import OmegaConf
 
 from bench.errors import BenchError
 from bench.geneval.prompts import Metadata
-from bench.images import write
 
 
 def read_records(path: Path) -> tuple[dict[int, dict[str, Any]], bool]:
@@ -84,6 +83,8 @@ class CellStore:
 
     def write_images(self, index: int, metadata: Metadata, delivered: np.ndarray) -> list[str]:
         """Save a prompt's images in GenEval's layout, or its points; paths below ``images``."""
+        from bench.images import write  # here: it needs torch, and a report does not
+
         folder = self.folder / "images" / f"{index:05d}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metadata.jsonl").write_text(json.dumps(metadata) + "\n")
