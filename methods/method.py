@@ -46,13 +46,14 @@ class Method:
         """The calls that sampling ``problem`` must cost, by the formulas of its parts."""
         particles = problem.images * self.candidates
         steps = problem.steps * self.steps_factor
-        course = Course(problem.backbone.solver(problem.solver, steps).levels, steps)
+        levels = problem.backbone.solver(problem.solver, steps).levels
+        course = Course(problem, self.estimators, particles, levels, steps)
         for settings in self.steers:
-            course = settings.course(course, self.estimators)
+            course = settings.course(course)
         means = particles * len(course.levels) * problem.condition.evaluations
         once = Calls(denoiser=means)
         for settings in self.steers:
-            once += settings.price(problem, course, particles, self.estimators)
+            once += settings.price(course)
         if any(s.scores for s in self.steers):
             once += scored(particles)
         elif not course.decoded:

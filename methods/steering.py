@@ -127,12 +127,15 @@ class Setup:
 
 @dataclass(frozen=True)
 class Course:
-    """What is run: ``runs`` times from step ``first`` of ``steps``; a level for each pass.
+    """What is run to sample ``problem``: ``runs`` times from step ``first`` of ``steps``.
 
-    ``valued``: (estimator, t/T) at which guidance leaves the value known. ``decoded``: what is
-    delivered has been decoded already.
+    ``levels`` has one for each pass. ``valued``: (estimator, t/T) at which guidance leaves the value
+    known. ``decoded``: what is delivered has been decoded already.
     """
 
+    problem: Problem
+    estimators: Mapping[str, EstimatorSettings]
+    particles: int
     levels: Sequence[Level]
     steps: int
     first: int = 0
@@ -185,16 +188,10 @@ class SteerSettings(Protocol):
         self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
     ) -> Steer: ...
 
-    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
+    def course(self, course: Course) -> Course:
         """What is run with this steer where ``course`` is run without."""
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
+    def price(self, course: Course) -> Calls:
         """The calls that this steer adds to one run of the loop."""
 
 

@@ -71,12 +71,6 @@ class BackwardSettings(Plain):
     ) -> Backward:
         return Backward(problem, self)
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
+    def price(self, course: Course) -> Calls:
         steps = sum(self.scale > 0 and active(self.interval, level) for level in course.levels)
-        return scored(particles * steps * self.inner, backward=True)
+        return scored(course.particles * steps * self.inner, backward=True)

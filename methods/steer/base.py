@@ -73,16 +73,10 @@ class Plain:
     ) -> Finals | None:
         return None
 
-    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
+    def course(self, course: Course) -> Course:
         return course
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
+    def price(self, course: Course) -> Calls:
         return Calls()
 
 

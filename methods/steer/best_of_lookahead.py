@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from methods.efr.lookahead import LookaheadSettings, PreparedLookahead
-from methods.interfaces import CLEAN, Estimator, EstimatorSettings, Level, Problem
+from methods.interfaces import CLEAN, Estimator, Level, Problem
 from methods.path import renoise
 from methods.sample import initial_noise
 from methods.settings import at_least, whole
@@ -75,11 +75,11 @@ class BestOfLookaheadSettings(Choice):
     ) -> NoSteer:
         return NoSteer()
 
-    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
+    def course(self, course: Course) -> Course:
         levels = self._entered(course.levels)
         if levels:
             first = course.steps - len({level.fraction for level in levels})
             return replace(course, levels=levels, first=first)
-        lookahead = self.chosen(estimators)
+        lookahead = self.chosen(course.estimators)
         assert isinstance(lookahead, LookaheadSettings)
         return replace(course, levels=[], first=course.steps, decoded=lookahead.smoothing == 0)

@@ -110,17 +110,11 @@ class EmbeddingSettings(Plain):
     ) -> Embedding:
         return Embedding(problem, self, particles)
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
+    def price(self, course: Course) -> Calls:
         if self.scale == 0:
             return Calls()
         passes = Counter(level.fraction for level in course.levels).values()
         steps = enumerate(passes, start=course.first)
         updates = sum(count for step, count in steps if step % self.every == 0)
         ascent = Calls(denoiser=1, denoiser_backward=1) + scored(1, backward=True)
-        return ascent * (particles * updates * self.inner)
+        return ascent * (course.particles * updates * self.inner)

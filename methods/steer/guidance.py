@@ -73,25 +73,18 @@ class GuidanceSettings(Choice):
     ) -> Guidance:
         return Guidance(self.chosen(estimators), self)
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
-        return self.chosen(estimators).price(problem).shift * (
-            particles * len(self._levels(course))
-        )
+    def price(self, course: Course) -> Calls:
+        shift = self.chosen(course.estimators).price(course.problem).shift
+        return shift * (course.particles * len(self._levels(course)))
 
     def _levels(self, course: Course) -> list[Level]:
         """The levels, one for each pass, at which it guides."""
         levels = [v for v in course.levels if self.scale > 0 and active(self.interval, v)]
         return levels if self.last else [v for v in levels if v != course.levels[-1]]
 
-    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
-        name = self.name(estimators)
-        if not estimators[name].shared:
+    def course(self, course: Course) -> Course:
+        name = self.name(course.estimators)
+        if not course.estimators[name].shared:
             return course
         known = {(name, level.fraction) for level in self._levels(course)}
         return replace(course, valued=course.valued | known)

@@ -18,7 +18,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, EstimatorSettings, Problem
+from methods.interfaces import Estimator, Problem
 from methods.sample import draw, initial_noise
 from methods.settings import at_least, whole
 from methods.steer.base import NoSteer, Plain
@@ -109,5 +109,5 @@ class NoiseSearchSettings(Plain):
     ) -> NoSteer:
         return NoSteer()
 
-    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
+    def course(self, course: Course) -> Course:
         return replace(course, runs=course.runs * self.rounds)

@@ -92,14 +92,8 @@ class ProbeSettings(Plain):
     ) -> Probe:
         return Probe(estimators, self)
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
+    def price(self, course: Course) -> Calls:
         steps = sum(active(self.interval, level) for level in course.levels)
-        prices = [(e.price(problem), e.shared) for e in estimators.values()]
+        prices = [(e.price(course.problem), e.shared) for e in course.estimators.values()]
         each = [p.shift if shared else p.value + p.shift for p, shared in prices]
-        return sum(each, start=Calls()) * (particles * steps)
+        return sum(each, start=Calls()) * (course.particles * steps)

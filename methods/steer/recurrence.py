@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from methods.interfaces import Estimator, EstimatorSettings, Level, Problem
+from methods.interfaces import Estimator, Level, Problem
 from methods.settings import interval, whole
 from methods.steer.base import NoSteer, Plain
 from methods.steer.guidance import active
@@ -42,7 +42,7 @@ class RecurrenceSettings(Plain):
     ) -> Recurrence:
         return Recurrence(self)
 
-    def course(self, course: Course, estimators: Mapping[str, EstimatorSettings]) -> Course:
+    def course(self, course: Course) -> Course:
         levels = [
             level
             for level in course.levels

@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, EstimatorSettings, Problem
+from methods.interfaces import Estimator, Problem
 from methods.price import Calls
 from methods.resampling import informative, multinomial
 from methods.settings import one_of, whole
@@ -103,13 +103,9 @@ class SearchSettings(Choice):
     ) -> Search:
         return Search(self.chosen(estimators), problem, self)
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
+    def price(self, course: Course) -> Calls:
         steps = range(max(course.first, 1), course.steps - 1)
         choices = sum(step % self.every == 0 for step in steps)
-        return self.chosen(estimators).price(problem).value * (particles * choices)
+        return self.chosen(course.estimators).price(course.problem).value * (
+            course.particles * choices
+        )

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, EstimatorSettings, Problem, Solver
+from methods.interfaces import Estimator, Problem, Solver
 from methods.path import tempering
 from methods.potentials import POTENTIALS, log_weights, proposal_correction
 from methods.price import Calls
@@ -211,14 +211,8 @@ class SmcSettings(Choice):
     def prepare(self, problem: Problem, estimators: Mapping[str, Estimator], particles: int) -> Smc:
         return Smc(self.chosen(estimators), problem, self, self.particles or particles, particles)
 
-    def price(
-        self,
-        problem: Problem,
-        course: Course,
-        particles: int,
-        estimators: Mapping[str, EstimatorSettings],
-    ) -> Calls:
+    def price(self, course: Course) -> Calls:
         steps = self.resampling_steps(course.steps) & set(range(course.first, course.steps))
-        name = self.name(estimators)
+        name = self.name(course.estimators)
         asked = [k for k in steps if (name, course.at(k).fraction) not in course.valued]
-        return estimators[name].price(problem).value * (particles * len(asked))
+        return course.estimators[name].price(course.problem).value * (course.particles * len(asked))

@@ -1,49 +1,11 @@
 """GenEval's judging rules, one a test, and all of them against a naive evaluator."""
 
-import math
-
 import numpy as np
 import pytest
+from clauses import at, beside, counting, no_colors, row, scored, task, want
 
 from bench.geneval.prompts import POSITIONS
-from bench.geneval.protocol import by_task, evaluate, iou, overall, relations
-
-
-def row(x0, y0, x1, y1, score=0.95):
-    return [x0, y0, x1, y1, score]
-
-
-def at(x, y, half=5, score=0.95):
-    """A square detection around (x, y)."""
-    return row(x - half, y - half, x + half, y + half, score)
-
-
-def scored(*scores):
-    return np.array([row(0, 0, 10, 10, s) for s in scores], dtype=np.float32)
-
-
-def no_colors(name, indices):
-    raise AssertionError(f"nobody should ask for the color of {name} {indices}")
-
-
-def want(name, count=1, **more):
-    return {"class": name, "count": count, **more}
-
-
-def task(*include, tag="two_object", exclude=()):
-    metadata = {"tag": tag, "include": list(include), "prompt": "a photo"}
-    return metadata | ({"exclude": list(exclude)} if exclude else {})
-
-
-def counting(name, count):
-    return task(want(name, count), tag="counting", exclude=[want(name, count + 1)])
-
-
-def beside(relation, target=0):
-    return task(want("dog"), want("cat", position=[relation, target]), tag="position")
-
-
-# Which detections are kept
+from bench.geneval.protocol import evaluate, iou, relations
 
 
 def test_an_object_above_the_threshold_is_found():
@@ -109,9 +71,6 @@ def test_an_overlap_equal_to_the_limit_is_suppressed():
     assert evaluate(task(), {"dog": pair}, no_colors, max_overlap=0.51).kept == {"dog": [0, 1]}
 
 
-# Counting and excluding
-
-
 def test_counting_uses_its_own_threshold():
     detections = {"dog": scored(0.95, 0.92, 0.9, 0.6)}
     assert evaluate(counting("dog", 2), detections, no_colors).correct
@@ -141,9 +100,6 @@ def test_an_excluded_class_may_be_one_that_is_not_included():
     metadata = task(want("dog"), exclude=[want("cat")])
     assert evaluate(metadata, {"dog": scored(0.9)}, no_colors).correct
     assert not evaluate(metadata, {"dog": scored(0.9), "cat": scored(0.9)}, no_colors).correct
-
-
-# Colors
 
 
 def test_only_the_first_count_boxes_get_a_color():
@@ -177,9 +133,6 @@ def test_a_color_for_each_object_is_demanded():
     metadata = task(want("dog", color="red"), tag="colors")
     with pytest.raises(ValueError, match="color each"):
         evaluate(metadata, {"dog": scored(0.9)}, lambda name, indices: [])
-
-
-# Positions
 
 
 @pytest.mark.parametrize(
@@ -280,67 +233,3 @@ def test_the_position_of_a_missing_or_miscolored_object_is_not_judged():
     assert len(evaluate(metadata, {"dog": [at(0, 0)]}, no_colors).reasons) == 1
     detections = {"dog": [at(0, 0)], "cat": [at(100, 0)]}
     assert len(evaluate(metadata, detections, lambda *_: ["blue"]).reasons) == 1
-
-
-# Bad input
-
-
-@pytest.mark.parametrize(
-    ("boxes", "message"),
-    [
-        (np.zeros((3, 4)), "shape"),
-        (np.zeros(5), "shape"),
-        (np.zeros((0, 6)), "shape"),
-        ([row(0, 0, math.nan, 1)], "finite"),
-        ([row(0, 0, 1, 1, math.inf)], "finite"),
-        ([row(0, 0, 1e300, 1)], "finite"),
-    ],
-)
-def test_malformed_detections_are_refused(boxes, message):
-    with pytest.raises(ValueError, match=f"'cat'.*{message}"):
-        evaluate(task(want("dog")), {"dog": scored(0.9), "cat": boxes}, no_colors)
-
-
-@pytest.mark.parametrize("target", [1, 2, -1, "0"])
-def test_a_position_target_must_be_an_earlier_clause(target):
-    with pytest.raises(ValueError, match="earlier include clause"):
-        evaluate(beside("above", target), {"dog": [at(0, 0)], "cat": [at(9, 9)]}, no_colors)
-
-
-@pytest.mark.parametrize(
-    ("metadata", "message"),
-    [
-        ({"include": []}, "'tag'"),
-        (task({"class": "dog"}), "'count'"),
-        (task({"count": 1}), "'class'"),
-        (task(want("dog", -1)), "integer >= 0"),
-        (task(want("dog", 1.5)), "integer >= 0"),
-        (beside("under"), "unknown position 'under'"),
-    ],
-)
-def test_malformed_metadata_is_refused(metadata, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate(metadata, {}, no_colors)
-
-
-@pytest.mark.parametrize(
-    "settings", [{"max_objects": 0}, {"max_overlap": 1.5}, {"position_threshold": -0.1}]
-)
-def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match="expected max_objects"):
-        evaluate(task(), {}, no_colors, **settings)
-
-
-# Scores
-
-
-def test_the_headline_weighs_tasks_equally():
-    verdicts = {"colors": [True, False, False, False], "counting": [True]}
-    assert by_task(verdicts) == {"colors": 0.25, "counting": 1.0}
-    assert overall(verdicts) == 0.625
-
-
-@pytest.mark.parametrize("verdicts", [{}, {"colors": [True], "counting": []}])
-def test_no_images_give_an_error_rather_than_a_score(verdicts):
-    with pytest.raises(ValueError, match=r"at least one task|counting"):
-        overall(verdicts)

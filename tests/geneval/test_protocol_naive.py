@@ -8,18 +8,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from clauses import task, want
 
 from bench.geneval.prompts import COLORS, POSITIONS
 from bench.geneval.protocol import evaluate
-
-
-def want(name, count=1, **more):
-    return {"class": name, "count": count, **more}
-
-
-def task(*include, tag="two_object", exclude=()):
-    metadata = {"tag": tag, "include": list(include), "prompt": "a photo"}
-    return metadata | ({"exclude": list(exclude)} if exclude else {})
 
 
 def naive(metadata, detections, color_table, max_objects, max_overlap):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from bench.backbones.mixture import MixtureBackbone
 from bench.noise import Ledger
 from bench.rewards.quadratic import MixtureReward
 from methods.interfaces import Problem
+
+sys.path.insert(0, str(Path(__file__).parent))  # states.py and named.py
 
 PROMPT = "overlapping mixture 0 of seed 0"
 

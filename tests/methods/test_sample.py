@@ -4,41 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from named import LOOKAHEAD, METHODS, VANILLA
 
 from bench.measure import Task, measure
 from methods.efr import LookaheadSettings, RolloutSettings, TweedieSettings
 from methods.method import Method
 from methods.sample import initial_noise, sample
 from methods.steer import (
-    BestOfLookaheadSettings,
     BestOfNSettings,
     GuidanceSettings,
     SmcSettings,
 )
-
-VANILLA = Method("vanilla")
-LOOKAHEAD = {"lookahead": LookaheadSettings(n=6, steps=2, scale=5.0)}
-TWEEDIE = {"tweedie": TweedieSettings(scale=2.0)}
-ROLLOUT = {"rollout": RolloutSettings(n=3, steps=2, scale=2.0)}
-METHODS = {
-    "lidar": Method("lidar", LOOKAHEAD, [GuidanceSettings(2.0, (0.2, 1.0))]),
-    "ug": Method("ug", TWEEDIE, [GuidanceSettings(2.0)]),
-    "rollout": Method("rollout", ROLLOUT, [GuidanceSettings(2.0)]),
-    "fk_smc": Method("fk_smc", TWEEDIE, [SmcSettings()]),
-    "lookahead_smc": Method("lookahead_smc", LOOKAHEAD, [SmcSettings(potential="max")]),
-    "best_of_n": Method("best_of_n", {}, [BestOfNSettings(3)]),
-    "best_of_lookahead": Method("best_of_lookahead", LOOKAHEAD, [BestOfLookaheadSettings()]),
-    "lidar_smc": Method(
-        "lidar_smc",
-        LOOKAHEAD | TWEEDIE,
-        [GuidanceSettings(2.0, efr="lookahead"), SmcSettings(efr="tweedie")],
-    ),
-    "ug_smc_bon": Method(
-        "ug_smc_bon",
-        TWEEDIE,
-        [GuidanceSettings(2.0), SmcSettings(particles=2), BestOfNSettings(2)],
-    ),
-}
 
 
 def task(problem, **changes):
@@ -264,54 +240,3 @@ def test_guidance_acts_only_inside_its_interval(problem):
     fractions = [level.fraction for level in solver.levels]
     assert seen == [f for f in fractions if 0.2 < f <= 0.8]
     assert len(seen) < len(fractions)
-
-
-def test_a_reward_that_is_not_finite_names_itself_and_the_prompt(problem):
-    class Broken:
-        name, differentiable = "broken", True
-
-        def __call__(self, images, prompt):
-            return torch.full((len(images),), float("nan"))
-
-    with pytest.raises(FloatingPointError, match=r"reward broken .* 'a photo of a cat'"):
-        sample(replace(problem, reward=Broken()), METHODS["fk_smc"])
-
-
-@pytest.mark.parametrize(
-    ("method", "where"),
-    [
-        (METHODS["ug"], "at step 2 of 4"),
-        (METHODS["fk_smc"], "at step 2 of 4"),
-        (METHODS["lidar"], "while its estimators were prepared"),
-        (METHODS["best_of_n"], "of the finished samples"),
-    ],
-    ids=["ug", "fk_smc", "lidar", "best_of_n"],
-)
-def test_a_reward_that_is_not_finite_is_named_with_prompt_and_place(problem, method, where):
-    class Fragile:
-        name, differentiable = "fragile", True
-        calls = 0
-
-        def __call__(self, images, prompt):
-            self.calls += 1
-            good = 2 if "step" in where and method.name == "ug" else 1 if "step" in where else 0
-            return images.mean(dim=(1, 2, 3)) * (float("nan") if self.calls > good else 1.0)
-
-    with pytest.raises(FloatingPointError, match="reward fragile") as caught:
-        sample(replace(problem, reward=Fragile()), method)
-    assert where in str(caught.value) and repr(problem.prompt) in str(caught.value)
-
-
-def test_samples_driven_out_of_range_stop_the_prompt_with_a_word(problem):
-    class Explosive:
-        gradient, scale = False, 1.0
-
-        def prepare(self, problem):
-            return self
-
-        def shift(self, x, level, x0, step):
-            return torch.full_like(x0, float("inf"))
-
-    method = Method("boom", {"e": Explosive()}, [GuidanceSettings()])
-    with pytest.raises(FloatingPointError, match="boom drove its samples out of range"):
-        sample(problem, method)

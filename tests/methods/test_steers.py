@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from states import state_at
 
 from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, TweedieSettings
 from methods.efr.base import Memory
@@ -16,7 +17,6 @@ from methods.steer import (
     BackwardSettings,
     BestOfLookaheadSettings,
     BestOfNSettings,
-    EmbeddingSettings,
     GuidanceSettings,
     NoiseSearchSettings,
     ProbeSettings,
@@ -24,99 +24,11 @@ from methods.steer import (
     SearchSettings,
     SmcSettings,
 )
-from methods.steer.embedding import ascend
 from methods.steer.noise_search import neighbors
 from methods.steer.repel import safe_denoiser, sparse_repellency
 from methods.steering import State
 
 VANILLA = Method("vanilla")
-
-
-def state_at(problem, fraction=0.5, batch=3, step=4):
-    level = problem.backbone.level(fraction)
-    x = problem.noise((batch, *problem.backbone.latent_shape), "test")
-    x = problem.backbone.solver("ddpm", 1).initial(x)
-    with torch.no_grad():
-        x0 = problem.backbone.posterior_mean(x, level, problem.condition)
-    return State(x, x0, level, step, 10)
-
-
-# Embedding guidance
-
-
-def test_the_embedding_climbs_by_the_stated_length_and_stays(on_mixture):
-    problem = on_mixture()
-    steer = EmbeddingSettings(scale=0.3, every=2).prepare(problem, {}, 3)
-    state = state_at(problem)
-    given = problem.condition.embedding
-    moved = steer.condition(state.x, state.level, 4, problem.condition).embedding
-    assert moved.shape == (3, 3)
-    torch.testing.assert_close((moved - given).norm(dim=1), torch.full((3,), 0.3).double())
-    before, after = (
-        problem.score(problem.backbone.posterior_mean(state.x, state.level, c))
-        for c in (problem.condition, problem.condition.moved(moved))
-    )
-    assert (after > before).all()
-    kept = steer.condition(state.x, state.level, 5, problem.condition).embedding
-    assert torch.equal(kept, moved)  # step 5 does not update, and keeps what step 4 found
-
-
-def test_the_embedding_s_direction_is_the_reward_s_gradient_less_the_prior_s(on_mixture):
-    problem = on_mixture()
-    state = state_at(problem, batch=1)
-    settings = EmbeddingSettings(scale=0.2, inner=2, prior=3.0)
-    c = given = problem.condition.embedding
-    for _ in range(2):
-        at = c.clone().requires_grad_()
-        mean = problem.backbone.posterior_mean(state.x, state.level, problem.condition.moved(at))
-        goal = problem.score(mean).sum() - 3.0 * (at - given).square().mean()
-        (gradient,) = torch.autograd.grad(goal, at)
-        c = c + 0.2 * gradient / gradient.norm()
-    found = settings.prepare(problem, {}, 1).condition(state.x, state.level, 0, problem.condition)
-    torch.testing.assert_close(found.embedding, c)
-
-
-def test_a_zero_gradient_moves_nothing_and_makes_no_nan():
-    c = torch.randn(2, 3, 4)
-    gradient = torch.stack([torch.zeros(3, 4), torch.ones(3, 4)])
-    moved = ascend(c, gradient, 0.5)
-    assert torch.equal(moved[0], c[0])
-    assert float((moved[1] - c[1]).norm()) == pytest.approx(0.5, rel=1e-5)
-
-
-def test_on_a_pipeline_the_unconditional_score_is_used_again(problem):
-    state = state_at(problem)
-    backbone, condition = problem.backbone, problem.condition
-    empty = backbone.unconditional(state.x, state.level, condition)
-    again = condition.moved(condition.embedding.expand(3, -1, -1), empty)
-    assert (condition.evaluations, again.evaluations) == (2, 1)
-    one, two = (backbone.posterior_mean(state.x, state.level, c) for c in (condition, again))
-    torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-4)
-
-
-def test_embeddings_differ_by_sample_also_when_the_batch_is_split(problem):
-    state = state_at(problem, batch=5)
-    backbone, condition = problem.backbone, problem.condition
-    g = torch.Generator().manual_seed(0)
-    noise = torch.randn(5, *condition.embedding.shape[1:], generator=g)
-    moved = condition.moved(condition.embedding + noise)
-    whole = backbone.posterior_mean(state.x, state.level, moved)
-    small = type(backbone)(backbone_pipeline(backbone), backbone.solvers, 3.0, max_batch=4)
-    parts = small.posterior_mean(state.x, state.level, moved)
-    torch.testing.assert_close(whole, parts, atol=1e-4, rtol=1e-4)
-    alone = condition.moved(moved.embedding[3:4])
-    single = backbone.posterior_mean(state.x[3:4], state.level, alone)
-    torch.testing.assert_close(whole[3:4], single, atol=1e-4, rtol=1e-4)
-
-
-def backbone_pipeline(backbone):
-    from types import SimpleNamespace
-
-    names = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-    return SimpleNamespace(**{name: getattr(backbone, name) for name in names})
-
-
-# Universal guidance's options
 
 
 def test_backward_guidance_is_plain_gradient_ascent_on_the_clean_prediction(on_mixture):
@@ -148,9 +60,6 @@ def test_recurrence_alone_leaves_the_distribution_as_it_is(on_mixture):
     assert not torch.equal(plain, recurred)
     torch.testing.assert_close(plain.mean(0), recurred.mean(0), atol=0.2, rtol=0)
     torch.testing.assert_close(plain.std(0), recurred.std(0), atol=0.2, rtol=0)
-
-
-# Searches
 
 
 def test_search_keeps_children_in_proportion_to_exp_v(on_mixture):
@@ -196,9 +105,6 @@ def test_noise_search_never_loses_what_it_found_and_begins_as_best_of_n(on_mixtu
     assert (second >= first).all() and (last >= second).all() and (last > first).any()
 
 
-# Negative samples
-
-
 def test_safe_denoiser_is_the_gap_to_the_references_posterior_mean():
     g = torch.Generator().manual_seed(0)
     references, x, x0 = torch.randn(5, 2, 3, generator=g), *torch.randn(2, 4, 2, 3, generator=g)
@@ -217,9 +123,6 @@ def test_sparse_repellency_pushes_within_the_radius_only():
     pushed = sparse_repellency(x0, references, 2.0)
     # ‖x̄_0 − x^0‖ = 1: (2/1 − 1)·(1, 0); far from both: nothing; upon a reference: left alone
     torch.testing.assert_close(pushed, torch.tensor([[1.0, 0], [0, 0], [0, 0]]).double())
-
-
-# Lookahead samples as a start, and their smoothed rewards
 
 
 def test_renoised_lookahead_samples_are_noised_to_the_first_level_they_reach(on_mixture):
@@ -257,9 +160,6 @@ def test_a_smoothed_reward_is_the_mean_over_perturbed_copies(on_mixture):
     assert many.images is None and plain.images is not None
 
 
-# The probe
-
-
 def test_the_probe_watches_vanilla_and_sums_squared_errors(on_mixture):
     problem = on_mixture()
     estimators = {"exact": ExactSettings(1.0), "tweedie": TweedieSettings(1.0)}
@@ -277,9 +177,6 @@ def test_the_probe_watches_vanilla_and_sums_squared_errors(on_mixture):
     assert probe["reference"] == pytest.approx(size.tolist(), rel=1e-4)
 
 
-# Tempering
-
-
 def test_tempering_is_das_s_schedule_on_a_hundred_steps(on_mixture):
     backbone = on_mixture().backbone
     for k in (0, 20, 50, 80, 99):
@@ -294,9 +191,6 @@ def test_a_posterior_mean_of_point_masses_is_lookahead_s():
         torch.tensor([[0.5], [100.0]]).double(), 1.0, 0.5
     )
     torch.testing.assert_close(mean, torch.tensor([[0.5], [1.0]]).double())
-
-
-# What one steer finds, another need not pay for
 
 
 def test_a_value_that_guidance_has_just_found_is_not_asked_for_again(on_mixture):

@@ -95,3 +95,9 @@ def write(path: Path, records: list[dict[str, Any]]) -> None:
 def read(path: Path) -> list[dict[str, Any]]:
     """A cell's records."""
     return [json.loads(line) for line in (path / "records.jsonl").read_text().splitlines()]
+
+
+def records_of(folder: Path, method: str) -> tuple[Path, list[dict]]:
+    """A cell's folder and its records."""
+    path = folder / "cells" / f"{method}0123456789"
+    return path, read(path)

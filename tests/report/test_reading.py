@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import synthetic
+from synthetic import records_of
 
 from bench.report import page, style, table
 from bench.report.load import load
 from bench.report.page import build
 from bench.report.summary import summarize
-
-PICTURES = ("geneval_vs_cost", "speedup", "tasks", "tradeoff", "grid")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for method in ("vanilla", "lidar", "ug"):
-        synthetic.cell(tmp_path, method)
-    return tmp_path
-
-
-def records_of(folder: Path, method: str) -> tuple[Path, list[dict]]:
-    path = folder / "cells" / f"{method}0123456789"
-    return path, synthetic.read(path)
 
 
 def test_frames_agree_with_the_raw_records(folder: Path) -> None:

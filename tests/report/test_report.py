@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))
 import synthetic
+from PIL import Image
+from synthetic import records_of
 
 from bench.report import cost, style, table
 from bench.report.__main__ import main
@@ -22,18 +21,6 @@ from bench.report.page import build
 from bench.report.summary import summarize, tasks
 
 PICTURES = ("geneval_vs_cost", "speedup", "tasks", "tradeoff", "grid")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for method in ("vanilla", "lidar", "ug"):
-        synthetic.cell(tmp_path, method)
-    return tmp_path
-
-
-def records_of(folder: Path, method: str) -> tuple[Path, list[dict]]:
-    path = folder / "cells" / f"{method}0123456789"
-    return path, synthetic.read(path)
 
 
 def test_build_writes_every_table_and_picture_and_links_them(folder: Path) -> None:
