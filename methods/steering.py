@@ -129,8 +129,8 @@ class Setup:
 class Course:
     """What is run to sample ``problem``: ``runs`` times from step ``first`` of ``steps``.
 
-    ``levels`` has one for each pass. ``valued``: (estimator, t/T) at which guidance leaves the value
-    known. ``decoded``: what is delivered has been decoded already.
+    ``levels`` has one for each pass. ``valued``: (estimator, t/T) at which guidance leaves the
+    value known. ``decoded``: what is delivered has been decoded already.
     """
 
     problem: Problem
