@@ -28,5 +28,5 @@ $(RUN):
 	"$(PYTHON)" -m venv .venv
 
 $(READY): pyproject.toml constraints.txt | $(RUN)
-	$(RUN) -m pip install --quiet -c constraints.txt -e '.[training,dev]'
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[training,judge,dev]'
 	touch $@

@@ -1,0 +1,90 @@
+"""Weight files: whole or damaged, read without running what is in them, loaded key by key."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+SHOWN = 4  # keys named in a message
+
+
+def check_file(path: Path, remedy: str) -> None:
+    """Raise BenchError, ending in ``remedy``, where a file is missing, cut short or damaged.
+
+    A safetensors file's header tells its length; a pickled checkpoint is a ZIP archive with its
+    directory at the end. Other files need only be there.
+    """
+    if not path.is_file():
+        raise BenchError(f"the file {path} is missing: {remedy}")
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt") as file:
+                file.keys()
+        except (SafetensorError, OSError) as error:
+            raise BenchError(
+                f"the file {path} is cut short or damaged ({error}): {remedy}"
+            ) from None
+    elif path.suffix in PICKLED and not zipfile.is_zipfile(path):
+        raise BenchError(f"the file {path} is cut short or no checkpoint of torch: {remedy}")
+
+
+def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
+    """A checkpoint's tensors by key, on the CPU: safetensors, or torch.load(weights_only=True)."""
+    check_file(path, remedy)
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    import pickle
+
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(
+            f"the file {path} holds more than tensors, or is damaged ({reason}): {remedy}"
+        ) from None
+    for wrapper in ("state_dict", "module", "model"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise BenchError(f"the file {path} is no mapping of names to tensors: {remedy}")
+    return state
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Load ``state`` into ``module``, every key and shape accounted for. Raises BenchError."""
+    own = module.state_dict()
+    missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
+    shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
+    problems = [
+        f"{len(keys)} keys {verb}: {', '.join(keys[:SHOWN])}{' …' if len(keys) > SHOWN else ''}"
+        for keys, verb in ((missing, "missing"), (unknown, "unknown"), (shapes, "of other shape"))
+        if keys
+    ]
+    if problems:
+        raise BenchError(f"{where} does not fit its network: {'; '.join(problems)}")
+    module.load_state_dict(dict(state))
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """sha256 over the files' contents, in the given order."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 24):
+                total.update(chunk)
+    return total.hexdigest()
