@@ -61,8 +61,15 @@ class Cell:
     seed: int
     yardstick_every: int
     shard: str
+    device: str
     prompts: Sequence[Prompt]
     total: int
+
+    @property
+    def solvers(self) -> list[str]:
+        """Every solver that the method and the yardstick run."""
+        lookahead = [getattr(e, "solver", None) for e in self.method.estimators.values()]
+        return list(dict.fromkeys([self.solver, *(s for s in lookahead if s is not None)]))
 
 
 @cache
@@ -93,17 +100,22 @@ SOURCES: dict[str, Callable[[int, int], list[Metadata]]] = {
 }
 
 
-def choose_prompts(source: str, n: int, seed: int, per_task: int | None) -> list[Prompt]:
-    """A generator's prompts, or ``per_task`` of each task, evenly spaced through its list."""
+def choose_prompts(
+    source: str, n: int, seed: int, per_task: int | None, limit: int | None = None
+) -> list[Prompt]:
+    """A generator's prompts, or ``per_task`` of each task, evenly spaced through its list.
+
+    ``limit``: of these the first so many.
+    """
     prompts = [Prompt(i, m) for i, m in enumerate(SOURCES[source](n, seed))]
     if per_task is None:
-        return prompts
+        return prompts[:limit]
     chosen = []
     for task in dict.fromkeys(p.metadata["tag"] for p in prompts):
         mine = [p for p in prompts if p.metadata["tag"] == task]
         count = min(per_task, len(mine))
         chosen += [mine[(2 * k + 1) * len(mine) // (2 * count)] for k in range(count)]
-    return chosen
+    return chosen[:limit]
 
 
 def parse_shard(shard: str) -> tuple[int, int]:
@@ -131,8 +143,9 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     one_of("prompts.source", prompts["source"], list(SOURCES))
     whole("prompts.n", prompts["n"], 1)
     whole("prompts.seed", prompts["seed"], 0)
-    if prompts["per_task"] is not None:
-        whole("prompts.per_task", prompts["per_task"], 1)
+    for key in ("per_task", "limit"):
+        if prompts[key] is not None:
+            whole(f"prompts.{key}", prompts[key], 1)
     one_of("judge", settings["judge"], JUDGES)
     for name in [settings["reward"], *settings["scores"]]:
         one_of("reward", name, list(REWARDS))
@@ -163,6 +176,7 @@ def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) 
 def make_cell(settings: Mapping[str, Any]) -> Cell:
     """Validate a composed configuration. Loads no model but the guiding reward."""
     from bench.backbones import BACKBONES
+    from bench.backbones.settings import is_stochastic
     from bench.rewards import load_reward
 
     with explained():
@@ -171,10 +185,9 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
         method = build_method(settings["method"])
         _check_lookahead(method, settings["backbone"], kind.guided)
     reward = load_reward(settings["reward"])
-    eta = settings["backbone"]["solvers"][settings["solver"]].get("eta", 0.0)
     surroundings = Surroundings(
         images=settings["images"],
-        stochastic=eta > 0,
+        stochastic=is_stochastic(settings["backbone"]["solvers"][settings["solver"]]),
         reward=reward.name,
         differentiable=reward.differentiable,
         analytic=kind.analytic and hasattr(reward, "quadratic"),
@@ -182,7 +195,8 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     check_method(method, surroundings)
     number, count = parse_shard(settings["shard"])
     prompts = choose_prompts(**settings["prompts"])
-    shared = ("backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed", "shard")
+    shared = ["backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed", "shard"]
+    shared += ["device"]
     return Cell(
         settings=settings,
         method=method,

@@ -42,7 +42,7 @@ class Measured:
 def measure(task: Task, method: Method, prompt: str, observe: Observer | None = None) -> Measured:
     """From the prompt's text to decoded images on the host, clocked and counted."""
     meter = Meter(task.backbone.device)
-    backbone = MeteredBackbone(task.backbone, meter)
+    backbone = MeteredBackbone(task.backbone.under(task.solver), meter)
     reward = MeteredReward(task.reward, meter)
     with meter.whole():
         with meter.phase("prepare"):

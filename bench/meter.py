@@ -79,6 +79,10 @@ class MeteredBackbone:
         self._backbone, self._meter = backbone, meter
         self.latent_shape, self.device = backbone.latent_shape, backbone.device
 
+    def under(self, solver: str) -> Backbone:
+        inner = self._backbone.under(solver)
+        return self if inner is self._backbone else MeteredBackbone(inner, self._meter)
+
     def encode(self, prompt: str, guidance: float | None = None) -> Condition:
         return self._backbone.encode(prompt, guidance)
 

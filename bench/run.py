@@ -105,7 +105,7 @@ def record_prompt(
 def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     """Run what is missing of a cell; returns its folder."""
     load_began = time.perf_counter()
-    backbone, weights = load_backbone(cell.backbone)
+    backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
     judge = load_judge(cell.judge, cell.settings)
     rewards = [load_reward(name) for name in dict.fromkeys([cell.reward, *cell.scores])]
     digests = {"backbone": weights, "judge": judge.digest()}

@@ -102,6 +102,10 @@ class Backbone(Protocol):
     latent_shape: tuple[int, ...]
     device: torch.device
 
+    def under(self, solver: str) -> Backbone:
+        """The model to run under the solver of this name: itself, or with the denoiser distilled
+        for the solver's few steps and the guidance weight that goes with it."""
+
     def encode(self, prompt: str, guidance: float | None = None) -> Condition:
         """The prompt's condition, with the classifier-free guidance weight to use with it."""
 

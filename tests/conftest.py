@@ -71,7 +71,7 @@ def pipeline() -> Any:
 
 @pytest.fixture(scope="session")
 def backbone(pipeline: Any) -> LatentDiffusion:
-    return LatentDiffusion(pipeline, SOLVERS, guidance=3.0, max_batch=64)
+    return LatentDiffusion(pipeline, SOLVERS, guidance=3.0)
 
 
 @pytest.fixture

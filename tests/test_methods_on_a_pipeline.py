@@ -54,5 +54,6 @@ def test_gradients_reach_through_the_real_classes(problem, name):
     steered = sample(problem, small(name))
     assert not steered.latents.requires_grad
     assert not torch.equal(steered.latents, sample(problem, Method("vanilla")).latents)
-    modules = (problem.backbone.unet, problem.backbone.vae, problem.backbone.text_encoder)
+    pipeline = problem.backbone.pipeline
+    modules = (pipeline.unet, pipeline.vae, pipeline.text_encoder)
     assert all(p.grad is None for module in modules for p in module.parameters())

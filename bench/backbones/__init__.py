@@ -2,38 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bench.backbones.settings import check_pipeline
+from bench.errors import explained
 from methods.interfaces import Backbone
-from methods.settings import at_least, one_of, whole
+from methods.settings import one_of
+
+if TYPE_CHECKING:
+    import torch
 
 Settings = Mapping[str, Any]
+Solvers = Collection[str]
+Loaded = tuple[Backbone, str]
+
+# What of the settings decides the pipeline that is loaded.
+SPEED_KEYS = ("attention", "compile", "channels_last")
+PIPELINE_KEYS = ("name", "kind", "weights", "dtype", "vae_dtype", *SPEED_KEYS)
+HUB_KEYS = ("architecture", "source", "parts", "accelerated")
 
 
 @dataclass(frozen=True)
 class Kind:
     """How a kind of backbone checks its settings, and how it is loaded with its weights' digest.
 
-    ``guided``: it knows classifier-free guidance. ``analytic``: its prior is in closed form.
+    ``guided``: it knows a guidance weight. ``analytic``: its prior is in closed form.
     """
 
     check: Callable[[Settings], None]
-    load: Callable[[Settings], tuple[Backbone, str]]
+    load: Callable[[Settings, torch.device, Solvers], Loaded]
     guided: bool = True
     analytic: bool = False
 
 
-def _check_latent(settings: Settings) -> None:
-    at_least("backbone.guidance", settings["guidance"], 0)
-    whole("backbone.max_batch", settings["max_batch"], 1)
+def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
+    from bench.backbones.flux import Flux
+    from bench.backbones.latent import LatentDiffusion, Limits
+    from bench.backbones.loading import RANDOM, load_pipeline
+    from bench.backbones.sdxl import SDXL
+    from bench.backbones.students import load_students
 
-
-def _miniature(settings: Settings) -> tuple[Backbone, str]:
-    from bench.miniature.pipeline import load
-
-    return load(settings)
+    keys = [*PIPELINE_KEYS, *(k for k in HUB_KEYS if k in settings)]
+    text = json.dumps({key: settings[key] for key in keys}, sort_keys=True)
+    pipeline, mark = load_pipeline(text, device)
+    random = settings["weights"] in RANDOM
+    wanted = dict.fromkeys(settings["solvers"][name].get("denoiser") for name in solvers)
+    chosen = {n: settings["students"][n] for n in wanted if n is not None}
+    students, marks = load_students(text, device, chosen, random)
+    options: dict[str, Any] = {
+        "solvers": settings["solvers"],
+        "guidance": settings["guidance"],
+        "limits": Limits(settings["max_batch"], settings["max_decode"]),
+        "students": students,
+    }
+    if settings["kind"] == "flux":
+        options |= {"pixels": settings["pixels"], "tokens": settings["tokens"]}
+        return Flux(pipeline, **options), "+".join([mark, *marks])
+    cls = SDXL if settings["kind"] == "sdxl" else LatentDiffusion
+    return cls(pipeline, **options), "+".join([mark, *marks])
 
 
 def _check_mixture(settings: Settings) -> None:
@@ -42,19 +71,31 @@ def _check_mixture(settings: Settings) -> None:
     check(settings)
 
 
-def _mixture(settings: Settings) -> tuple[Backbone, str]:
+def _mixture(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
     from bench.backbones.mixture import load
 
     return load(settings)
 
 
 BACKBONES = {
-    "miniature": Kind(_check_latent, _miniature),
+    "miniature": Kind(check_pipeline, _pipeline),
+    "sd": Kind(check_pipeline, _pipeline),
+    "sdxl": Kind(check_pipeline, _pipeline),
+    "flux": Kind(check_pipeline, _pipeline),
     "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True),
 }
 
 
-def load_backbone(settings: Settings) -> tuple[Backbone, str]:
-    """The backbone of ``settings["kind"]`` and the digest of its weights."""
-    one_of("backbone.kind", settings["kind"], list(BACKBONES))
-    return BACKBONES[settings["kind"]].load(settings)
+def load_backbone(settings: Settings, device: str = "auto", solvers: Solvers = ()) -> Loaded:
+    """The backbone of ``settings["kind"]`` and the digest of its weights.
+
+    ``solvers``: those that will be used, whose distilled denoisers are loaded too. Pipelines are
+    loaded once per process. Raises BenchError for weights that are missing, damaged or of another
+    model, and where device, type or memory do not suffice.
+    """
+    from bench.device import resolve_device
+
+    with explained():
+        one_of("backbone.kind", settings["kind"], list(BACKBONES))
+        kind = BACKBONES[settings["kind"]]
+        return kind.load(settings, resolve_device(device), solvers)

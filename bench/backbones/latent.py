@@ -1,137 +1,163 @@
-"""Latent diffusion: a diffusers Stable Diffusion pipeline as a Backbone."""
+"""A diffusers pipeline as a Backbone: what all families share, and Stable Diffusion.
+
+Latents and the arithmetic of steering are float32; the denoiser, the text encoders and the decoder
+run in the type that they were loaded in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from bench.backbones.solver import SchedulerSolver, make_scheduler, vp_level
-from methods.interfaces import Level
+from bench.backbones.levels import mean_of, model_input, parameterization, vp_level
+from bench.backbones.solver import SchedulerSolver, make_scheduler
+from bench.backbones.text import Text, TextCondition
+from methods.interfaces import CLEAN, Level
 from methods.settings import one_of
 
 
-@dataclass(frozen=True)
-class TextCondition:
-    """Prompt and empty-prompt embeddings, (1, L, D) or (B, L, D), and the CFG weight."""
+@dataclass
+class Limits:
+    """The most samples in one call of the denoiser, and of the decoder."""
 
-    embedding: Tensor
-    empty: Tensor
-    guidance: float
-    unconditional: Tensor | None = None
-
-    @property
-    def guided(self) -> bool:
-        return self.guidance > 1
-
-    @property
-    def evaluations(self) -> int:
-        """Denoiser samples that one posterior mean costs."""
-        return 2 if self.guided and self.unconditional is None else 1
-
-    def moved(self, embedding: Tensor, unconditional: Tensor | None = None) -> TextCondition:
-        """With embeddings (B, L, D), and the noise prediction (B, …) of the empty prompt at the x
-        in question where it is known already."""
-        return replace(self, embedding=embedding, unconditional=unconditional)
+    denoiser: int = 64
+    decoder: int = 64
 
 
+@dataclass
 class LatentDiffusion:
-    """ε- or v-prediction UNet, KL autoencoder and CLIP text encoder of one pipeline.
+    """Stable Diffusion's family: one UNet, one KL autoencoder, one text encoder.
 
-    ``solvers`` names diffusers schedulers with their options, ``guidance`` is the default CFG
-    weight, ``max_batch`` the most denoiser samples in one call.
+    ``solvers`` names diffusers schedulers with their options, ``guidance`` is the default guidance
+    weight. ``students`` are denoisers distilled for the few steps of some solvers, by name.
     """
 
-    def __init__(
-        self,
-        pipeline: Any,
-        solvers: Mapping[str, Mapping[str, Any]],
-        guidance: float,
-        max_batch: int,
-    ):
-        self.unet, self.vae = pipeline.unet.eval(), pipeline.vae.eval()
-        self.text_encoder, self.tokenizer = pipeline.text_encoder.eval(), pipeline.tokenizer
-        self.scheduler = pipeline.scheduler
-        for module in (self.unet, self.vae, self.text_encoder):
-            module.requires_grad_(False)
-        self.vae.to(memory_format=torch.channels_last)  # a quarter faster on CPUs
-        self.solvers, self.guidance, self.max_batch = solvers, guidance, max_batch
-        self.device = self.unet.device
-        size = self.unet.config.sample_size
-        self.latent_shape: tuple[int, ...] = (self.unet.config.in_channels, size, size)
-        self.alphas_bar = self.scheduler.alphas_cumprod.tolist()
+    pipeline: Any
+    solvers: Mapping[str, Mapping[str, Any]]
+    guidance: float
+    limits: Limits = field(default_factory=Limits)
+    students: Mapping[str, Any] = field(default_factory=dict)
+    student: str | None = None
 
-    def _embed(self, text: str) -> Tensor:
-        ids = self.tokenizer(
-            text,
-            padding="max_length",
-            max_length=self.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        ).input_ids
-        with torch.no_grad():
-            return self.text_encoder(ids.to(self.device)).last_hidden_state
+    def __post_init__(self) -> None:
+        for part in self.pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.eval().requires_grad_(False)
+        self.vae, self.scheduler = self.pipeline.vae, self.pipeline.scheduler
+        self.teacher = self._denoiser()
+        self.denoiser = self.teacher if self.student is None else self.students[self.student]
+        self.device: torch.device = self.vae.device
+        self.kind = parameterization(self.scheduler)
+        self.latent_shape: tuple[int, ...] = self._shape()
+
+    # What the families differ in.
+
+    def _denoiser(self) -> Any:
+        return self.pipeline.unet
+
+    def _shape(self) -> tuple[int, ...]:
+        size = self.teacher.config.sample_size
+        return (self.teacher.config.in_channels, size, size)
+
+    def _embed(self, prompt: str) -> tuple[Text, Text | None]:
+        """The prompt's text and the empty prompt's."""
+        prompted, empty = self.pipeline.encode_prompt(prompt, self.device, 1, True)
+        return Text(prompted), Text(empty)
+
+    def _call(self, x: Tensor, t: Tensor, text: Text, guidance: float) -> Tensor:
+        """The denoiser's output at model inputs x (B, …) and times t (B,)."""
+        return self.denoiser(x, t, text.sequence).sample
+
+    def _schedule(self, steps: int) -> dict[str, Any]:
+        """Further arguments of a scheduler's ``set_timesteps``."""
+        return {}
+
+    # What they share.
+
+    def under(self, solver: str) -> LatentDiffusion:
+        """With the denoiser and guidance weight that the solver brings along, if any."""
+        one_of("solver", solver, list(self.solvers))
+        settings = self.solvers[solver]
+        student, weight = settings.get("denoiser"), settings.get("guidance")
+        if student == self.student and weight in (None, self.guidance):
+            return self
+        made = copy(self)
+        made.student = student
+        made.denoiser = self.teacher if student is None else self.students[student]
+        made.guidance = self.guidance if weight is None else weight
+        return made
 
     def encode(self, prompt: str, guidance: float | None = None) -> TextCondition:
-        weight = self.guidance if guidance is None else guidance
-        return TextCondition(self._embed(prompt), self._embed(""), weight)
+        with torch.no_grad():
+            text, empty = self._embed(prompt)
+        return TextCondition(text, empty, self.guidance if guidance is None else guidance)
 
-    def _noise_prediction(self, x: Tensor, t: float, condition: TextCondition) -> Tensor:
-        prompt = condition.embedding.expand(len(x), -1, -1)
-        if not condition.guided:
-            return self.unet(x, t, prompt).sample
+    def _output(self, x: Tensor, level: Level, condition: TextCondition) -> Tensor:
+        """The model output after classifier-free guidance, in x's type."""
+
+        def call(x: Tensor, text: Text) -> Tensor:
+            # Filled on the device: a number copied to it would hold up the host.
+            t = torch.full((len(x),), level.t, device=x.device)
+            text = text.expand(len(x))
+            return self._call(x.to(self.teacher.dtype), t, text, condition.guidance)
+
+        z, text, empty = model_input(x, level), condition.text, condition.empty
+        if not condition.guided or empty is None:
+            return call(z, text).to(x.dtype)
         if condition.unconditional is not None:
-            empty, prompted = condition.unconditional, self.unet(x, t, prompt).sample
+            known, prompted = condition.unconditional, call(z, text).to(x.dtype)
         else:
-            text = torch.cat([condition.empty.expand_as(prompt), prompt])
-            empty, prompted = self.unet(torch.cat([x, x]), t, text).sample.chunk(2)
-        return empty + condition.guidance * (prompted - empty)
+            text = text.expand(len(x))
+            known, prompted = call(torch.cat([z, z]), _joined(empty, text)).to(x.dtype).chunk(2)
+        return known + condition.guidance * (prompted - known)
 
     def _chunks(
         self, x: Tensor, condition: TextCondition
     ) -> Iterator[tuple[Tensor, TextCondition]]:
-        size = max(1, self.max_batch // condition.evaluations)
+        size = max(1, self.limits.denoiser // condition.evaluations)
         for start in range(0, len(x), size):
-            part, own = slice(start, start + size), condition
-            if len(condition.embedding) > 1:
-                own = replace(own, embedding=own.embedding[part])
-            if own.unconditional is not None:
-                own = replace(own, unconditional=own.unconditional[part])
-            yield x[part], own
+            part = slice(start, start + size)
+            yield x[part], condition.rows(part)
 
     def posterior_mean(self, x: Tensor, level: Level, condition: Any) -> Tensor:
-        parts = [self._noise_prediction(p, level.t, c) for p, c in self._chunks(x, condition)]
-        output = torch.cat(parts)
-        if self.scheduler.config.prediction_type == "v_prediction":
-            return level.alpha * x - level.sigma * output
-        return (x - level.sigma * output) / level.alpha
+        parts = [self._output(p, level, c) for p, c in self._chunks(x, condition)]
+        return mean_of(torch.cat(parts), x, level, self.kind)
 
     def unconditional(self, x: Tensor, level: Level, condition: Any) -> Tensor | None:
         if not condition.guided:
             return None
-        empty = replace(condition, embedding=condition.empty, guidance=1.0, unconditional=None)
-        parts = [self._noise_prediction(p, level.t, c) for p, c in self._chunks(x, empty)]
+        parts = [self._output(p, level, c) for p, c in self._chunks(x, condition.emptied())]
         return torch.cat(parts)
 
     def decode(self, x0: Tensor) -> Tensor:
-        chunk = max(1, self.max_batch)
-        scaled = x0 / self.vae.config.scaling_factor
-        images = torch.cat([self.vae.decode(part).sample for part in scaled.split(chunk)])
-        return (images / 2 + 0.5).clamp(0, 1)
+        config = self.vae.config
+        scaled = x0 / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
+        parts = scaled.to(self.vae.dtype).split(self.limits.decoder)
+        images = torch.cat([self.vae.decode(part).sample for part in parts])
+        return (images.float() / 2 + 0.5).clamp(0, 1)
 
     def solver(self, name: str, steps: int) -> SchedulerSolver:
         one_of("solver", name, list(self.solvers))
         settings = self.solvers[name]
         scheduler = make_scheduler(self.scheduler, settings)
-        return SchedulerSolver(scheduler, steps, settings.get("eta", 0.0), self.device)
+        return SchedulerSolver(scheduler, steps, settings, self._schedule(steps))
 
     def level(self, fraction: float) -> Level:
         """The level at t = round(fraction · T), at most T − 1; clean at 0."""
-        horizon = len(self.alphas_bar)
-        t = min(round(fraction * horizon), horizon - 1)
-        if t <= 0:
-            return Level(0.0, 1.0, 0.0, 0.0)
-        return vp_level(t, self.alphas_bar[t], horizon)
+        bars = self.scheduler.alphas_cumprod
+        t = min(round(fraction * len(bars)), len(bars) - 1)
+        return CLEAN if t <= 0 else vp_level(t, float(bars[t]), len(bars))
+
+
+def _joined(empty: Text, text: Text) -> Text:
+    """The empty prompt for as many samples as ``text`` (B, …) has, then ``text``."""
+    many = empty.expand(len(text.sequence))
+    pooled = None
+    if many.pooled is not None and text.pooled is not None:
+        pooled = torch.cat([many.pooled, text.pooled])
+    return Text(torch.cat([many.sequence, text.sequence]), pooled)

@@ -61,6 +61,9 @@ class MixtureBackbone:
         self.latent_shape: tuple[int, ...] = (dimension,)
         self.device = torch.device("cpu")
 
+    def under(self, solver: str) -> MixtureBackbone:
+        return self
+
     def encode(self, prompt: str, guidance: float | None = None) -> MixtureCondition:
         if guidance is not None:
             raise ValueError("the mixture has no classifier-free guidance: cfg must be null")

@@ -3,91 +3,147 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from bench.backbones.levels import levels_of, output_of, parameterization
+from bench.backbones.settings import OWN, is_stochastic
 from methods.interfaces import Level
-from methods.path import ancestral_slope, transition_std
+from methods.path import ancestral_slope, ancestral_step, transition_std
+from methods.settings import one_of
 
 
-def vp_level(t: float, alpha_bar: float, horizon: int) -> Level:
-    """A variance-preserving level: α = √ᾱ, σ = √(1 − ᾱ)."""
-    return Level(float(t), alpha_bar**0.5, (1 - alpha_bar) ** 0.5, float(t) / horizon)
+@contextmanager
+def given_noise(scheduler: Any, noise: Tensor | None) -> Iterator[None]:
+    """Let a scheduler that would draw noise of its own take ``noise``; with None it may not draw.
+
+    Most take no noise as an argument, and all draw it by one function, ``randn_tensor``.
+    """
+    module = sys.modules[type(scheduler).__module__]
+    original = getattr(module, "randn_tensor", None)
+
+    def give(*args: Any, **kwargs: Any) -> Tensor:
+        if noise is None:
+            raise ValueError(
+                f"{type(scheduler).__name__} draws noise: set `stochastic: true` for this solver, "
+                "so that the noise ledger provides it"
+            )
+        return noise
+
+    if original is not None:
+        vars(module)["randn_tensor"] = give
+    try:
+        yield
+    finally:
+        if original is not None:
+            vars(module)["randn_tensor"] = original
 
 
 class SchedulerSolver:
-    """One trajectory of a diffusers scheduler whose path is variance-preserving.
+    """One trajectory of a diffusers scheduler.
 
     The scheduler's own ``step`` does the arithmetic; the posterior mean is handed to it as the
-    prediction type it was configured for. History of multistep solvers follows ``select``.
+    model output it was configured for. Where η > 0 and the scheduler takes no η, the step is the
+    ancestral one on the scheduler's levels. Its tables stay on the host, so that no step waits for
+    the device. History of multistep solvers follows ``select``.
     """
 
-    def __init__(self, scheduler: Any, steps: int, eta: float, device: torch.device):
-        self.scheduler = scheduler
-        scheduler.set_timesteps(steps, device=device)
+    def __init__(
+        self,
+        scheduler: Any,
+        steps: int,
+        settings: Mapping[str, Any],
+        schedule: Mapping[str, Any] | None = None,
+    ):
+        """``schedule``: further arguments of ``set_timesteps``, such as flow matching's shift."""
+        self.scheduler, name = scheduler, type(scheduler).__name__
+        scheduler.set_timesteps(**_times(settings, steps, schedule or {}), device="cpu")
         self.timesteps = scheduler.timesteps
         if len(self.timesteps) != steps:
             raise ValueError(
-                f"{type(scheduler).__name__} made {len(self.timesteps)} steps where {steps} were "
-                "asked for; choose another scheduler or number of steps"
+                f"{name} made {len(self.timesteps)} steps where {steps} were asked for; choose "
+                "another scheduler or number of steps"
             )
-        horizon = scheduler.config.num_train_timesteps
-        bars = scheduler.alphas_cumprod
-        self.levels = [vp_level(t, float(bars[int(t)]), horizon) for t in self.timesteps.tolist()]
+        every = levels_of(scheduler)
+        self.levels: list[Level] = every[:-1]
+        self._end = every[-1]
+        self.kind = parameterization(scheduler)
         accepted = inspect.signature(scheduler.step).parameters
-        self.stochastic = eta > 0
-        self._eta: dict[str, float] = {"eta": eta} if "eta" in accepted else {}
-        self._noise_key = next((k for k in ("variance_noise", "noise") if k in accepted), None)
-        if self.stochastic and not (self._eta and self._noise_key):
-            raise ValueError(f"{type(scheduler).__name__} takes no eta: set eta to 0")
+        self.eta = float(settings.get("eta", 0.0))
+        self.stochastic = is_stochastic(settings)
+        self._eta: dict[str, float] = {"eta": self.eta} if "eta" in accepted else {}
+        self._ancestral = self.eta > 0 and not self._eta
+        self._noise_key = next((k for k in ("variance_noise",) if k in accepted), None)
+        self._begun = False
 
     def initial(self, noise: Tensor) -> Tensor:
-        return noise * self.scheduler.init_noise_sigma
+        return noise * float(self.scheduler.init_noise_sigma) if self._scaled() else noise
+
+    def _scaled(self) -> bool:
+        return hasattr(self.scheduler, "init_noise_sigma")
 
     def step(self, x0: Tensor, index: int, x: Tensor, noise: Tensor | None) -> Tensor:
         level = self.levels[index]
-        epsilon = (x - level.alpha * x0) / level.sigma
-        kind = self.scheduler.config.prediction_type
-        if kind == "epsilon":
-            output = epsilon
-        elif kind == "sample":
-            output = x0
-        else:
-            output = level.alpha * epsilon - level.sigma * x0
+        if self._ancestral:
+            return ancestral_step(x, x0, level, self._next(index), noise, self.eta)
+        if not self._begun and hasattr(self.scheduler, "set_begin_index"):
+            self.scheduler.set_begin_index(index)
+        self._begun = True
         extra: dict[str, Any] = dict(self._eta)
         if noise is not None and self._noise_key:
             extra[self._noise_key] = noise
-        return self.scheduler.step(output, self.timesteps[index], x, **extra).prev_sample
+        output = output_of(x0, x, level, self.kind)
+        with given_noise(self.scheduler, noise):
+            return self.scheduler.step(output, self.timesteps[index], x, **extra).prev_sample
+
+    def _next(self, index: int) -> Level:
+        return self.levels[index + 1] if index + 1 < len(self.levels) else self._end
 
     def transition(self, index: int) -> tuple[float, float]:
-        if not self.stochastic:
-            raise ValueError(f"{type(self.scheduler).__name__} takes no noise here: eta is 0")
-        config = self.scheduler.config
+        name, config = type(self.scheduler).__name__, self.scheduler.config
+        if self.eta == 0:
+            raise ValueError(f"the steps of {name} cannot be weighed here: its eta is 0")
         if config.get("clip_sample") or config.get("thresholding"):
             raise ValueError("a scheduler that clips its samples has no linear step to weigh")
-        start = self.levels[index]
-        if index + 1 < len(self.levels):
-            end = self.levels[index + 1]
+        if index + 1 < len(self.levels) and not self._ancestral:
             lands = int(self.timesteps[index]) - config.num_train_timesteps // len(self.levels)
             if lands != int(self.timesteps[index + 1]):
                 raise ValueError(
-                    f"{type(self.scheduler).__name__} with timestep_spacing="
-                    f"{config.timestep_spacing} steps to {lands}, not to its next timestep: "
-                    "its steps cannot be weighed; use 'leading'"
+                    f"{name} with timestep_spacing={config.timestep_spacing} steps to {lands}, not "
+                    "to its next timestep: its steps cannot be weighed; use 'leading'"
                 )
-        else:
-            bar = float(self.scheduler.final_alpha_cumprod)
-            end = vp_level(0, bar, config.num_train_timesteps)
-        eta = self._eta["eta"]
-        return ancestral_slope(start, end, eta), transition_std(start, end, eta)
+        start, end = self.levels[index], self._next(index)
+        return ancestral_slope(start, end, self.eta), transition_std(start, end, self.eta)
 
     def select(self, ancestors: Tensor) -> None:
-        history = getattr(self.scheduler, "model_outputs", None)
-        if history is not None:
-            self.scheduler.model_outputs = [h if h is None else h[ancestors] for h in history]
+        for name, held in vars(self.scheduler).items():
+            setattr(self.scheduler, name, _selected(held, ancestors))
+
+
+def _selected(held: Any, ancestors: Tensor) -> Any:
+    """A scheduler's attribute after a resampling: tensors over a batch of samples are history."""
+    if isinstance(held, Tensor) and held.ndim > 1:
+        return held[ancestors]
+    if isinstance(held, list) and any(isinstance(h, Tensor) and h.ndim > 1 for h in held):
+        return [_selected(h, ancestors) for h in held]
+    return held
+
+
+def _times(settings: Mapping[str, Any], steps: int, schedule: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of ``set_timesteps``: the number of steps, or the solver's own timesteps."""
+    times = settings.get("timesteps")
+    if not times:
+        return {"num_inference_steps": steps, **schedule}
+    if len(times) != steps:
+        raise ValueError(
+            f"this solver has the {len(times)} timesteps {list(times)}: its number of steps must "
+            f"be {len(times)}, got {steps}"
+        )
+    return {"timesteps": list(times)}
 
 
 def make_scheduler(base: Any, settings: Mapping[str, Any]) -> Any:
@@ -97,10 +153,7 @@ def make_scheduler(base: Any, settings: Mapping[str, Any]) -> Any:
     """
     import diffusers
 
-    from methods.settings import one_of
-
-    names = [n for n in dir(diffusers) if n.endswith("Scheduler")]
     name = settings["scheduler"]
-    one_of("scheduler", name, names)
-    options = {k: v for k, v in settings.items() if k not in ("scheduler", "eta")}
+    one_of("scheduler", name, [n for n in dir(diffusers) if n.endswith("Scheduler")])
+    options = {k: v for k, v in settings.items() if k not in OWN}
     return getattr(diffusers, name).from_config(base.config, **options)

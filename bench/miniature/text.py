@@ -37,7 +37,8 @@ def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     return {token: i for i, token in enumerate(tokens)}, list(merges)
 
 
-def build_tokenizer() -> CLIPTokenizer:
+def build_tokenizer(length: int = MAX_TOKENS) -> CLIPTokenizer:
+    """A tokenizer of at most ``length`` tokens, both markers included."""
     from transformers import CLIPTokenizer
 
     vocab, merges = vocabulary()
@@ -48,5 +49,5 @@ def build_tokenizer() -> CLIPTokenizer:
         bos_token=START,
         eos_token=END,
         pad_token=END,
-        model_max_length=MAX_TOKENS,
+        model_max_length=length,
     )

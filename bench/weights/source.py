@@ -63,6 +63,11 @@ def found(source: Source) -> Path | None:
     return snapshot if held and whole else None
 
 
+def mark_of(source: Source, folder: Path) -> str:
+    """The repository and the commit that is really there: what a result was made with."""
+    return f"{source.repo}@{folder.name}"
+
+
 def locate(source: Source, what: str) -> Path:
     """The folder of ``source`` on this machine, its files whole. Raises BenchError, with what to
     fetch and where it will go, where it is not; ``what`` names it in the message."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from methods.efr.base import Flags
-from methods.interfaces import Condition, Level, Problem
+from methods.interfaces import Backbone, Condition, Level, Problem
 from methods.price import Calls, Price, scored
 from methods.sample import denoise, initial_noise
 from methods.settings import at_least, whole
@@ -107,7 +107,8 @@ class PreparedLookahead:
 class LookaheadSettings(Flags):
     """n samples by ``solver`` in ``steps`` δ steps with CFG weight ``cfg``; λ = ``scale``.
 
-    ``cfg`` null: the backbone's own weight. ``smoothing`` τ > 0 replaces each reward by its mean
+    The solver may bring a denoiser of its own (``Backbone.under``). ``cfg`` null: the weight that
+    goes with it. ``smoothing`` τ > 0 replaces each reward by its mean
     over ``draws`` copies of the sample perturbed by τ ε in latent space: a Gaussian-smoothed
     reward, less eager for what only this very sample has.
 
@@ -131,18 +132,19 @@ class LookaheadSettings(Flags):
         if self.cfg is not None:
             at_least("cfg", self.cfg, 0)
 
-    def _condition(self, problem: Problem) -> Condition:
-        if self.cfg is None:
-            return problem.condition
-        return problem.backbone.encode(problem.prompt, self.cfg)
+    def _model(self, problem: Problem) -> tuple[Backbone, Condition]:
+        backbone = problem.backbone.under(self.solver)
+        if self.cfg is None and backbone is problem.backbone:
+            return backbone, problem.condition
+        return backbone, backbone.encode(problem.prompt, self.cfg)
 
     def prepare(self, problem: Problem) -> PreparedLookahead:
-        backbone = problem.backbone
+        backbone, condition = self._model(problem)
         solver = backbone.solver(self.solver, self.steps)
         x = solver.initial(initial_noise(problem, self.n, purpose="lookahead"))
         samples = denoise(
             backbone,
-            self._condition(problem),
+            condition,
             solver,
             x,
             problem.noise,
@@ -165,6 +167,6 @@ class LookaheadSettings(Flags):
         return problem.score(perturbed).reshape(len(samples), self.draws).mean(dim=1)
 
     def price(self, problem: Problem) -> Price:
-        means = self.n * self.steps * self._condition(problem).evaluations
+        means = self.n * self.steps * self._model(problem)[1].evaluations
         judged = scored(self.n * (self.draws if self.smoothing > 0 else 1))
         return Price(prepare=Calls(denoiser=means) + judged)

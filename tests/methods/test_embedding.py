@@ -1,9 +1,12 @@
 """Embedding guidance: how the embedding moves, and what is reused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from states import state_at
 
+from bench.backbones.latent import Limits
 from methods.method import Method
 from methods.steer import (
     EmbeddingSettings,
@@ -70,16 +73,9 @@ def test_embeddings_differ_by_sample_also_when_the_batch_is_split(problem):
     noise = torch.randn(5, *condition.embedding.shape[1:], generator=g)
     moved = condition.moved(condition.embedding + noise)
     whole = backbone.posterior_mean(state.x, state.level, moved)
-    small = type(backbone)(backbone_pipeline(backbone), backbone.solvers, 3.0, max_batch=4)
+    small = replace(backbone, limits=Limits(4, 4))
     parts = small.posterior_mean(state.x, state.level, moved)
     torch.testing.assert_close(whole, parts, atol=1e-4, rtol=1e-4)
     alone = condition.moved(moved.embedding[3:4])
     single = backbone.posterior_mean(state.x[3:4], state.level, alone)
     torch.testing.assert_close(whole[3:4], single, atol=1e-4, rtol=1e-4)
-
-
-def backbone_pipeline(backbone):
-    from types import SimpleNamespace
-
-    names = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-    return SimpleNamespace(**{name: getattr(backbone, name) for name in names})

@@ -123,7 +123,7 @@ def test_counts_agree_with_hooks_on_the_modules(problem):
         return count
 
     handles = [
-        backbone.unet.register_forward_hook(hook("denoiser")),
+        backbone.denoiser.register_forward_hook(hook("denoiser")),
         backbone.vae.decoder.register_forward_hook(hook("decode")),
     ]
     counted = totals(measure(task(problem), METHODS["lidar_smc"], problem.prompt))

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from bench.backbones import load_backbone
+from bench.backbones.loading import check_pipeline_folder, load_pipeline
 from bench.cell import make_cell
 from bench.compose import cell_settings
 from bench.errors import BenchError
-from bench.miniature.pipeline import PIPELINE, WEIGHTS, check_files
+from bench.miniature.pipeline import PIPELINE, REMEDY, WEIGHTS
 from bench.miniature.text import MAX_TOKENS, build_tokenizer, caption_words
 from bench.noise import Ledger
 from methods.interfaces import Problem
@@ -102,11 +103,13 @@ def copy(tmp_path) -> Path:
 def test_a_missing_or_damaged_file_is_named_with_the_remedy(copy):
     unet = copy / "unet" / "diffusion_pytorch_model.safetensors"
     unet.write_bytes(unet.read_bytes()[:1000])
-    with pytest.raises(BenchError, match=r"unet/diffusion_pytorch_model.safetensors is damaged"):
-        check_files(copy)
+    kind = "StableDiffusionPipeline"
+    cut = r"unet/diffusion_pytorch_model.safetensors is cut short or damaged"
+    with pytest.raises(BenchError, match=cut):
+        check_pipeline_folder(copy, kind, REMEDY)
     unet.unlink()
-    with pytest.raises(BenchError, match=r"is missing: reinstall .*make train-miniature"):
-        check_files(copy)
+    with pytest.raises(BenchError, match=r"holds no weights .*: reinstall .*make train-miniature"):
+        check_pipeline_folder(copy, kind, REMEDY)
 
 
 def test_nothing_reaches_for_the_network(monkeypatch):
@@ -116,8 +119,6 @@ def test_nothing_reaches_for_the_network(monkeypatch):
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    from bench.miniature.pipeline import load_pipeline
-
     load_pipeline.cache_clear()
     backbone, digest = load_backbone(make_cell(cell_settings([], [])).backbone)
     assert len(digest) == 64 and backbone.latent_shape == (4, 16, 16)

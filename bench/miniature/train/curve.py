@@ -26,7 +26,7 @@ SOLVERS = {"dpm": {"scheduler": "DPMSolverMultistepScheduler"}}
 def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
     """GenEval overall and by task, one image a prompt, DPM-Solver++ in 12 steps, CFG 5."""
     unet, text = load_snapshot(path)
-    backbone = LatentDiffusion(assemble(vae, unet, text), SOLVERS, GUIDANCE, max_batch=128)
+    backbone = LatentDiffusion(assemble(vae, unet, text), SOLVERS, GUIDANCE)
     task = Task(backbone, JpegCompressibility(), "dpm", STEPS, images=1, seed=0)
     judge = load_detector("miniature")
     correct: dict[str, list[bool]] = {}

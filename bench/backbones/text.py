@@ -1,0 +1,67 @@
+"""What a prompt is encoded to, for every family of pipelines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Text:
+    """Embeddings of one text: ``sequence`` (1, L, D), or (B, L, D) once moved sample by sample;
+    ``pooled`` (1, P) where the model takes one."""
+
+    sequence: Tensor
+    pooled: Tensor | None = None
+
+    def rows(self, part: slice) -> Text:
+        """Its share of a batch; an embedding that all samples have in common stays whole."""
+        return self if len(self.sequence) == 1 else replace(self, sequence=self.sequence[part])
+
+    def expand(self, count: int) -> Text:
+        pooled = None if self.pooled is None else self.pooled.expand(count, -1)
+        return Text(self.sequence.expand(count, -1, -1), pooled)
+
+
+@dataclass(frozen=True)
+class TextCondition:
+    """A prompt's text, the empty prompt's, and the guidance weight.
+
+    ``empty`` None: no classifier-free guidance, the weight is an input of the denoiser, if any.
+    ``unconditional``: the empty prompt's model output (B, …) at the x in question, where known.
+    """
+
+    text: Text
+    empty: Text | None
+    guidance: float
+    unconditional: Tensor | None = None
+
+    @property
+    def embedding(self) -> Tensor:
+        return self.text.sequence
+
+    @property
+    def guided(self) -> bool:
+        return self.empty is not None and self.guidance > 1
+
+    @property
+    def evaluations(self) -> int:
+        """Denoiser samples that one posterior mean costs."""
+        return 2 if self.guided and self.unconditional is None else 1
+
+    def moved(self, embedding: Tensor, unconditional: Tensor | None = None) -> TextCondition:
+        """With embeddings (B, L, D), and the model output (B, …) of the empty prompt at the x in
+        question where it is known already."""
+        text = replace(self.text, sequence=embedding)
+        return replace(self, text=text, unconditional=unconditional)
+
+    def rows(self, part: slice) -> TextCondition:
+        """Its share of a batch."""
+        known = None if self.unconditional is None else self.unconditional[part]
+        return replace(self, text=self.text.rows(part), unconditional=known)
+
+    def emptied(self) -> TextCondition:
+        """The empty prompt alone."""
+        assert self.empty is not None
+        return replace(self, text=self.empty, guidance=1.0, unconditional=None)
