@@ -106,7 +106,7 @@ class LatentDiffusion:
             text = text.expand(len(x))
             return self._call(x.to(self.teacher.dtype), t, text, condition.guidance)
 
-        z, text, empty = model_input(x, level), condition.text, condition.empty
+        z, text, empty = model_input(x, level, self.kind), condition.text, condition.empty
         if not condition.guided or empty is None:
             return call(z, text).to(x.dtype)
         if condition.unconditional is not None:

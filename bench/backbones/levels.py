@@ -2,8 +2,8 @@
 
 Three conventions are in use: variance preserving (x_t = √ᾱ x_0 + √(1 − ᾱ) ε; DDIM, LCM, the DPM
 family), variance exploding (x_t = x_0 + σ ε; the Euler and LMS family, whose model sees
-x_t/√(1 + σ²)) and flow matching (x_t = (1 − σ) x_0 + σ ε). In all three a denoiser trained on one
-of them sees the level by α/σ alone, so any (α, σ) reaches it as x_t/√(α² + σ²).
+x_t/√(1 + σ²)) and flow matching (x_t = (1 − σ) x_0 + σ ε). What a denoiser knows of a level is α/σ,
+so x_t of any (α, σ) reaches it scaled to the convention that it was trained on.
 """
 
 from __future__ import annotations
@@ -82,9 +82,10 @@ def _tabulated_end(scheduler: Any) -> Level:
     return vp_level(0, bar, 1) if bar < 1 else CLEAN
 
 
-def model_input(x: Tensor, level: Level) -> Tensor:
-    """x_t as a variance-preserving denoiser expects it: x_t/√(α² + σ²)."""
-    norm = (level.alpha**2 + level.sigma**2) ** 0.5
+def model_input(x: Tensor, level: Level, kind: str) -> Tensor:
+    """x_t as the denoiser was trained on it: x_t/√(α² + σ²), for flow matching x_t/(α + σ)."""
+    square = level.alpha**2 + level.sigma**2
+    norm = level.alpha + level.sigma if kind == "flow_prediction" else square**0.5
     return x if abs(norm - 1) < 1e-6 else x / norm
 
 
