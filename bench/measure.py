@@ -27,6 +27,7 @@ class Task:
     steps: int
     images: int
     seed: int
+    together: int | None = None  # images sampled at a time, None for all
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Measured:
     seconds: Mapping[str, float]
     calls: Mapping[str, Mapping[str, int]]
     info: Mapping[str, Any]
+    memory: Mapping[str, int] | None = None
 
 
 def measure(task: Task, method: Method, prompt: str, observe: Observer | None = None) -> Measured:
@@ -57,8 +59,8 @@ def measure(task: Task, method: Method, prompt: str, observe: Observer | None = 
             solver=task.solver,
             steps=task.steps,
         )
-        sampled = sample(problem, method, meter.phase, observe)
+        sampled = sample(problem, method, meter.phase, observe, task.together)
         with meter.phase("decode"):
             delivered = to_host(sampled.images)
     calls = {phase: dict(counts) for phase, counts in meter.calls.items()}
-    return Measured(delivered, meter.seconds, calls, sampled.info)
+    return Measured(delivered, meter.seconds, calls, sampled.info, meter.memory)

@@ -22,6 +22,8 @@ from bench.schema import KINDS, PHASES
 from methods.interfaces import Backbone, Condition, Level, Reward, Solver
 from methods.mixture import Quadratic
 
+OTHER = "other"
+
 
 def synchronize(device: torch.device) -> None:
     """Wait for the device's queued work, so that the host clock sees it."""
@@ -29,35 +31,63 @@ def synchronize(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
+def begin_memory(device: torch.device) -> int:
+    """Bytes allocated now, on a GPU; its peaks are counted from here on."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    return int(torch.cuda.memory_allocated(device))
+
+
+def peak_memory(device: torch.device, resident: int) -> dict[str, int] | None:
+    """Peak bytes since ``begin_memory``; None where torch does not count them."""
+    if device.type != "cuda":
+        return None
+    allocated = int(torch.cuda.max_memory_allocated(device))
+    reserved = int(torch.cuda.max_memory_reserved(device))
+    return {"allocated": allocated, "reserved": reserved, "resident": resident}
+
+
 @dataclass
 class Meter:
-    """Seconds and calls of one prompt; ``total`` is the outer clock, ``other`` what is between."""
+    """Seconds, calls and memory of one prompt; ``other`` is what lies between the phases."""
 
     device: torch.device
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*PHASES, OTHER), 0.0))
     calls: dict[str, Counter[str]] = field(
         default_factory=lambda: {p: Counter(dict.fromkeys(KINDS, 0)) for p in PHASES}
     )
-    _phase: str = "prepare"
+    memory: dict[str, int] | None = None
+    _phase: str = OTHER
+    _since: float = 0.0
+
+    def _switch(self, name: str) -> None:
+        """Let the time since the last switch belong to the phase until now."""
+        synchronize(self.device)
+        now = time.perf_counter()
+        self.seconds[self._phase] += now - self._since
+        self._phase, self._since = name, now
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        synchronize(self.device)
-        self._phase, began = name, time.perf_counter()
-        yield
-        synchronize(self.device)
-        self.seconds[name] += time.perf_counter() - began
+        """A phase; inside another one it interrupts that one's clock."""
+        outer = self._phase
+        self._switch(name)
+        try:
+            yield
+        finally:
+            self._switch(outer)
 
     @contextmanager
     def whole(self) -> Iterator[None]:
         """The boundary of the clock around one prompt."""
         synchronize(self.device)
-        began = time.perf_counter()
+        resident = begin_memory(self.device)
+        self._since = time.perf_counter()
         yield
-        synchronize(self.device)
-        total = time.perf_counter() - began
-        self.seconds["other"] = total - sum(self.seconds[p] for p in PHASES)
-        self.seconds["total"] = total
+        self._switch(OTHER)
+        self.seconds["total"] = sum(self.seconds[p] for p in (*PHASES, OTHER))
+        self.memory = peak_memory(self.device, resident)
 
     def count(self, kind: str, samples: int, output: Tensor) -> Tensor:
         """Count a forward call now, and its backward call when a gradient reaches ``output``."""

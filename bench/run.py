@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ from rich.progress import (
 
 from bench.backbones import load_backbone
 from bench.cell import Cell, Prompt, code_digest, identity
+from bench.device import describe_device
+from bench.fit import batch, measure_fitting, release
 from bench.images import from_host
 from bench.judging import Judge, load_judge
-from bench.measure import Measured, Task, measure
+from bench.measure import Measured, Task
 from bench.rewards import load_reward
 from bench.store import CellStore
 from methods.method import Method
@@ -49,21 +51,43 @@ def progress_bar(console: Console, total: int) -> Iterator[tuple[Progress, Any]]
         yield progress, progress.add_task("", total=total)
 
 
-def timed_pair(
-    task: Task, method: Method, prompt: Prompt, vanilla_first: bool
-) -> tuple[Measured, float]:
-    """The method's measurement and vanilla's seconds on the same prompt, one after the other."""
-    if vanilla_first:
-        yardstick = measure(task, VANILLA, prompt.text)
-        measured = measure(task, method, prompt.text)
-    else:
-        measured = measure(task, method, prompt.text)
-        yardstick = measure(task, VANILLA, prompt.text)
-    return measured, yardstick.seconds["total"]
+@dataclass
+class Bench:
+    """The method and vanilla, each with the batches that fit."""
+
+    method: Method
+    task: Task
+    yardstick: Task
+
+    def warm_up(self, prompt: str) -> None:
+        """Untimed: the exact shapes in few steps, for what is warmed up does not depend on their
+        number; batches that do not fit are found here."""
+        steps = min(self.task.steps, WARM_UP_STEPS)
+        with suppress(FloatingPointError):  # its own record will tell
+            _, fitted = measure_fitting(replace(self.task, steps=steps), self.method, prompt)
+            self.task = replace(fitted, steps=self.task.steps)
+        with suppress(FloatingPointError):
+            _, fitted = measure_fitting(replace(self.yardstick, steps=steps), VANILLA, prompt)
+            self.yardstick = replace(fitted, steps=self.yardstick.steps)
+
+    def measure(self, prompt: str) -> Measured:
+        measured, self.task = measure_fitting(self.task, self.method, prompt)
+        return measured
+
+    def vanilla_seconds(self, prompt: str) -> float:
+        measured, self.yardstick = measure_fitting(self.yardstick, VANILLA, prompt)
+        return float(measured.seconds["total"])
+
+    def pair(self, prompt: str, vanilla_first: bool) -> tuple[Measured, float]:
+        """The measurement and vanilla's seconds on the same prompt, one after the other."""
+        if vanilla_first:
+            vanilla = self.vanilla_seconds(prompt)
+            return self.measure(prompt), vanilla
+        return self.measure(prompt), self.vanilla_seconds(prompt)
 
 
 def record_prompt(
-    cell: Cell, task: Task, judge: Judge, store: CellStore, prompt: Prompt, place: int
+    cell: Cell, bench: Bench, judge: Judge, store: CellStore, prompt: Prompt, place: int
 ) -> dict[str, Any]:
     """Sample, judge and save one prompt; the record, ready to append.
 
@@ -73,15 +97,16 @@ def record_prompt(
         "index": prompt.index,
         "prompt": prompt.text,
         "tag": prompt.metadata["tag"],
-        "seed": task.seed,
+        "seed": cell.seed,
+        "device": describe_device(bench.task.backbone.device),
     }
     vanilla = None
     try:
         if place % cell.yardstick_every == 0:
             vanilla_first = place // cell.yardstick_every % 2 == 0
-            measured, vanilla = timed_pair(task, cell.method, prompt, vanilla_first)
+            measured, vanilla = bench.pair(prompt.text, vanilla_first)
         else:
-            measured = measure(task, cell.method, prompt.text)
+            measured = bench.measure(prompt.text)
     except FloatingPointError as error:
         return record | {"error": str(error)}
     names = store.write_images(prompt.index, prompt.metadata, measured.delivered)
@@ -93,6 +118,8 @@ def record_prompt(
         **record,
         "seconds": seconds,
         "calls": measured.calls,
+        "memory": measured.memory,
+        "batch": batch(bench.task),
         "yardstick": pair,
         "judge_seconds": round(time.perf_counter() - began, 6),
         "images": names,
@@ -126,14 +153,12 @@ def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
         todo = [(i, p) for i, p in enumerate(cell.prompts) if p.index not in done]
         for _ in range(len(cell.prompts) - len(todo)):
             advance()
+        bench = Bench(cell.method, task, task)
         if todo:
-            # The exact shapes in few steps: what is warmed up does not depend on their number.
-            brief = replace(task, steps=min(task.steps, WARM_UP_STEPS))
-            for method in (cell.method, VANILLA):
-                with suppress(FloatingPointError):  # its own record will tell
-                    measure(brief, method, todo[0][1].text)
+            release()
+            bench.warm_up(todo[0][1].text)
         for place, prompt in todo:
-            store.append(record_prompt(cell, task, judge, store, prompt, place))
+            store.append(record_prompt(cell, bench, judge, store, prompt, place))
             advance()
     return store.folder
 

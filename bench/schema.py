@@ -2,7 +2,14 @@
 
 index, prompt, tag    the prompt's place in the experiment's list, its text, its GenEval task
 seed                  of the noise ledger
-seconds               by phase, "other" (between the phases), and their sum "total"
+device                what it ran on
+seconds               by phase: prepare (encoding, lookahead samples), annotate (their rewards),
+                      denoise, decode, "other" (between the phases), and their sum "total"
+memory                peak bytes of the method on an accelerator: allocated, reserved, and resident
+                      (allocated before it began: the models); null on a CPU
+batch                 images sampled together, and the most samples in a call of denoiser and
+                      decoder (null where there is no such limit): less than asked for where memory
+                      ran out
 calls                 by phase and kind, in samples; CFG counts two denoiser samples
 yardstick             null, or {"vanilla", "method"}: seconds of vanilla and of the method,
                       timed one after the other on this prompt
@@ -18,7 +25,7 @@ target                the target's expectation of each score; target_diversity l
 error                 null, or why the prompt failed; then the measurements are absent
 """
 
-PHASES = ("prepare", "denoise", "decode")
+PHASES = ("prepare", "annotate", "denoise", "decode")
 KINDS = tuple(
     f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
 )

@@ -8,9 +8,10 @@ models (LiDAR, arXiv 2602.03211, section 3). Shapes: B samples of a latent shape
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -135,9 +136,21 @@ class Reward(Protocol):
         """(B, 3, H, W) in [0, 1] -> (B,)."""
 
 
+Phase = Callable[[str], AbstractContextManager[Any]]
+
+
+@contextmanager
+def no_phase(name: str) -> Iterator[None]:
+    """A clock that does not run."""
+    yield
+
+
 @dataclass(frozen=True)
 class Problem:
-    """One prompt to be sampled: everything that a method may draw on, nothing that it may keep."""
+    """One prompt to be sampled: everything that a method may draw on, nothing that it may keep.
+
+    ``phase``: a clock's context by the name of what is being done.
+    """
 
     backbone: Backbone
     reward: Reward
@@ -148,6 +161,7 @@ class Problem:
     solver: str
     steps: int
     candidates: int = 1  # particles per delivered image
+    phase: Phase = no_phase
 
     def names(self, particles: int) -> list[tuple[int, int]]:
         """(image, candidate) of each particle: candidates of one image are neighbours.
@@ -161,8 +175,14 @@ class Problem:
         return self.score_images(self.backbone.decode(x0))
 
     def score_images(self, images: Tensor) -> Tensor:
-        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity."""
+        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity.
+
+        On an accelerator a reward that is differentiated is not looked at here: at every step that
+        would hold up the host. It reaches the samples, and the end of the loop looks at these.
+        """
         rewards = self.reward(images, self.prompt)
+        if rewards.requires_grad and rewards.device.type != "cpu":
+            return rewards
         if not torch.isfinite(rewards.detach()).all():
             raise FloatingPointError(
                 f"reward {self.reward.name} gave a value that is not finite for the prompt "
@@ -210,6 +230,9 @@ class EstimatorSettings(Protocol):
     def shared(self) -> bool: ...
 
     def prepare(self, problem: Problem) -> Estimator: ...
+
+    def again(self, prepared: Estimator, problem: Problem) -> Estimator:
+        """Ready for some of the prompt's images, ``prepared`` having been made for all of them."""
 
     def price(self, problem: Problem) -> Price:
         """The calls of ``prepare``, and per particle those of one ``value`` and one ``shift``."""

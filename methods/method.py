@@ -42,6 +42,16 @@ class Method:
         """Particles per delivered image."""
         return prod(s.candidates for s in self.steers)
 
+    @property
+    def joint(self) -> bool:
+        """Whether a prompt's images must be sampled together."""
+        return any(s.joint(self.candidates) for s in self.steers)
+
+    @property
+    def differentiates(self) -> bool:
+        """Whether sampling keeps a graph, whose size grows with the images sampled together."""
+        return any(s.needs_gradient(self.estimators) for s in self.steers)
+
     def price(self, problem: Problem) -> Calls:
         """The calls that sampling ``problem`` must cost, by the formulas of its parts."""
         particles = problem.images * self.candidates

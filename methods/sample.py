@@ -1,145 +1,37 @@
-"""The one denoising loop.
-
-    x0 = posterior mean of x_t            # after classifier-free guidance
-    x0 = x0 + shift of every steer        # guidance
-    x, x0 = resampled particles           # smc, search: by the value at x_t
-    x  = solver step
-
-Resampling precedes the step, so that copies of one particle part at once by the step's own noise.
-"""
+"""Sampling one prompt with a method: its estimators prepared, its loop run, its images decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from methods.interfaces import (
-    CLEAN,
-    Backbone,
-    Condition,
-    Estimator,
-    Level,
-    Noise,
-    Problem,
-    Solver,
-)
+from methods.interfaces import Estimator, Noise, Phase, Problem, Solver, no_phase
+from methods.loop import denoise, initial_noise, located
 from methods.method import Method
-from methods.path import ancestral_step, renoise
-from methods.steering import (
-    Finals,
-    Observer,
-    Phase,
-    Sampled,
-    State,
-    Steer,
-)
+from methods.steering import Finals, Observer, Sampled
 
 
-@contextmanager
-def _no_phase(name: str) -> Iterator[None]:
-    yield
+@dataclass(frozen=True)
+class Later:
+    """A ledger whose images are numbered from ``first``; a draw's key begins with its image."""
 
+    noise: Noise
+    first: int
 
-@contextmanager
-def located(where: str) -> Iterator[None]:
-    """Say where a reward was not finite."""
-    try:
-        yield
-    except FloatingPointError as error:
-        raise FloatingPointError(f"{error}, {where}") from None
+    def _named(self, key: Sequence[int]) -> tuple[int, ...]:
+        return (key[0] + self.first, *key[1:])
 
+    def __call__(self, shape: Sequence[int], purpose: str, *key: int) -> Tensor:
+        return self.noise(shape, purpose, *self._named(key))
 
-def draw(
-    noise: Noise, shape: Sequence[int], particles: int, candidates: int, purpose: str, *key: int
-) -> Tensor:
-    """(particles, …) on the host, named as ``Problem.names`` does."""
-    names = [(*divmod(p, candidates), *key) for p in range(particles)]
-    return noise.stack(shape, purpose, names)
+    def stack(self, shape: Sequence[int], purpose: str, keys: Sequence[Sequence[int]]) -> Tensor:
+        return self.noise.stack(shape, purpose, [self._named(key) for key in keys])
 
-
-def initial_noise(
-    problem: Problem, particles: int, candidates: int = 1, purpose: str = "initial"
-) -> Tensor:
-    """Standard normal (particles, …) to start from, on the backbone's device."""
-    shape = problem.backbone.latent_shape
-    return draw(problem.noise, shape, particles, candidates, purpose).to(problem.backbone.device)
-
-
-def _predict(
-    backbone: Backbone,
-    condition: Condition,
-    steers: Sequence[Steer],
-    x: Tensor,
-    level: Level,
-    step: int,
-    steps: int,
-) -> tuple[State, Tensor | None]:
-    """The posterior mean at x under the steers' condition, and their total shift, detached."""
-    for steer in steers:
-        condition = steer.condition(x, level, step, condition)
-    gradient = any(s.needs_gradient(level) for s in steers)
-    with torch.set_grad_enabled(gradient):
-        x = x.detach().requires_grad_(gradient)
-        state = State(x, backbone.posterior_mean(x, level, condition), level, step, steps)
-        shifts = [d.detach() for s in steers if (d := s.shift(state)) is not None]
-    total = sum(shifts[1:], start=shifts[0]) if shifts else None
-    return State(x.detach(), state.x0.detach(), level, step, steps), total
-
-
-def denoise(
-    backbone: Backbone,
-    condition: Condition,
-    solver: Solver,
-    x: Tensor,
-    noise: Noise,
-    steers: Sequence[Steer] = (),
-    candidates: int = 1,
-    purpose: str = "solver",
-    observe: Observer | None = None,
-    first: int = 0,
-) -> Tensor:
-    """Run ``solver`` from x at level ``first`` to clean latents (B, …), steered."""
-    steps = len(solver.levels)
-    for step in range(first, steps):
-        level = solver.levels[step]
-
-        def fresh(purpose: str, *key: int, like: Tensor) -> Tensor:
-            return draw(noise, like.shape[1:], len(like), candidates, purpose, *key).to(like)
-
-        with located(f"at step {step} of {steps}"):
-            lower = solver.levels[step + 1] if step + 1 < steps else CLEAN
-            for again in range(max((s.recurrences(level) for s in steers), default=0)):
-                state, shift = _predict(backbone, condition, steers, x, level, step, steps)
-                x0 = state.x0 if shift is None else state.x0 + shift
-                down, up = (fresh("recurrence", step, again, way, like=x) for way in (0, 1))
-                eta = 1.0 if solver.stochastic else 0.0
-                x = renoise(ancestral_step(x, x0, level, lower, down, eta), lower, level, up)
-            state, shift = _predict(backbone, condition, steers, x, level, step, steps)
-            if observe is not None:
-                observe(state)
-            for steer in steers:
-                with torch.no_grad():
-                    ancestors = steer.select(state)
-                if ancestors is None:
-                    continue
-                state = State(state.x[ancestors], state.x0[ancestors], level, step, steps)
-                shift = None if shift is None else shift[ancestors]
-                solver.select(ancestors)
-                for other in steers:
-                    if other is not steer:
-                        other.follow(ancestors)
-        with torch.no_grad():
-            x0 = state.x0 if shift is None else state.x0 + shift
-            z = fresh(purpose, step, like=x) if solver.stochastic else None
-            x = solver.step(x0, step, state.x, z)
-            if z is not None:
-                for steer in steers:
-                    steer.stepped(state, shift, z, solver)
-    return x
+    def uniform(self, count: int, purpose: str, *key: int) -> Tensor:
+        return self.noise.uniform(count, purpose, *self._named(key))
 
 
 @dataclass
@@ -149,7 +41,6 @@ class _Run:
     problem: Problem
     method: Method
     estimators: Mapping[str, Estimator]
-    phase: Phase
     observe: Observer | None
     info: Mapping[str, object] = field(default_factory=dict)
 
@@ -166,7 +57,7 @@ class _Run:
 
     def __call__(self, x: Tensor, first: int = 0) -> Finals:
         problem, method = self.problem, self.method
-        with self.phase("denoise"):
+        with problem.phase("denoise"):
             steers = [s.prepare(problem, self.estimators, len(x)) for s in method.steers]
             latents = denoise(
                 problem.backbone,
@@ -182,10 +73,10 @@ class _Run:
             if not torch.isfinite(latents).all():
                 raise FloatingPointError(
                     f"method {method.name} drove its samples out of range for the prompt "
-                    f"{problem.prompt!r}: lower its scale"
+                    f"{problem.prompt!r}: lower its scale, or its reward was not finite"
                 )
         finals = Finals(problem, latents)
-        with self.phase("decode"), torch.no_grad(), located("of the finished samples"):
+        with problem.phase("decode"), torch.no_grad(), located("of the finished samples"):
             for steer in steers:
                 finals = steer.finish(finals)
             if any(s.starts and s.scores for s in method.steers):
@@ -197,24 +88,51 @@ class _Run:
 def sample(
     problem: Problem,
     method: Method,
-    phase: Phase = _no_phase,
+    phase: Phase = no_phase,
     observe: Observer | None = None,
+    together: int | None = None,
 ) -> Sampled:
     """Sample one prompt: ``problem.images`` delivered images.
 
-    ``phase`` is entered for "prepare" (lookahead samples and their rewards), "denoise", and
-    "decode" (last selection and decoding), for a clock; ``observe`` sees every State.
+    ``phase`` is entered for "prepare" (lookahead samples), within it "annotate" (their rewards),
+    "denoise", and "decode" (last selection and decoding), for a clock; ``observe`` sees every
+    State. ``together``: sample so many images at a time, where memory does not hold all; it changes
+    them by rounding alone, and what is drawn once per prompt still is. The diagnostics are then
+    lists with one entry each time. Raises ValueError where the method couples the images.
     """
-    problem = replace(problem, candidates=method.candidates)
+    problem = replace(problem, candidates=method.candidates, phase=phase)
     with phase("prepare"), torch.no_grad(), located("while its estimators were prepared"):
         estimators = {name: e.prepare(problem) for name, e in method.estimators.items()}
-    run = _Run(problem, method, estimators, phase, observe)
+    if together is None or together >= problem.images:
+        return _deliver(problem, method, estimators, observe)
+    if method.joint:
+        raise ValueError(f"method {method.name} couples a prompt's images: sample them together")
+    parts = []
+    for first in range(0, problem.images, together):
+        count = min(together, problem.images - first)
+        part = replace(problem, images=count, noise=Later(problem.noise, first))
+        own = {name: e.again(estimators[name], part) for name, e in method.estimators.items()}
+        parts.append(_deliver(part, method, own, observe))
+    return Sampled(
+        torch.cat([part.latents for part in parts]),
+        torch.cat([part.images for part in parts]),
+        {key: [part.info[key] for part in parts] for key in parts[0].info},
+    )
+
+
+def _deliver(
+    problem: Problem,
+    method: Method,
+    estimators: Mapping[str, Estimator],
+    observe: Observer | None,
+) -> Sampled:
+    run = _Run(problem, method, estimators, observe)
     starters = [s for s in method.steers if s.starts]
     finals = starters[0].begin(problem, estimators, run) if starters else None
     if finals is None:
-        with phase("denoise"):
+        with problem.phase("denoise"):
             x = run.initial(initial_noise(problem, run.particles, method.candidates))
         finals = run(x)
-    with phase("decode"), torch.no_grad():
+    with problem.phase("decode"), torch.no_grad():
         images = finals.images()
     return Sampled(finals.latents, images, run.info)

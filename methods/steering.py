@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -176,6 +175,9 @@ class SteerSettings(Protocol):
     def check(self, setup: Setup) -> None:
         """Raise ValueError, before any sampling, where the settings do not fit together."""
 
+    def joint(self, candidates: int) -> bool:
+        """Whether a prompt's images must be sampled together, ``candidates`` particles each."""
+
     def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
         """Whether the reward must be differentiable."""
 
@@ -195,7 +197,6 @@ class SteerSettings(Protocol):
         """The calls that this steer adds to one run of the loop."""
 
 
-Phase = Callable[[str], AbstractContextManager[Any]]
 Observer = Callable[[State], None]
 
 

@@ -21,7 +21,7 @@ from methods.interfaces import CLEAN, Level
 from methods.settings import one_of
 
 
-@dataclass
+@dataclass(frozen=True)
 class Limits:
     """The most samples in one call of the denoiser, and of the decoder."""
 

@@ -6,16 +6,21 @@ from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor
 
+from methods.interfaces import Estimator, EstimatorSettings, Problem
+
 T = TypeVar("T")
 
 
 class Flags:
-    """The flags of EstimatorSettings at their usual values."""
+    """What EstimatorSettings usually are: no flag set, and prepared in no time."""
 
     gradient: ClassVar[bool] = False
     analytic: ClassVar[bool] = False
     conditional: ClassVar[bool] = False
     shared: ClassVar[bool] = False
+
+    def again(self: EstimatorSettings, prepared: Estimator, problem: Problem) -> Estimator:
+        return self.prepare(problem)
 
 
 class Memory(Generic[T]):

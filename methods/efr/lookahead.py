@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from methods.efr.base import Flags
-from methods.interfaces import Backbone, Condition, Level, Problem
+from methods.interfaces import Backbone, Condition, Estimator, Level, Problem
+from methods.loop import denoise, initial_noise
 from methods.price import Calls, Price, scored
-from methods.sample import denoise, initial_noise
 from methods.settings import at_least, whole
+from methods.transfer import onto
 
 
 class Lookahead:
@@ -153,17 +154,22 @@ class LookaheadSettings(Flags):
         images = None
         if self.smoothing == 0:
             images = backbone.decode(samples)
-            rewards = problem.score_images(images)
+            with problem.phase("annotate"):
+                rewards = problem.score_images(images)
         else:
-            rewards = self._smoothed(problem, samples)
+            with problem.phase("annotate"):
+                rewards = self._smoothed(problem, samples)
         return PreparedLookahead(Lookahead(samples, rewards, self.scale), images)
+
+    def again(self, prepared: Estimator, problem: Problem) -> Estimator:
+        return prepared  # drawn once per prompt, whichever of its images are sampled
 
     def _smoothed(self, problem: Problem, samples: Tensor) -> Tensor:
         shape = (self.draws, *samples.shape[1:])
         names = [(i,) for i in range(len(samples))]
         noise = problem.noise.stack(shape, "lookahead smoothing", names).flatten(0, 1)
         copies = samples.repeat_interleave(self.draws, dim=0)
-        perturbed = copies + self.smoothing * noise.to(samples)
+        perturbed = copies + self.smoothing * onto(noise, samples)
         return problem.score(perturbed).reshape(len(samples), self.draws).mean(dim=1)
 
     def price(self, problem: Problem) -> Price:

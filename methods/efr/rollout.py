@@ -21,6 +21,7 @@ from methods.interfaces import Level, Problem
 from methods.posterior import ancestral, descent, glass
 from methods.price import Calls, Price, scored
 from methods.settings import at_least, one_of, whole
+from methods.transfer import onto
 
 WAYS = ("sde", "ode", "glass", "exact")
 
@@ -55,7 +56,8 @@ class Rollout:
         """(depth, B·n, …): for each particle one draw of the ledger, whatever the batch."""
         shape = (self.settings.n, depth, *x.shape[1:])
         names = [(*name, step) for name in self.problem.names(len(x))]
-        return self.problem.noise.stack(shape, "rollout", names).flatten(0, 1).transpose(0, 1).to(x)
+        drawn = self.problem.noise.stack(shape, "rollout", names)
+        return onto(drawn, x).flatten(0, 1).transpose(0, 1)
 
     def draw(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
         """Rollouts (B, n, …) from each particle."""

@@ -21,6 +21,7 @@ from methods.efr.base import Flags, Memory
 from methods.interfaces import Level, Problem
 from methods.price import Calls, Price, scored
 from methods.settings import at_least, whole
+from methods.transfer import onto
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Tweedie:
         m = self.perturbations
         spread = level.sigma / (level.alpha**2 + level.sigma**2) ** 0.5
         names = [(*name, step) for name in self.problem.names(len(x))]
-        noise = self.problem.noise.stack((m, *x.shape[1:]), "perturbation", names).to(x0)
-        around = x0.repeat_interleave(m, dim=0) + spread * noise.flatten(0, 1)
+        noise = self.problem.noise.stack((m, *x.shape[1:]), "perturbation", names)
+        around = x0.repeat_interleave(m, dim=0) + spread * onto(noise, x0).flatten(0, 1)
         rewards = self.problem.score(around).reshape(len(x), m)
         return (self.scale * rewards).logsumexp(dim=-1) - log(m)
 

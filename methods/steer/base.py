@@ -65,6 +65,9 @@ class Plain:
     def check(self, setup: Setup) -> None:
         return
 
+    def joint(self, candidates: int) -> bool:
+        return False
+
     def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
         return False
 

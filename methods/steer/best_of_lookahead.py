@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from methods.efr.lookahead import LookaheadSettings, PreparedLookahead
 from methods.interfaces import CLEAN, Estimator, Level, Problem
+from methods.loop import initial_noise
 from methods.path import renoise
-from methods.sample import initial_noise
 from methods.settings import at_least, whole
 from methods.steer.base import Choice, NoSteer
 from methods.steering import Course, Finals, Run, Setup
@@ -49,6 +49,9 @@ class BestOfLookaheadSettings(Choice):
                 "method.steer.best_of_lookahead.renoise must be above 0 beside another steer: at 0 "
                 "the samples are delivered as they are and nothing else has a say"
             )
+
+    def joint(self, candidates: int) -> bool:
+        return True
 
     def _entered(self, levels: Sequence[Level]) -> list[Level]:
         """The levels at or below ``renoise``, the last one at least; none where it is 0."""

@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import Estimator, Problem
-from methods.sample import draw, initial_noise
+from methods.loop import draw, initial_noise
 from methods.settings import at_least, whole
 from methods.steer.base import NoSteer, Plain
 from methods.steer.best_of_n import best
 from methods.steering import Course, Finals, Run, Setup
+from methods.transfer import onto
 
 
 def neighbors(pivot: Tensor, fresh: Tensor, radius: float) -> Tensor:
@@ -91,9 +92,8 @@ class NoiseSearchSettings(Plain):
         chosen = best(finals.rewards(), self.n)
         pivot, kept = noise[chosen], finals.select(chosen)
         for number in range(1, self.rounds):
-            fresh = draw(problem.noise, noise.shape[1:], particles, self.n, "neighbor", number).to(
-                noise
-            )
+            fresh = draw(problem.noise, noise.shape[1:], particles, self.n, "neighbor", number)
+            fresh = onto(fresh, noise)
             noise = neighbors(pivot.repeat_interleave(self.n, dim=0), fresh, self.radius)
             finals = run(run.initial(noise))
             chosen = best(finals.rewards(), self.n)

@@ -98,6 +98,9 @@ class SearchSettings(Choice):
                 "deterministic one the children of a particle are equal"
             )
 
+    def joint(self, candidates: int) -> bool:
+        return self.n != candidates
+
     def prepare(
         self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
     ) -> Search:

@@ -208,6 +208,9 @@ class SmcSettings(Choice):
                 "deterministic step has no density to correct"
             )
 
+    def joint(self, candidates: int) -> bool:
+        return self.particles != candidates
+
     def prepare(self, problem: Problem, estimators: Mapping[str, Estimator], particles: int) -> Smc:
         return Smc(self.chosen(estimators), problem, self, self.particles or particles, particles)
 

@@ -12,8 +12,9 @@ from bench.backbones.solver import given_noise, make_scheduler
 from bench.compose import cell_settings
 from bench.noise import Ledger
 from methods.interfaces import Problem
+from methods.loop import initial_noise
 from methods.method import Method
-from methods.sample import initial_noise, sample
+from methods.sample import sample
 
 PROMPT = "a photo of a red car"
 FAMILIES = ("sd15", "sd21", "sdxl", "flux_dev", "flux_schnell")

@@ -8,8 +8,9 @@ from named import LOOKAHEAD, METHODS, VANILLA
 
 from bench.measure import Task, measure
 from methods.efr import LookaheadSettings, RolloutSettings, TweedieSettings
+from methods.loop import initial_noise
 from methods.method import Method
-from methods.sample import initial_noise, sample
+from methods.sample import sample
 from methods.steer import (
     BestOfNSettings,
     GuidanceSettings,
@@ -232,7 +233,7 @@ def test_guidance_acts_only_inside_its_interval(problem):
 
     steer = Guidance(Spy(), GuidanceSettings(1.0, (0.2, 0.8)))
     solver = problem.backbone.solver("ddim", 10)
-    from methods.sample import denoise
+    from methods.loop import denoise
 
     x = solver.initial(initial_noise(problem, 1))
     with torch.no_grad():

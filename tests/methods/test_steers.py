@@ -10,9 +10,10 @@ from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, Tweed
 from methods.efr.base import Memory
 from methods.efr.lookahead import Lookahead
 from methods.interfaces import CLEAN
+from methods.loop import initial_noise
 from methods.method import Method
 from methods.path import noising_std, renoise, tempering
-from methods.sample import initial_noise, sample
+from methods.sample import sample
 from methods.steer import (
     BackwardSettings,
     BestOfLookaheadSettings,

@@ -16,8 +16,9 @@ from bench.miniature.pipeline import PIPELINE, REMEDY, WEIGHTS
 from bench.miniature.text import MAX_TOKENS, build_tokenizer, caption_words
 from bench.noise import Ledger
 from methods.interfaces import Problem
+from methods.loop import initial_noise
 from methods.method import Method
-from methods.sample import initial_noise, sample
+from methods.sample import sample
 
 SETTINGS = cell_settings([], [])["backbone"]
 
