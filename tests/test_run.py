@@ -173,7 +173,10 @@ def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path):
     for arguments, message in (
         (["method=lidr"], "did you mean 'lidar'"),
         (["steps=0"], "steps must be an integer >= 1"),
-        (["backbone.weights=nowhere"], "nowhere is no folder of a diffusers pipeline (model_index.json is missing)"),
+        (
+            ["backbone.weights=nowhere"],
+            "nowhere is no folder of a diffusers pipeline",
+        ),
         (['cells=["method=vanilla","method=lidar method.efr.lookahead.n=0"]'], "n must be"),
     ):
         done = bench(f"results={tmp_path}", *TOY, *arguments)

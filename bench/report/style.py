@@ -36,8 +36,13 @@ KNOWN = {
 }
 SPARE = ("#56B4E9", "#E69F00", "#7F7F7F", "#CC79A7", "#8C510A", "#009E73")
 MARKERS = ("*", "h", "d", "p", "8", "<", ">", "X", "P", "v", "^", "s", "D", "o")
-PHASES = {"prepare": "#0072B2", "denoise": "#E69F00", "decode": "#56B4E9"}
-HATCHES = {"prepare": "", "denoise": "///", "decode": "..."}
+PHASES = {
+    "prepare": "#0072B2",
+    "annotate": "#CC79A7",
+    "denoise": "#E69F00",
+    "decode": "#56B4E9",
+}
+HATCHES = {"prepare": "", "annotate": "\\\\\\", "denoise": "///", "decode": "..."}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""Which pinned weights a configuration needs: its backbone's, its rewards', its judge's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.weights.source import Source
+
+
+@dataclass(frozen=True)
+class Need:
+    """A source, what it is for, and whether only some solvers use it."""
+
+    what: str
+    source: Source
+    optional: bool
+
+
+def needs(config: Mapping[str, Any]) -> list[Need]:
+    """Everything pretrained that a composed configuration names, each place once."""
+    found: dict[Source, Need] = {}
+    for need in _walk(config):
+        known = found.get(need.source)
+        if known is None or (known.optional and not need.optional):
+            found[need.source] = need
+    return list(found.values())
+
+
+def _walk(config: Mapping[str, Any]) -> Iterator[Need]:
+    backbone = config["backbone"]
+    for what, source in _sources(backbone, backbone["name"]):
+        yield Need(what, source, ".students." in what)
+    for name in _used_rewards(config):
+        for what, source in _sources(config["rewards"][name], f"rewards.{name}"):
+            yield Need(what, source, False)
+    if isinstance(config.get("judge"), Mapping):
+        for what, source in _sources(config["judge"], "judge"):
+            yield Need(what, source, False)
+
+
+def _used_rewards(config: Mapping[str, Any]) -> list[str]:
+    """The guiding reward, the scores, the parts of mixes, and CLIP, whose features measure
+    diversity."""
+    names = [config["reward"], *config["scores"]]
+    for name in names:
+        names += [part for part in config["rewards"][name].get("of", {}) if part not in names]
+    if config["scores"] and "clip" in config["rewards"]:
+        names.append("clip")
+    return list(dict.fromkeys(names))
+
+
+def _sources(node: Any, what: str) -> Iterator[tuple[str, Source]]:
+    if not isinstance(node, Mapping) or node.get("weights", "pretrained") != "pretrained":
+        return
+    if "repo" in node:
+        yield what.removesuffix(".source"), Source.of(node)
+        return
+    for key, child in node.items():
+        yield from _sources(child, f"{what}.{key}")
