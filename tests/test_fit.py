@@ -1,0 +1,93 @@
+"""Batches that fit: what is halved when memory runs out, and that images stay what they were."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bench.backbones.latent import Limits
+from bench.errors import BenchError
+from bench.fit import batch, measure_fitting, smaller
+from bench.measure import Task, measure
+from methods.efr import LookaheadSettings, TweedieSettings
+from methods.method import Method
+from methods.steer import BestOfNSettings, EmbeddingSettings, GuidanceSettings, SmcSettings
+
+LOOKAHEAD = LookaheadSettings(n=6, solver="dpm", steps=2, scale=2.0)
+UG = Method("ug", {"tweedie": TweedieSettings(scale=1.0)}, (GuidanceSettings(),))
+LIDAR = Method("lidar", {"lookahead": LOOKAHEAD}, (GuidanceSettings(),))
+DATE = Method("date", {}, (EmbeddingSettings(),))
+BON = Method("best_of_n", {}, (BestOfNSettings(2),))
+LGD = Method("lgd", {"tweedie": TweedieSettings(1.0, perturbations=2)}, (GuidanceSettings(),))
+FK = Method("fk_smc", {"tweedie": TweedieSettings(scale=1.0)}, (SmcSettings(),))
+DAS = Method("das", {"tweedie": TweedieSettings(scale=1.0)}, (GuidanceSettings(), SmcSettings()))
+
+
+def task(problem, **changes):
+    return replace(Task(problem.backbone, problem.reward, "ddpm", 4, 4, 0), **changes)
+
+
+def holding(problem, most):
+    """A task on a device that holds ``most`` samples in a call of the denoiser."""
+
+    class Small(type(problem.backbone)):
+        def _call(self, x, *rest):
+            if len(x) > most:
+                raise torch.OutOfMemoryError("tried to allocate more than there is")
+            return super()._call(x, *rest)
+
+    full = problem.backbone
+    return task(problem, backbone=Small(full.pipeline, full.solvers, full.guidance))
+
+
+@pytest.mark.parametrize("method", [UG, LIDAR, DATE, BON, LGD], ids=lambda m: m.name)
+@pytest.mark.parametrize("together", [1, 3])
+def test_images_sampled_apart_are_the_images_sampled_together(problem, method, together):
+    whole = measure(task(problem), method, problem.prompt)
+    parts = measure(task(problem, together=together), method, problem.prompt)
+    difference = whole.delivered.astype(int) - parts.delivered.astype(int)
+    assert abs(difference).max() <= 1  # a rounding of the last of eight bits
+    assert parts.calls == whole.calls, "what is drawn once per prompt is not drawn again"
+
+
+def test_a_method_that_differentiates_gives_up_images_first(problem):
+    """Under guidance a pair of images is four samples."""
+    start = holding(problem, 4)
+    measured, fitted = measure_fitting(start, UG, problem.prompt)
+    assert batch(fitted) == {"images": 2, "denoiser": 64, "decoder": 64}
+    assert measured.delivered.shape[0] == 4
+
+
+def test_a_method_without_derivative_gives_up_the_size_of_a_call(problem):
+    measured, fitted = measure_fitting(holding(problem, 4), LIDAR, problem.prompt)
+    assert batch(fitted) == {"images": 4, "denoiser": 4, "decoder": 4}
+    again = measure(task(problem), LIDAR, problem.prompt)
+    difference = measured.delivered.astype(int) - again.delivered.astype(int)
+    assert abs(difference).max() <= 1
+
+
+def test_coupled_images_are_never_sampled_apart(problem):
+    for method in (FK, DAS):
+        assert method.joint
+        with pytest.raises(ValueError, match=f"{method.name} couples a prompt's images"):
+            measure(task(problem, together=2), method, problem.prompt)
+    _, fitted = measure_fitting(holding(problem, 4), FK, problem.prompt)
+    assert fitted.together is None and fitted.backbone.limits == Limits(4, 4)
+
+
+def test_where_one_sample_is_too_much_the_message_says_so(problem):
+    with pytest.raises(BenchError, match=r"too little memory for lidar on cpu, one sample at a"):
+        measure_fitting(holding(problem, 0), LIDAR, problem.prompt)
+
+
+def test_populations_of_one_image_s_candidates_are_not_coupled():
+    own = Method("own", FK.estimators, (SmcSettings(particles=2), BestOfNSettings(2)))
+    assert not own.joint
+
+
+def test_batches_only_get_smaller(problem):
+    current, seen = task(problem), []
+    while current is not None:
+        seen.append(tuple(batch(current).values()))
+        current = smaller(current, UG)
+    assert seen[:3] == [(4, 64, 64), (2, 64, 64), (1, 64, 64)] and seen[-1] == (1, 1, 1)
