@@ -22,6 +22,7 @@ from bench.rewards.pretrained import (
     Checkpoint,
     Pretrained,
     building,
+    check_vocabulary,
     frozen,
     precision,
     read,
@@ -40,7 +41,7 @@ class Tower:
 
 @dataclass(frozen=True)
 class Architecture:
-    """``image``, ``patch`` in pixels; ``end``: the id of the token whose output is the text's."""
+    """``image`` and ``patch`` in pixels; ``features``: the width of the space both towers share."""
 
     image: int
     patch: int
@@ -50,7 +51,6 @@ class Architecture:
     activation: str
     vocabulary: int = 49408
     limit: int = 77
-    end: int = 49407
 
 
 VIT_L_14 = Architecture(224, 14, Tower(1024, 24, 16), Tower(768, 12, 12), 768, "quick_gelu")
@@ -59,7 +59,7 @@ TINY = Architecture(32, 8, Tower(32, 2, 2), Tower(24, 2, 2), 16, "gelu", vocabul
 
 
 def config(of: Architecture, end: int) -> Any:
-    """The CLIPConfig of an architecture whose tokenizer ends texts with ``end``."""
+    """The CLIPConfig of an architecture; ``end``: the token whose output stands for the text."""
     from transformers import CLIPConfig
 
     def tower(sizes: Tower) -> dict[str, Any]:
@@ -143,7 +143,8 @@ def load(
         checkpoint = read(settings.weights, settings.source, what)
         folder = tokenizer_folder(settings.tokenizer, checkpoint.file, what)
         tokenizer = tokens.clip_tokenizer(folder, what)
-        sizes = _own_config(settings, checkpoint) or config(of, of.end)
+        sizes = _own_config(settings, checkpoint) or config(of, tokenizer.eos_token_id)
+        check_vocabulary(tokenizer, sizes.text_config.vocab_size, what)
     with building(device, what):
         model = CLIPModel(sizes)
     if checkpoint is not None:

@@ -21,6 +21,7 @@ from bench.rewards.preprocess import check_images, prepare
 from bench.rewards.pretrained import (
     Pretrained,
     building,
+    check_vocabulary,
     frozen,
     in_batches,
     precision,
@@ -106,6 +107,7 @@ class ImageReward:
             checkpoint = read(settings.weights, settings.source, cls.name)
             folder = tokenizer_folder(settings.tokenizer, checkpoint.file, cls.name)
             tokenizer = tokens.blip_tokenizer(folder, cls.name)
+            check_vocabulary(tokenizer, sizes.vocabulary, cls.name)
         with building(device, cls.name):
             network = build(sizes)
         if checkpoint is not None:

@@ -110,6 +110,15 @@ def tokenizer_folder(given: Any, weights: Path, what: str) -> Path:
     return locate(Source.of(given), f"{what}'s tokenizer")
 
 
+def check_vocabulary(tokenizer: Any, size: int, what: str) -> None:
+    """Raise BenchError unless a tokenizer has as many tokens as its network's table."""
+    if len(tokenizer) != size:
+        raise BenchError(
+            f"the tokenizer of {what} has {len(tokenizer)} tokens, its network {size}: they do "
+            "not belong together"
+        )
+
+
 def precision(name: str, device: torch.device, what: str) -> torch.dtype:
     """The type called ``name``. Raises BenchError where ``device`` cannot compute in it."""
     if name == "float16" and device.type == "cpu":
