@@ -2,8 +2,8 @@
 
 The published models see eight-bit pictures resized by PIL: shorter side to the tower's size
 (bicubic, antialiased, across and then down), center crop, CLIP's mean and standard deviation. Here
-the same runs on floats, clamped to [0, 1] after each pass as eight bits are. What is left is eight
-bits' rounding, at most 0.016 in normalized units.
+the same runs on floats, clamped to [0, 1] after each pass as eight bits are. What is left of an
+eight-bit picture is the rounding after each pass, at most 0.017 in normalized units.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def test_a_missing_tokenizer_is_named(small, save, tmp_path, kind, file):
 def test_a_tokenizer_of_another_model_is_refused(small, save, tmp_path, kind, file):
     path = save(kind, STATES[kind]())
     text = (tmp_path / file).read_text()
-    more = f'{{"zebra": {CLIP.vocabulary}, {text[1:]}' if kind == "hps" else f"{text}zebra\n"
+    more = f'{{"zebroid": {CLIP.vocabulary}, {text[1:]}' if kind == "hps" else f"{text}zebroid\n"
     (tmp_path / file).write_text(more)
     with pytest.raises(BenchError, match=r"has \d+ tokens, its network \d+: they do not belong"):
         load_reward(kind, {kind: {"kind": kind, "weights": str(path)}})

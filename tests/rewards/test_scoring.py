@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from tiny import PROMPT, pictures
 
-from bench.images import to_pil
+from bench.images import from_bytes, to_bytes, to_pil
 from bench.rewards import load_reward
 from bench.rewards.preprocess import MEAN, STD, prepare, resize
 
@@ -84,7 +84,7 @@ def test_building_a_reward_moves_no_other_draw():
 def test_preprocessing_is_pil_s_but_for_eight_bits_rounding(height, width):
     """Shorter side to 64, center crop; smooth and hard-edged pictures, shrunk and enlarged."""
     edges = (pictures(1, height, width) > 0.5).float()
-    images = torch.cat([pictures(1, height, width), edges])
+    images = from_bytes(to_bytes(torch.cat([pictures(1, height, width), edges])))
     short = min(height, width)
     sides = (64 * width // short, 64 * height // short)
     left, top = (round((side - 64) / 2) for side in sides)
@@ -95,7 +95,7 @@ def test_preprocessing_is_pil_s_but_for_eight_bits_rounding(height, width):
         pixels = np.asarray(cropped, dtype=np.float32) / 255
         expected.append((pixels - np.float32(MEAN)) / np.float32(STD))
     expected = torch.from_numpy(np.stack(expected)).permute(0, 3, 1, 2)
-    assert (prepare(images, 64) - expected).abs().max() <= 0.016
+    assert (prepare(images, 64) - expected).abs().max() <= 0.017
 
 
 def test_a_picture_of_the_tower_s_size_is_left_as_it_is():
