@@ -130,7 +130,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     """Raise ValueError for the first number out of range or unknown name."""
     from bench.backbones import BACKBONES
     from bench.judging import JUDGES
-    from bench.rewards import REWARDS
+    from bench.rewards import parsed
 
     for key in ("images", "steps", "yardstick_every"):
         whole(key, settings[key], 1)
@@ -147,8 +147,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
         if prompts[key] is not None:
             whole(f"prompts.{key}", prompts[key], 1)
     one_of("judge", settings["judge"], JUDGES)
-    for name in [settings["reward"], *settings["scores"]]:
-        one_of("reward", name, list(REWARDS))
+    rewards_used(settings)
     one_of("solver", settings["solver"], list(backbone["solvers"]))
     points = backbone["kind"] == "mixture"
     if (prompts["source"] == "mixture") != points or (settings["judge"] == "truth") != points:
@@ -157,9 +156,11 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
             f"{backbone['name']}, {prompts['source']} and {settings['judge']}"
         )
     for name in [settings["reward"], *settings["scores"]]:
-        if (name in ("quadratic", "linear")) != points:
-            fitting = [r for r in REWARDS if (r in ("quadratic", "linear")) == points]
-            raise ValueError(f"reward with {backbone['name']}: choose from {', '.join(fitting)}")
+        if parsed(name, settings["rewards"])[0].points != points:
+            what = "points" if points else "pictures"
+            raise ValueError(f"reward {name} does not score the {what} of {backbone['name']}")
+        if points and settings["rewards"][name]["kind"] != name:
+            raise ValueError(f"rewards.{name}: the mixture's rewards are named after their kind")
     one_of("scores: the guiding reward", settings["reward"], list(settings["scores"]))
 
 
@@ -173,24 +174,32 @@ def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) 
             )
 
 
+def rewards_used(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the rewards that guide, score or measure diversity, and of what they mix."""
+    from bench.judging import names_used
+    from bench.rewards import used
+
+    return used(names_used(settings), settings["rewards"])
+
+
 def make_cell(settings: Mapping[str, Any]) -> Cell:
-    """Validate a composed configuration. Loads no model but the guiding reward."""
+    """Validate a composed configuration. Loads no model."""
     from bench.backbones import BACKBONES
     from bench.backbones.settings import is_stochastic
-    from bench.rewards import load_reward
+    from bench.rewards import differentiable, parsed
 
     with explained():
         _check_ranges(settings)
         kind = BACKBONES[settings["backbone"]["kind"]]
         method = build_method(settings["method"])
         _check_lookahead(method, settings["backbone"], kind.guided)
-    reward = load_reward(settings["reward"])
+    reward, rewards = settings["reward"], settings["rewards"]
     surroundings = Surroundings(
         images=settings["images"],
         stochastic=is_stochastic(settings["backbone"]["solvers"][settings["solver"]]),
-        reward=reward.name,
-        differentiable=reward.differentiable,
-        analytic=kind.analytic and hasattr(reward, "quadratic"),
+        reward=reward,
+        differentiable=differentiable(reward, rewards),
+        analytic=kind.analytic and parsed(reward, rewards)[0].points,
     )
     check_method(method, surroundings)
     number, count = parse_shard(settings["shard"])
@@ -212,6 +221,7 @@ def identity(cell: Cell, weights: Mapping[str, str]) -> str:
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
     content = {key: cell.settings[key] for key in keys}
     content |= {key: cell.settings.get(key) for key in ("scores", "judge", "target_scale")}
+    content |= {"rewards": rewards_used(cell.settings)}
     content |= {"weights": dict(weights), "code": code_digest()}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -14,8 +14,7 @@ from torch import Tensor
 from bench.errors import explained
 from bench.geneval.prompts import Metadata
 from bench.geneval.protocol import Verdict, evaluate
-from bench.rewards import load_reward
-from methods.interfaces import Reward
+from bench.rewards import LoadedReward, load_reward
 from methods.settings import one_of
 
 
@@ -39,7 +38,7 @@ def _miniature() -> Detector:
 
 
 DETECTORS: dict[str, Callable[[], Detector]] = {"miniature": _miniature}
-FEATURES = "clip"  # whose image features measure diversity
+FEATURES = "clip"  # the reward whose image features measure diversity, where there is one
 
 
 @cache
@@ -86,27 +85,31 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class GenEvalJudge:
-    """GenEval by ``detector``, every score, and diversity in CLIP's features."""
+    """GenEval by ``detector``, every score, and diversity in the features of ``clip``."""
 
     detector: Detector
-    scores: Sequence[str]
+    scores: Mapping[str, LoadedReward]
+    clip: Any = None
+    device: torch.device | str = "cpu"  # of the rewards
 
     def digest(self) -> str:
         return self.detector.digest()
 
     def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
-        """geneval, reasons, scores and diversity."""
+        """geneval, reasons, scores, diversity, and where a prompt was cut for a score."""
+        prompt = metadata["prompt"]
         results = verdicts(self.detector, metadata, images)
-        rewards: dict[str, Reward] = {name: load_reward(name) for name in self.scores}
-        clip: Any = load_reward(FEATURES)
+        images = images.to(self.device)
         with torch.no_grad():
-            values = {n: r(images, metadata["prompt"]).tolist() for n, r in rewards.items()}
-            spread = diversity(clip.features(images))
+            values = {n: r(images, prompt).tolist() for n, r in self.scores.items()}
+            spread = None if self.clip is None else diversity(self.clip.features(images))
+        cut = {n: lost for n, r in self.scores.items() if (lost := r.cut(prompt))}
         return {
             "geneval": [v.correct for v in results],
             "reasons": [v.reasons for v in results],
             "scores": {n: [round(v, 6) for v in vs] for n, vs in values.items()},
-            "diversity": round(spread, 6),
+            "diversity": None if spread is None else round(spread, 6),
+            **({"cut": cut} if cut else {}),
         }
 
 
@@ -114,11 +117,23 @@ TRUTH = "truth"
 JUDGES = (*DETECTORS, TRUTH)
 
 
-def load_judge(name: str, settings: Mapping[str, Any]) -> Judge:
+def names_used(settings: Mapping[str, Any]) -> list[str]:
+    """Names of the rewards of a cell: the guiding one, every score, and whose features are used."""
+    names = [settings["reward"], *settings["scores"]]
+    if FEATURES in settings["rewards"] and settings["judge"] != TRUTH:
+        names.append(FEATURES)
+    return list(dict.fromkeys(names))
+
+
+def load_judge(name: str, settings: Mapping[str, Any], device: torch.device | str = "cpu") -> Judge:
     """The judge of a cell's settings: GenEval by the detector ``name``, or the exact target."""
     if name == TRUTH:
         from bench.truth.judge import load
 
         scale = settings.get("target_scale")
         return load(settings["scores"], settings["reward"], scale, settings["backbone"])
-    return GenEvalJudge(load_detector(name), settings["scores"])
+    rewards = settings["rewards"]
+    scores = {score: load_reward(score, rewards, device) for score in settings["scores"]}
+    clip = load_reward(FEATURES, rewards, device) if FEATURES in rewards else None
+    clip = clip if hasattr(clip, "features") else None
+    return GenEvalJudge(load_detector(name), scores, clip, device)

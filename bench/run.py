@@ -25,7 +25,7 @@ from bench.cell import Cell, Prompt, code_digest, identity
 from bench.device import describe_device
 from bench.fit import batch, measure_fitting, release
 from bench.images import from_host
-from bench.judging import Judge, load_judge
+from bench.judging import Judge, load_judge, names_used
 from bench.measure import Measured, Task
 from bench.rewards import load_reward
 from bench.store import CellStore
@@ -133,14 +133,17 @@ def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     """Run what is missing of a cell; returns its folder."""
     load_began = time.perf_counter()
     backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
-    judge = load_judge(cell.judge, cell.settings)
-    rewards = [load_reward(name) for name in dict.fromkeys([cell.reward, *cell.scores])]
+    judge = load_judge(cell.judge, cell.settings, backbone.device)
+    rewards = {
+        name: load_reward(name, cell.settings["rewards"], backbone.device)
+        for name in names_used(cell.settings)
+    }
     digests = {"backbone": weights, "judge": judge.digest()}
-    digests |= {r.name: r.digest() for r in rewards}  # type: ignore[attr-defined]
+    digests |= {name: reward.digest() for name, reward in rewards.items()}
     load_seconds = time.perf_counter() - load_began
     name = f"{cell.method.name}-{identity(cell, digests)}"
     store = CellStore(results / "cells" / name)
-    task = Task(backbone, load_reward(cell.reward), cell.solver, cell.steps, cell.images, cell.seed)
+    task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
     with store.locked(cell.shard):
         done = store.done()
         config = {k: v for k, v in cell.settings.items() if k != "shard"}

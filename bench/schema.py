@@ -17,7 +17,9 @@ judge_seconds         outside the clock
 images                paths below the cell's ``images``, in the order of every list below
 geneval, reasons      per image: correct or not, and what failed
 scores                per reward and image; the config's ``reward`` guided
-diversity             mean squared distance between normalised image features over the pairs
+diversity             mean squared distance between normalised features of the reward named clip
+                      over the pairs; null where there is none
+cut                   only where a prompt was too long for a score: {score: tokens not read}
 info                  the method's own diagnostics
 on the mixture, in place of geneval and reasons:
 distance              to the exact target: w2, mmd, and their floors between two exact sets

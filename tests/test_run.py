@@ -132,7 +132,7 @@ def test_a_prompt_whose_reward_is_not_finite_is_recorded_and_the_rest_goes_on(
 
     real = bench.run.load_reward
     monkeypatch.setattr(
-        bench.run, "load_reward", lambda n: Fragile() if n == "preference" else real(n)
+        bench.run, "load_reward", lambda n, *at: Fragile() if n == "preference" else real(n, *at)
     )
     folder = run(tmp_path, "method=best_of_n", "method.steer.best_of_n.n=2")
     records, _ = read_records(folder / "records.jsonl")

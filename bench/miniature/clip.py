@@ -132,3 +132,7 @@ class MiniatureClip:
     def digest(self) -> str:
         """SHA-256 of the weight file."""
         return frozen.digest(self.path)
+
+    def cut(self, prompt: str) -> int:
+        """0: a prompt that is too long is refused, never cut."""
+        return 0

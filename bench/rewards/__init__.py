@@ -1,60 +1,181 @@
-"""Rewards by name: to guide with, or to judge what others guided."""
+"""Rewards by name: to guide with, or to judge what others guided.
+
+A configuration's ``rewards`` maps names to settings, each with its ``kind``. Everything but
+``load_reward`` is known without loading a weight.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
 
+from bench.build import settings as build_settings
 from bench.errors import explained
+from bench.rewards.aesthetic import AestheticReward, AestheticSettings
+from bench.rewards.cosine import CosineReward
+from bench.rewards.imagereward import ImageReward
+from bench.rewards.mix import Mix, MixSettings
+from bench.rewards.pretrained import Pretrained
 from methods.interfaces import Reward
 from methods.settings import one_of
 
+if TYPE_CHECKING:
+    import torch
 
-def _preference() -> Reward:
+Settings = Mapping[str, Any]
+Rewards = Mapping[str, Settings]
+
+
+class LoadedReward(Reward, Protocol):
+    """A reward with what the harness records beside its scores."""
+
+    def digest(self) -> str:
+        """What tells its weights from others: repo@revision, a content hash, or a name."""
+
+    def cut(self, prompt: str) -> int:
+        """How many tokens of the prompt lie beyond what it reads; 0 where there is no limit."""
+
+
+Part = Callable[[str], LoadedReward]
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Of kinds that have none."""
+
+
+@dataclass(frozen=True)
+class RewardKind:
+    """How a kind of reward checks its settings and is loaded.
+
+    ``settings``: a dataclass that raises ValueError. ``load``: from an instance of it, the device,
+    and a function to load other rewards of the configuration by name. ``differentiable``: of a
+    mixture's parts all must be. ``points``: it scores the mixture backbone's points, not pictures.
+    """
+
+    load: Callable[[Any, torch.device, Part], LoadedReward]
+    settings: type = NoSettings
+    differentiable: bool = True
+    points: bool = False
+
+
+def _preference(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
     from bench.miniature.preference import Preference
 
-    return Preference.load()
+    return Preference.load().to(device)
 
 
-def _clip() -> Reward:
+def _miniature_clip(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
     from bench.miniature.clip import MiniatureClip
 
-    return MiniatureClip.load()
+    return MiniatureClip.load().to(device)
 
 
-def _jpeg() -> Reward:
+def _jpeg(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
     from bench.rewards.jpeg import JpegCompressibility
 
     return JpegCompressibility()
 
 
-def _quadratic() -> Reward:
-    from bench.rewards.quadratic import MixtureReward
+def _mixture(form: str) -> RewardKind:
+    def load(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
+        from bench.rewards.quadratic import MixtureReward
 
-    return MixtureReward("quadratic")
+        return MixtureReward(form)
 
-
-def _linear() -> Reward:
-    from bench.rewards.quadratic import MixtureReward
-
-    return MixtureReward("linear")
+    return RewardKind(load, points=True)
 
 
-REWARDS: dict[str, Callable[[], Reward]] = {
-    "preference": _preference,
-    "clip": _clip,
-    "jpeg": _jpeg,
-    "quadratic": _quadratic,
-    "linear": _linear,
+def _cosine(kind: str) -> RewardKind:
+    def load(given: Pretrained, device: torch.device, part: Part) -> LoadedReward:
+        return CosineReward.load(kind, given, device)
+
+    return RewardKind(load, Pretrained)
+
+
+def _mix(given: MixSettings, device: torch.device, part: Part) -> LoadedReward:
+    return Mix({name: (weight, part(name)) for name, weight in given.of.items()})
+
+
+KINDS: dict[str, RewardKind] = {
+    "preference": RewardKind(_preference),
+    "miniature_clip": RewardKind(_miniature_clip),
+    "jpeg": RewardKind(_jpeg, differentiable=False),
+    "quadratic": _mixture("quadratic"),
+    "linear": _mixture("linear"),
+    "imagereward": RewardKind(lambda g, device, part: ImageReward.load(g, device), Pretrained),
+    "clip": _cosine("clip"),
+    "hps": _cosine("hps"),
+    "pickscore": _cosine("pickscore"),
+    "aesthetic": RewardKind(
+        lambda g, device, part: AestheticReward.load(g, device), AestheticSettings
+    ),
+    "mix": RewardKind(_mix, MixSettings),
 }
 
 
-@cache
-def load_reward(name: str) -> Reward:
-    """The reward called ``name``, loaded once per process.
+def parsed(name: str, rewards: Rewards) -> tuple[RewardKind, Any]:
+    """The kind of the reward called ``name`` and its settings. ValueError names the wrong key."""
+    one_of("reward", name, list(rewards))
+    given = rewards[name] or {}
+    if "kind" not in given:
+        raise ValueError(f"rewards.{name} has no kind: choose from {', '.join(KINDS)}")
+    one_of(f"rewards.{name}.kind", given["kind"], list(KINDS))
+    kind = KINDS[given["kind"]]
+    own = {key: value for key, value in given.items() if key != "kind"}
+    return kind, build_settings(kind.settings, own, f"rewards.{name}")
 
-    BenchError for an unknown name, with the nearest, and for missing or damaged weights.
+
+def used(names: Iterable[str], rewards: Rewards) -> dict[str, Settings]:
+    """The settings of ``names`` and of all that they are mixed of, each of them checked.
+
+    Raises ValueError for an unknown name, for settings that are wrong, and for a mix of itself.
+    """
+    found: dict[str, Settings] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            circle = " -> ".join([*above[above.index(name) :], name])
+            raise ValueError(f"rewards.{name} is mixed of itself: {circle}")
+        settings = parsed(name, rewards)[1]
+        found[name] = rewards[name]
+        for part in settings.of if isinstance(settings, MixSettings) else ():
+            one_of(f"rewards.{name}.of", part, list(rewards))
+            visit(part, (*above, name))
+            if parsed(part, rewards)[0].points:
+                raise ValueError(f"rewards.{name}.of: {part} scores points, a mix pictures")
+
+    for name in names:
+        visit(name, ())
+    return found
+
+
+def differentiable(name: str, rewards: Rewards) -> bool:
+    """Whether the reward has a derivative: all that it is mixed of must."""
+    return all(KINDS[given["kind"]].differentiable for given in used([name], rewards).values())
+
+
+def load_reward(name: str, rewards: Rewards, device: torch.device | str = "cpu") -> LoadedReward:
+    """The reward called ``name`` of a configuration's ``rewards``, on ``device``.
+
+    Loaded once per process for the same settings and device. Raises BenchError for an unknown
+    name, with the nearest, for wrong settings, and for missing or damaged weights.
     """
     with explained():
-        one_of("reward", name, list(REWARDS))
-        return REWARDS[name]()
+        content = json.dumps(used([name], rewards), sort_keys=True)
+        return _load(name, content, str(device))
+
+
+@cache
+def _load(name: str, content: str, device: str) -> LoadedReward:
+    import torch
+
+    rewards: Rewards = json.loads(content)
+    kind, settings = parsed(name, rewards)
+    place = torch.device(device)
+    reward = kind.load(settings, place, lambda part: load_reward(part, rewards, place))
+    reward.name = name
+    return reward

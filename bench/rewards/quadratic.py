@@ -12,16 +12,16 @@ from methods.mixture import Quadratic
 
 
 class MixtureReward:
-    """``name`` is "quadratic" or "linear"."""
+    """``form`` is "quadratic" or "linear"."""
 
     differentiable = True
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, form: str):
+        self.name = self.form = form
 
     def quadratic(self, prompt: str, dimension: int) -> Quadratic:
         """Its closed form in ``dimension`` dimensions."""
-        return reward(self.name, prompt, dimension)
+        return reward(self.form, prompt, dimension)
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         """Points (B, D) -> (B,)."""
@@ -29,7 +29,10 @@ class MixtureReward:
             raise ValueError(
                 f"reward {self.name} scores the mixture's points (B, D), got {tuple(images.shape)}"
             )
-        return reward(self.name, prompt, images.shape[1])(images)
+        return self.quadratic(prompt, images.shape[1])(images)
 
     def digest(self) -> str:
-        return self.name
+        return self.form
+
+    def cut(self, prompt: str) -> int:
+        return 0

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from bench.errors import BenchError
 from bench.noise import Ledger
-from bench.rewards import load_reward
 from bench.truth.problems import mixture, reward
 from methods.mixture import GaussianMixture
 
@@ -106,10 +105,9 @@ class TruthJudge:
             "mmd": mmd(points, truth.samples, truth.width),
             "mmd_floor": truth.mmd_floor,
         }
-        values = {name: load_reward(name)(points, prompt).tolist() for name in self.scores}
-        exact = {
-            n: float(truth.tilted.expectation(reward(n, prompt, dimension))) for n in self.scores
-        }
+        forms = {name: reward(name, prompt, dimension) for name in self.scores}
+        values = {name: form(points).tolist() for name, form in forms.items()}
+        exact = {name: float(truth.tilted.expectation(form)) for name, form in forms.items()}
         return {
             "distance": {k: round(v, 6) for k, v in distance.items()},
             "scores": {n: [round(v, 5) for v in vs] for n, vs in values.items()},

@@ -65,18 +65,32 @@ def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
     return state
 
 
+def complain(
+    where: str,
+    *,
+    missing: Iterable[str] = (),
+    unknown: Iterable[str] = (),
+    reshaped: Iterable[str] = (),
+) -> None:
+    """Raise BenchError, naming the first of each kind, unless a checkpoint fits its network."""
+    kinds = {"missing": missing, "unknown": unknown, "of other shape": reshaped}
+    problems = []
+    for verb, keys in kinds.items():
+        if named := sorted(keys):
+            more = " …" if len(named) > SHOWN else ""
+            count = f"{len(named)} key{'s' if len(named) > 1 else ''}"
+            problems.append(f"{count} {verb}: {', '.join(named[:SHOWN])}{more}")
+    if problems:
+        raise BenchError(f"{where} does not fit its network: {'; '.join(problems)}")
+
+
 def fill(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     """Load ``state`` into ``module``, every key and shape accounted for. Raises BenchError."""
     own = module.state_dict()
-    missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
     shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
-    problems = [
-        f"{len(keys)} keys {verb}: {', '.join(keys[:SHOWN])}{' …' if len(keys) > SHOWN else ''}"
-        for keys, verb in ((missing, "missing"), (unknown, "unknown"), (shapes, "of other shape"))
-        if keys
-    ]
-    if problems:
-        raise BenchError(f"{where} does not fit its network: {'; '.join(problems)}")
+    complain(
+        where, missing=own.keys() - state.keys(), unknown=state.keys() - own.keys(), reshaped=shapes
+    )
     module.load_state_dict(dict(state))
 
 

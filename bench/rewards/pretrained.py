@@ -1,0 +1,147 @@
+"""What every pretrained reward shares: its settings, where its weights come from, its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from zlib import crc32
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import BenchError
+from bench.weights.files import PICKLED, digest, read_tensors
+from bench.weights.source import Source, locate, matching
+from methods.settings import one_of, whole
+
+M = TypeVar("M", bound=nn.Module)
+NAMED = ("pretrained", "random", "tiny")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+SOURCE_KEYS = ("repo", "revision", "files", "gb")
+
+
+def check_source(key: str, given: Any) -> None:
+    """Raise ValueError unless ``given`` is a mapping with the keys of a pinned source."""
+    if not isinstance(given, Mapping) or sorted(given) != sorted(SOURCE_KEYS):
+        raise ValueError(f"{key} must have the keys {', '.join(SOURCE_KEYS)}, got {given!r}")
+
+
+def check_place(key: str, given: str) -> None:
+    """Raise ValueError unless ``given`` is a name in NAMED or a path to something."""
+    if given not in NAMED and not Path(given).expanduser().exists():
+        raise ValueError(
+            f"{key} must be {', '.join(NAMED)}, or the path of a checkpoint or of its folder; "
+            f"there is nothing at {given!r}"
+        )
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """``weights``: "pretrained" (``source``, on the hub), "random" (the true sizes, to measure
+    cost), "tiny" (random and small, to try the harness), or a checkpoint's or its folder's path.
+
+    ``tokenizer``: a pinned source, a folder, or None for the weights' own folder. ``batch``: most
+    pictures in one call. ``dtype``: what the network computes in.
+    """
+
+    weights: str = "pretrained"
+    source: Any = None
+    tokenizer: Any = None
+    batch: int = 16
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        check_place("weights", self.weights)
+        if self.weights == "pretrained":
+            check_source("source", self.source)
+        if isinstance(self.tokenizer, str):
+            if not Path(self.tokenizer).expanduser().is_dir():
+                raise ValueError(f"tokenizer: there is no folder {self.tokenizer!r}")
+        elif self.tokenizer is not None:
+            check_source("tokenizer", self.tokenizer)
+        whole("batch", self.batch, 1)
+        one_of("dtype", self.dtype, list(DTYPES))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's tensors by key, the folder it lies in, and what tells it from others."""
+
+    tensors: dict[str, Tensor]
+    file: Path
+    digest: str
+
+
+def read(weights: str, source: Any, what: str) -> Checkpoint:
+    """The checkpoint of ``weights``, "pretrained" or a path. BenchError where it is not whole."""
+    if weights == "pretrained":
+        pinned = Source.of(source)
+        folder = locate(pinned, what)
+        file = _only(matching(pinned, folder), what, folder)
+        tensors = read_tensors(file, f"delete it and {pinned.remedy()}")
+        return Checkpoint(tensors, file, f"{pinned.repo}@{pinned.revision}")
+    place = Path(weights).expanduser()
+    file = _only(sorted(place.iterdir()), what, place) if place.is_dir() else place
+    tensors = read_tensors(file, f"point the weights of {what} at a whole file")
+    return Checkpoint(tensors, file, digest([file]))
+
+
+def _only(files: Sequence[Path], what: str, folder: Path) -> Path:
+    """The one checkpoint among ``files``; safetensors where the same lies there in both forms."""
+    for suffixes in ((".safetensors",), PICKLED):
+        found = [f for f in files if f.suffix in suffixes]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(f.name for f in found)
+            raise BenchError(f"{folder} holds several checkpoints ({names}): name one for {what}")
+    raise BenchError(f"{folder} holds no checkpoint for {what} (*.safetensors, *.pt, *.bin …)")
+
+
+def tokenizer_folder(given: Any, weights: Path, what: str) -> Path:
+    """The folder of a ``tokenizer`` setting; None is the folder of ``weights``, a file."""
+    if given is None:
+        return weights.parent
+    if isinstance(given, str):
+        return Path(given).expanduser()
+    return locate(Source.of(given), f"{what}'s tokenizer")
+
+
+def check_vocabulary(tokenizer: Any, size: int, what: str) -> None:
+    """Raise BenchError unless a tokenizer has as many tokens as its network's table."""
+    if len(tokenizer) != size:
+        raise BenchError(
+            f"the tokenizer of {what} has {len(tokenizer)} tokens, its network {size}: they do "
+            "not belong together"
+        )
+
+
+def precision(name: str, device: torch.device, what: str) -> torch.dtype:
+    """The type called ``name``. Raises BenchError where ``device`` cannot compute in it."""
+    if name == "float16" and device.type == "cpu":
+        raise BenchError(
+            f"{what} cannot run in float16 on a CPU: set its dtype to float32 or bfloat16"
+        )
+    return DTYPES[name]
+
+
+@contextmanager
+def building(device: torch.device, what: str) -> Iterator[None]:
+    """Make a network on ``device``; random weights follow from ``what`` and no other draw moves."""
+    cards = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cards), device:
+        torch.manual_seed(crc32(what.encode()))
+        yield
+
+
+def frozen(module: M, dtype: torch.dtype) -> M:
+    """``module`` in ``dtype`` and eval mode; no gradient reaches its weights."""
+    return module.to(dtype).eval().requires_grad_(False)
+
+
+def in_batches(score: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
+    """``score`` on at most ``batch`` images at a time, put together in float32."""
+    return torch.cat([score(part).float() for part in images.split(batch)])
