@@ -31,6 +31,7 @@ DECIDING = (
     "bench/measure.py",
     "bench/noise.py",
 )
+WHERE = ("device", "batch")  # settings of a judge that say where and how fast it runs
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Cell:
     settings: Mapping[str, Any]
     method: Method
     backbone: Mapping[str, Any]
-    judge: str
+    judge: Mapping[str, Any]
     reward: str
     scores: Sequence[str]
     solver: str
@@ -117,7 +118,7 @@ def parse_shard(shard: str) -> tuple[int, int]:
 def _check_ranges(settings: Mapping[str, Any]) -> None:
     """Raise ValueError for the first number out of range or unknown name."""
     from bench.backbones import BACKBONES
-    from bench.judging import JUDGES
+    from bench.judging import NONE, TRUTH, check_judge
     from bench.rewards import REWARDS
 
     for key in ("images", "steps", "yardstick_every"):
@@ -133,21 +134,25 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     whole("prompts.seed", prompts["seed"], 0)
     if prompts["per_task"] is not None:
         whole("prompts.per_task", prompts["per_task"], 1)
-    one_of("judge", settings["judge"], JUDGES)
+    check_judge(settings["judge"])
+    judge = settings["judge"]["kind"]
     for name in [settings["reward"], *settings["scores"]]:
         one_of("reward", name, list(REWARDS))
     one_of("solver", settings["solver"], list(backbone["solvers"]))
     points = backbone["kind"] == "mixture"
-    if (prompts["source"] == "mixture") != points or (settings["judge"] == "truth") != points:
+    if (prompts["source"] == "mixture") != points or (judge == TRUTH) != points:
         raise ValueError(
             "backbone=mixture, prompts.source=mixture and judge=truth go together, got "
-            f"{backbone['name']}, {prompts['source']} and {settings['judge']}"
+            f"{backbone['name']}, {prompts['source']} and {judge}"
         )
+    if judge == "miniature" != backbone["kind"]:
+        raise ValueError(f"judge=miniature with {backbone['name']}: choose mask2former or none")
     for name in [settings["reward"], *settings["scores"]]:
         if (name in ("quadratic", "linear")) != points:
             fitting = [r for r in REWARDS if (r in ("quadratic", "linear")) == points]
             raise ValueError(f"reward with {backbone['name']}: choose from {', '.join(fitting)}")
-    one_of("scores: the guiding reward", settings["reward"], list(settings["scores"]))
+    if judge != NONE:
+        one_of("scores: the guiding reward", settings["reward"], list(settings["scores"]))
 
 
 def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
@@ -163,6 +168,7 @@ def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) 
 def make_cell(settings: Mapping[str, Any]) -> Cell:
     """Validate a composed configuration. Loads no model but the guiding reward."""
     from bench.backbones import BACKBONES
+    from bench.judging import NONE
     from bench.rewards import load_reward
 
     with explained():
@@ -182,10 +188,11 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     check_method(method, surroundings)
     number, count = parse_shard(settings["shard"])
     prompts = choose_prompts(**settings["prompts"])
-    shared = ("backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed", "shard")
+    shared = ("backbone", "judge", "reward", "solver", "steps", "images", "seed", "shard")
     return Cell(
         settings=settings,
         method=method,
+        scores=settings["scores"] if settings["judge"]["kind"] != NONE else (),
         yardstick_every=settings["yardstick_every"],
         prompts=prompts[number::count],
         total=len(prompts),
@@ -197,7 +204,8 @@ def identity(cell: Cell, weights: Mapping[str, str]) -> str:
     """Twelve hexadecimal digits: a hash of what decides the result, not of where it runs."""
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
     content = {key: cell.settings[key] for key in keys}
-    content |= {key: cell.settings.get(key) for key in ("scores", "judge", "target_scale")}
+    content |= {"scores": list(cell.scores), "target_scale": cell.settings.get("target_scale")}
+    content["judge"] = {k: v for k, v in cell.judge.items() if k not in WHERE}
     content |= {"weights": dict(weights), "code": code_digest()}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -2,69 +2,91 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import explained
+from bench.build import check_keys
+from bench.errors import BenchError, explained
+from bench.geneval.detector import Detector, verdicts
 from bench.geneval.prompts import Metadata
-from bench.geneval.protocol import Verdict, evaluate
 from bench.rewards import load_reward
 from methods.interfaces import Reward
 from methods.settings import one_of
 
-
-class Detector(Protocol):
-    """A detector and a color classifier, with the protocol's thresholds that suit them."""
-
-    @property
-    def thresholds(self) -> Mapping[str, Any]: ...
-
-    def detect(self, images: Tensor) -> list[dict[str, np.ndarray]]: ...
-
-    def colors(self, image: Tensor, name: str, boxes: np.ndarray) -> list[str]: ...
-
-    def digest(self) -> str: ...
+Settings = Mapping[str, Any]  # a ``judge`` config
+TRUTH, NONE = "truth", "none"
+NAMED = ["name", "kind"]
 
 
-def _miniature() -> Detector:
+@dataclass(frozen=True)
+class Kind:
+    """How a kind of detector checks its settings, and how it is loaded."""
+
+    check: Callable[[Settings], None]
+    load: Callable[[Settings], Detector]
+
+
+def _check_names(settings: Settings) -> None:
+    check_keys("judge", settings, NAMED)
+
+
+def _miniature(settings: Settings) -> Detector:
     from bench.miniature.judge import MiniatureJudge
 
     return MiniatureJudge.load()
 
 
-DETECTORS: dict[str, Callable[[], Detector]] = {"miniature": _miniature}
-FEATURES = "clip"  # whose image features measure diversity
+def _check_mask2former(settings: Settings) -> None:
+    from bench.geneval.judge import check
+
+    check(settings)
+
+
+def _mask2former(settings: Settings) -> Detector:
+    from bench.geneval.judge import load
+
+    return load(settings)
+
+
+DETECTORS = {
+    "miniature": Kind(_check_names, _miniature),
+    "mask2former": Kind(_check_mask2former, _mask2former),
+}
+JUDGES = (*DETECTORS, TRUTH, NONE)
+
+
+def check_judge(settings: Settings) -> None:
+    """Raise ValueError or BenchError for an unknown kind of judge or a wrong setting of it."""
+    one_of("judge.kind", settings["kind"], JUDGES)
+    kind = DETECTORS.get(settings["kind"])
+    (kind.check if kind else _check_names)(settings)
+
+
+def load_detector(settings: Settings) -> Detector:
+    """The detector of a ``judge`` config, loaded and put to its self-test once per process.
+
+    BenchError where it cannot be loaded or fails, and for a judge that has no detector.
+    """
+    with explained():
+        if settings["kind"] not in DETECTORS:
+            raise BenchError(
+                f"judge={settings['name']} judges no images: choose from {', '.join(DETECTORS)}"
+            )
+        return _proven(json.dumps(settings, sort_keys=True))
 
 
 @cache
-def load_detector(name: str) -> Detector:
-    """The detector called ``name``, loaded once per process; BenchError as ``load_reward``."""
-    with explained():
-        one_of("judge", name, list(DETECTORS))
-        return DETECTORS[name]()
-
-
-def verdicts(judge: Detector, metadata: Metadata, images: Tensor) -> list[Verdict]:
-    """GenEval's verdict on each of (B, 3, H, W) images of one prompt."""
-    found = []
-    for image, detections in zip(images, judge.detect(images), strict=True):
-
-        def colour_of(
-            name: str,
-            indices: Sequence[int],
-            image: Tensor = image,
-            detections: Mapping[str, np.ndarray] = detections,
-        ) -> list[str]:
-            return judge.colors(image, name, detections[name][list(indices), :4])
-
-        found.append(evaluate(metadata, detections, colour_of, **judge.thresholds))
-    return found
+def _proven(text: str) -> Detector:
+    settings = json.loads(text)
+    detector = DETECTORS[settings["kind"]].load(settings)
+    detector.prove()
+    return detector
 
 
 def diversity(features: Tensor) -> float:
@@ -86,7 +108,7 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class GenEvalJudge:
-    """GenEval by ``detector``, every score, and diversity in CLIP's features."""
+    """GenEval by ``detector``, every score, and diversity in the detector's features."""
 
     detector: Detector
     scores: Sequence[str]
@@ -98,10 +120,9 @@ class GenEvalJudge:
         """geneval, reasons, scores and diversity."""
         results = verdicts(self.detector, metadata, images)
         rewards: dict[str, Reward] = {name: load_reward(name) for name in self.scores}
-        clip: Any = load_reward(FEATURES)
         with torch.no_grad():
             values = {n: r(images, metadata["prompt"]).tolist() for n, r in rewards.items()}
-            spread = diversity(clip.features(images))
+            spread = diversity(self.detector.features(images))
         return {
             "geneval": [v.correct for v in results],
             "reasons": [v.reasons for v in results],
@@ -110,15 +131,24 @@ class GenEvalJudge:
         }
 
 
-TRUTH = "truth"
-JUDGES = (*DETECTORS, TRUTH)
+@dataclass(frozen=True)
+class NoJudge:
+    """Judges nothing: for measuring costs."""
+
+    def digest(self) -> str:
+        return NONE
+
+    def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
+        return {}
 
 
-def load_judge(name: str, settings: Mapping[str, Any]) -> Judge:
-    """The judge of a cell's settings: GenEval by the detector ``name``, or the exact target."""
-    if name == TRUTH:
+def load_judge(judge: Settings, settings: Mapping[str, Any]) -> Judge:
+    """The ``judge`` of a cell's settings: GenEval by a detector, the exact target, or nobody."""
+    if judge["kind"] == NONE:
+        return NoJudge()
+    if judge["kind"] == TRUTH:
         from bench.truth.judge import load
 
         scale = settings.get("target_scale")
         return load(settings["scores"], settings["reward"], scale, settings["backbone"])
-    return GenEvalJudge(load_detector(name), settings["scores"])
+    return GenEvalJudge(load_detector(judge), settings["scores"])

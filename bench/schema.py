@@ -12,6 +12,8 @@ geneval, reasons      per image: correct or not, and what failed
 scores                per reward and image; the config's ``reward`` guided
 diversity             mean squared distance between normalised image features over the pairs
 info                  the method's own diagnostics
+with judge=none there are no geneval, reasons, scores and diversity; where the config's
+weights.judge begins with "untested" the verdicts are a random or unproven detector's
 on the mixture, in place of geneval and reasons:
 distance              to the exact target: w2, mmd, and their floors between two exact sets
 target                the target's expectation of each score; target_diversity likewise

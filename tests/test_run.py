@@ -185,7 +185,7 @@ def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path):
 def test_images_on_disk_are_judged_as_they_were_when_made(whole):
     from bench.judge import judge_folder
 
-    again = judge_folder(whole / "images", "miniature")
+    again = judge_folder(whole / "images", {"name": "miniature", "kind": "miniature"})
     records, _ = read_records(whole / "records.jsonl")
     first = {}
     for _, record in sorted(records.items()):
