@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--judge", choices=list(DETECTORS), default="miniature")
     parser.add_argument("settings", nargs="*", metavar="key=value")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         overrides = [f"judge={options.judge}", *options.settings]
         check_command_line(overrides)
@@ -124,7 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for task, share in by_task(correct).items():
         print(f"{task:14s} {share:.4f}  ({len(correct[task])} images)")
     images = sum(map(len, correct.values()))
-    print(f"{'overall':14s} {overall(correct):.4f}  ({images} images)")
+    prompts = len(list(options.folder.glob("*/metadata.jsonl")))
+    print(f"{'overall':14s} {overall(correct):.4f}  ({images} images of {prompts} prompts)")
     if digest.startswith("untested"):
         print("these are not scores: the detector has proved nothing", file=sys.stderr)
     print(options.folder / "judged.jsonl")

@@ -105,8 +105,8 @@ def record_prompt(
 def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     """Run what is missing of a cell; returns its folder."""
     load_began = time.perf_counter()
+    judge = load_judge(cell.judge, cell.settings)  # first: small, and it may refuse to score
     backbone, weights = load_backbone(cell.backbone)
-    judge = load_judge(cell.judge, cell.settings)
     rewards = [load_reward(name) for name in dict.fromkeys([cell.reward, *cell.scores])]
     digests = {"backbone": weights, "judge": judge.digest()}
     digests |= {r.name: r.digest() for r in rewards}  # type: ignore[attr-defined]

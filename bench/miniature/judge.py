@@ -226,6 +226,9 @@ def _check(images: Tensor, dims: int) -> None:
     shape = tuple(images.shape)
     if images.ndim != dims or shape[-3:] != (3, SIZE, SIZE):
         wanted = ("B, " if dims == 4 else "") + f"3, {SIZE}, {SIZE}"
-        raise ValueError(f"the miniature's judge takes pixels of shape ({wanted}), got {shape}")
+        raise ValueError(
+            f"the miniature's judge takes pixels of shape ({wanted}), got {shape}; "
+            "judge=mask2former takes any size"
+        )
     if not images.is_floating_point() or not bool(torch.isfinite(images).all()):
         raise ValueError(f"pixels must be finite floats in [0, 1], got dtype {images.dtype}")

@@ -88,6 +88,9 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
         raise ValueError(f"{folder}: {len(cells)} cells, but no prompt is finished in any of them")
     if unjudged := bool(prompts.correct.isna().all()):
         prompts[f"score.{reward}"] = np.nan
+    untested = cells.index[cells.untested]
+    for frame, columns in ((prompts, ["correct", "diversity"]), (images, ["correct"])):
+        frame[columns] = frame[columns].mask(frame.cell.isin(untested))
     if f"score.{reward}" not in prompts:
         raise ValueError(f"{folder}: no record has a score of the guiding reward {reward!r}")
     _same_prompts(prompts, folder)

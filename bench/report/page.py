@@ -152,7 +152,8 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
             results.cells.total[row.Index],
             int(summary.loc[row.Index, "geneval.change.prompts"]),
         )
-        if row.Index != results.reference and common < own:
+        judged = pd.notna(row.geneval)
+        if judged and row.Index != results.reference and common < own:
             found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
     return found
 

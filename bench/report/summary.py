@@ -89,12 +89,14 @@ def changes(
     """Differences to ``reference`` on the prompts that both finished, paired by prompt."""
     names = (*(f"score.{s}" for s in scores), "diversity")
     common = own.index[:0] if reference is None else own.index.intersection(reference.index)
-    if reference is None or common.empty or own.correct.isna().any():
+    if reference is None or common.empty:
         return {f"{name}.change": NOTHING for name in ("geneval", *names)}
     own, base = own.loc[common], reference.loc[common]
     tasks = np.asarray(own.tag)
-    difference = stats.geneval_difference(_marks(own), _marks(base), tasks, counts(own))
-    found = {"geneval.change": difference}
+    found = {"geneval.change": NOTHING}
+    if not (own.correct.isna() | base.correct.isna()).any():
+        difference = stats.geneval_difference(_marks(own), _marks(base), tasks, counts(own))
+        found = {"geneval.change": difference}
     for name in names:
         change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])
         found[f"{name}.change"] = _mean(change, "change")
