@@ -31,6 +31,7 @@ DECIDING = (
     "bench/measure.py",
     "bench/noise.py",
 )
+WHERE = ("device", "batch")  # settings of a judge that say where and how fast it runs
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Cell:
     settings: Mapping[str, Any]
     method: Method
     backbone: Mapping[str, Any]
-    judge: str
+    judge: Mapping[str, Any]
     reward: str
     scores: Sequence[str]
     solver: str
@@ -129,7 +130,7 @@ def parse_shard(shard: str) -> tuple[int, int]:
 def _check_ranges(settings: Mapping[str, Any]) -> None:
     """Raise ValueError for the first number out of range or unknown name."""
     from bench.backbones import BACKBONES
-    from bench.judging import JUDGES
+    from bench.judging import NONE, TRUTH, check_judge
     from bench.rewards import parsed
 
     for key in ("images", "steps", "yardstick_every"):
@@ -146,22 +147,26 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     for key in ("per_task", "limit"):
         if prompts[key] is not None:
             whole(f"prompts.{key}", prompts[key], 1)
-    one_of("judge", settings["judge"], JUDGES)
+    check_judge(settings["judge"])
+    judge = settings["judge"]["kind"]
     rewards_used(settings)
     one_of("solver", settings["solver"], list(backbone["solvers"]))
     points = backbone["kind"] == "mixture"
-    if (prompts["source"] == "mixture") != points or (settings["judge"] == "truth") != points:
+    if (prompts["source"] == "mixture") != points or (judge == TRUTH) != points:
         raise ValueError(
             "backbone=mixture, prompts.source=mixture and judge=truth go together, got "
-            f"{backbone['name']}, {prompts['source']} and {settings['judge']}"
+            f"{backbone['name']}, {prompts['source']} and {judge}"
         )
+    if judge == "miniature" != backbone["kind"]:
+        raise ValueError(f"judge=miniature with {backbone['name']}: choose mask2former or none")
     for name in [settings["reward"], *settings["scores"]]:
         if parsed(name, settings["rewards"])[0].points != points:
             what = "points" if points else "pictures"
             raise ValueError(f"reward {name} does not score the {what} of {backbone['name']}")
         if points and settings["rewards"][name]["kind"] != name:
             raise ValueError(f"rewards.{name}: the mixture's rewards are named after their kind")
-    one_of("scores: the guiding reward", settings["reward"], list(settings["scores"]))
+    if judge != NONE:
+        one_of("scores: the guiding reward", settings["reward"], list(settings["scores"]))
 
 
 def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
@@ -186,6 +191,7 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     """Validate a composed configuration. Loads no model."""
     from bench.backbones import BACKBONES
     from bench.backbones.settings import is_stochastic
+    from bench.judging import NONE
     from bench.rewards import differentiable, parsed
 
     with explained():
@@ -204,11 +210,11 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     check_method(method, surroundings)
     number, count = parse_shard(settings["shard"])
     prompts = choose_prompts(**settings["prompts"])
-    shared = ["backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed", "shard"]
-    shared += ["device"]
+    shared = ("backbone", "judge", "reward", "solver", "steps", "images", "seed", "shard", "device")
     return Cell(
         settings=settings,
         method=method,
+        scores=settings["scores"] if settings["judge"]["kind"] != NONE else (),
         yardstick_every=settings["yardstick_every"],
         prompts=prompts[number::count],
         total=len(prompts),
@@ -220,8 +226,9 @@ def identity(cell: Cell, weights: Mapping[str, str]) -> str:
     """Twelve hexadecimal digits: a hash of what decides the result, not of where it runs."""
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
     content = {key: cell.settings[key] for key in keys}
-    content |= {key: cell.settings.get(key) for key in ("scores", "judge", "target_scale")}
-    content |= {"rewards": rewards_used(cell.settings)}
+    content |= {"scores": list(cell.scores), "target_scale": cell.settings.get("target_scale")}
+    content["judge"] = {k: v for k, v in cell.judge.items() if k not in WHERE}
+    content["rewards"] = rewards_used(cell.settings)
     content |= {"weights": dict(weights), "code": code_digest()}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -2,68 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import explained
+from bench.build import check_keys
+from bench.errors import BenchError, explained
+from bench.geneval.detector import Detector, verdicts
 from bench.geneval.prompts import Metadata
-from bench.geneval.protocol import Verdict, evaluate
 from bench.rewards import LoadedReward, load_reward
 from methods.settings import one_of
 
-
-class Detector(Protocol):
-    """A detector and a color classifier, with the protocol's thresholds that suit them."""
-
-    @property
-    def thresholds(self) -> Mapping[str, Any]: ...
-
-    def detect(self, images: Tensor) -> list[dict[str, np.ndarray]]: ...
-
-    def colors(self, image: Tensor, name: str, boxes: np.ndarray) -> list[str]: ...
-
-    def digest(self) -> str: ...
+Settings = Mapping[str, Any]  # a ``judge`` config
+TRUTH, NONE = "truth", "none"
+NAMED = ["name", "kind"]
 
 
-def _miniature() -> Detector:
+@dataclass(frozen=True)
+class Kind:
+    """How a kind of detector checks its settings, and how it is loaded."""
+
+    check: Callable[[Settings], None]
+    load: Callable[[Settings], Detector]
+
+
+def _check_names(settings: Settings) -> None:
+    check_keys("judge", settings, NAMED)
+
+
+def _miniature(settings: Settings) -> Detector:
     from bench.miniature.judge import MiniatureJudge
 
     return MiniatureJudge.load()
 
 
-DETECTORS: dict[str, Callable[[], Detector]] = {"miniature": _miniature}
 FEATURES = "clip"  # the reward whose image features measure diversity, where there is one
 
 
-@cache
-def load_detector(name: str) -> Detector:
-    """The detector called ``name``, loaded once per process; BenchError as ``load_reward``."""
+def _check_mask2former(settings: Settings) -> None:
+    from bench.geneval.judge import check
+
+    check(settings)
+
+
+def _mask2former(settings: Settings) -> Detector:
+    from bench.geneval.judge import load
+
+    return load(settings)
+
+
+DETECTORS = {
+    "miniature": Kind(_check_names, _miniature),
+    "mask2former": Kind(_check_mask2former, _mask2former),
+}
+JUDGES = (*DETECTORS, TRUTH, NONE)
+
+
+def check_judge(settings: Settings) -> None:
+    """Raise ValueError or BenchError for an unknown kind of judge or a wrong setting of it."""
+    one_of("judge.kind", settings["kind"], JUDGES)
+    kind = DETECTORS.get(settings["kind"])
+    (kind.check if kind else _check_names)(settings)
+
+
+def load_detector(settings: Settings) -> Detector:
+    """The detector of a ``judge`` config, loaded and put to its self-test once per process.
+
+    BenchError where it cannot be loaded or fails, and for a judge that has no detector.
+    """
     with explained():
-        one_of("judge", name, list(DETECTORS))
-        return DETECTORS[name]()
+        if settings["kind"] not in DETECTORS:
+            raise BenchError(
+                f"judge={settings['name']} judges no images: choose from {', '.join(DETECTORS)}"
+            )
+        return _proven(json.dumps(settings, sort_keys=True))
 
 
-def verdicts(judge: Detector, metadata: Metadata, images: Tensor) -> list[Verdict]:
-    """GenEval's verdict on each of (B, 3, H, W) images of one prompt."""
-    found = []
-    for image, detections in zip(images, judge.detect(images), strict=True):
-
-        def colour_of(
-            name: str,
-            indices: Sequence[int],
-            image: Tensor = image,
-            detections: Mapping[str, np.ndarray] = detections,
-        ) -> list[str]:
-            return judge.colors(image, name, detections[name][list(indices), :4])
-
-        found.append(evaluate(metadata, detections, colour_of, **judge.thresholds))
-    return found
+@cache
+def _proven(text: str) -> Detector:
+    settings = json.loads(text)
+    detector = DETECTORS[settings["kind"]].load(settings)
+    detector.prove()
+    return detector
 
 
 def diversity(features: Tensor) -> float:
@@ -113,21 +138,33 @@ class GenEvalJudge:
         }
 
 
-TRUTH = "truth"
-JUDGES = (*DETECTORS, TRUTH)
+@dataclass(frozen=True)
+class NoJudge:
+    """Judges nothing: for measuring costs."""
+
+    def digest(self) -> str:
+        return NONE
+
+    def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
+        return {}
 
 
 def names_used(settings: Mapping[str, Any]) -> list[str]:
     """Names of the rewards of a cell: the guiding one, every score, and whose features are used."""
-    names = [settings["reward"], *settings["scores"]]
-    if FEATURES in settings["rewards"] and settings["judge"] != TRUTH:
+    judged = settings["judge"]["kind"]
+    names = [settings["reward"], *(settings["scores"] if judged != NONE else ())]
+    if FEATURES in settings["rewards"] and judged not in (TRUTH, NONE):
         names.append(FEATURES)
     return list(dict.fromkeys(names))
 
 
-def load_judge(name: str, settings: Mapping[str, Any], device: torch.device | str = "cpu") -> Judge:
-    """The judge of a cell's settings: GenEval by the detector ``name``, or the exact target."""
-    if name == TRUTH:
+def load_judge(
+    judge: Settings, settings: Mapping[str, Any], device: torch.device | str = "cpu"
+) -> Judge:
+    """The ``judge`` of a cell's settings: GenEval by a detector, the exact target, or nobody."""
+    if judge["kind"] == NONE:
+        return NoJudge()
+    if judge["kind"] == TRUTH:
         from bench.truth.judge import load
 
         scale = settings.get("target_scale")
@@ -136,4 +173,4 @@ def load_judge(name: str, settings: Mapping[str, Any], device: torch.device | st
     scores = {score: load_reward(score, rewards, device) for score in settings["scores"]}
     clip = load_reward(FEATURES, rewards, device) if FEATURES in rewards else None
     clip = clip if hasattr(clip, "features") else None
-    return GenEvalJudge(load_detector(name), scores, clip, device)
+    return GenEvalJudge(load_detector(judge), scores, clip, device)

@@ -22,7 +22,7 @@ from rich.progress import (
 
 from bench.backbones import load_backbone
 from bench.cell import Cell, Prompt, code_digest, identity
-from bench.device import describe_device
+from bench.device import describe_device, resolve_device
 from bench.fit import batch, measure_fitting, release
 from bench.images import from_host
 from bench.judging import Judge, load_judge, names_used
@@ -132,10 +132,12 @@ def record_prompt(
 def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     """Run what is missing of a cell; returns its folder."""
     load_began = time.perf_counter()
+    # The judge first: it is small, and it may refuse to score.
+    device = resolve_device(cell.device)
+    judge = load_judge(cell.judge, cell.settings, device)
     backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
-    judge = load_judge(cell.judge, cell.settings, backbone.device)
     rewards = {
-        name: load_reward(name, cell.settings["rewards"], backbone.device)
+        name: load_reward(name, cell.settings["rewards"], device)
         for name in names_used(cell.settings)
     }
     digests = {"backbone": weights, "judge": judge.digest()}

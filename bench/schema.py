@@ -21,6 +21,8 @@ diversity             mean squared distance between normalised features of the r
                       over the pairs; null where there is none
 cut                   only where a prompt was too long for a score: {score: tokens not read}
 info                  the method's own diagnostics
+with judge=none there are no geneval, reasons, scores and diversity; where the config's
+weights.judge begins with "untested" the verdicts are a random or unproven detector's
 on the mixture, in place of geneval and reasons:
 distance              to the exact target: w2, mmd, and their floors between two exact sets
 target                the target's expectation of each score; target_diversity likewise

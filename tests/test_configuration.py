@@ -105,6 +105,12 @@ def test_the_command_line_wins_over_the_experiment_s_cell():
         ("reward=preferense", "did you mean 'preference'"),
         ("solver=ddpn", "did you mean 'ddpm'"),
         ("judge=minature", "did you mean 'miniature'"),
+        ("judge.kind=minature", "judge.kind must be one of .* did you mean 'miniature'"),
+        ("judge=none backbone=mixture", "go together"),
+        ("judge=truth", "go together, got miniature, geneval and truth"),
+        ("judge=mask2former judge.batch=0", "judge.batch must be an integer >= 1"),
+        ("judge=mask2former judge.thresholds.max_overlap=3", r"max_overlap in \[0, 1\]"),
+        ("+judge.batch=2", "judge.batch is unknown: judge has name, kind"),
         ("steps=0", "steps must be an integer >= 1"),
         ("steps=many", "steps must be an integer >= 1, got 'many'"),
         ("images=-1", "images must be an integer >= 1"),
@@ -225,6 +231,8 @@ def test_the_identity_hashes_what_decides_a_result_and_nothing_else():
     base = of("method=lidar")
     assert base == of("method=lidar", "shard=1/2")
     assert base == of("method=lidar", "yardstick_every=2")
+    by_detector = ("method=lidar", "judge=mask2former")
+    assert of(*by_detector) == of(*by_detector, "judge.device=cpu", "judge.batch=1")
     others = [
         of("method=lidar", "seed=1"),
         of("method=lidar", "steps=7"),
@@ -232,6 +240,8 @@ def test_the_identity_hashes_what_decides_a_result_and_nothing_else():
         of("method=lidar", "reward=clip"),
         of("method=lidar", "prompts.seed=44"),
         of("method=lidar", weights="other"),
+        of("method=lidar", "judge=none"),
+        of("method=lidar", "judge=mask2former"),
         of("method=ug"),
     ]
     assert len({base, *others}) == 1 + len(others)
@@ -254,3 +264,21 @@ def test_every_cell_of_every_experiment_is_valid(experiment):
     assert {c.method.name for c in cells} - {"exact_svdd"} == named - {"pair"}
     if experiment == "miniature":
         assert cells[0].total == 553 and cells[0].steps == 50
+
+
+def test_a_backbone_brings_its_judge_and_the_command_line_chooses_another():
+    assert settings()["judge"] == {"name": "miniature", "kind": "miniature"}
+    assert settings("backbone=mixture")["judge"]["kind"] == "truth"
+    assert settings("judge=none")["judge"] == {"name": "none", "kind": "none"}
+    assert settings("experiment=ground_truth")["judge"]["kind"] == "truth"
+    detector = settings("judge=mask2former")["judge"]
+    assert detector["weights"] == "pretrained" and detector["self_test"] is True
+    assert settings("judge=mask2former", "+weights=tiny")["judge"]["weights"] == "tiny"
+
+
+def test_without_a_judge_the_scores_may_be_empty():
+    cell = make_cell(settings("judge=none", "scores=[]"))
+    assert not cell.scores and cell.reward == "preference"
+    assert not make_cell(settings("judge=none")).scores, "nothing is scored where nothing is judged"
+    with pytest.raises(BenchError, match="the guiding reward must be one of"):
+        make_cell(settings("scores=[]"))

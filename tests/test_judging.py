@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench.geneval.detector import Detections, verdicts
 from bench.images import from_bytes, to_bytes
-from bench.judging import diversity, verdicts
+from bench.judging import diversity
 from bench.rewards import load_reward
 
 
@@ -37,12 +38,15 @@ class PaintedJudge:
     def __init__(self):
         self.thresholds = {"threshold": 0.3}
 
-    def detect(self, images):
-        return [{"cat": np.array([[0, 0, 10, 10, float(i[0, 0, 0])]])} for i in images]
+    def examine(self, images):
+        return [self.seen(np.array([[0, 0, 10, 10, float(i[0, 0, 0])]])) for i in images]
 
-    def colors(self, image, name, boxes):
-        assert boxes.shape == (1, 4)
-        return ["red"]
+    def seen(self, boxes):
+        def colors(name, indices):
+            assert (name, indices) == ("cat", [0])
+            return ["red"]
+
+        return Detections({"cat": boxes}, colors)
 
 
 def test_verdicts_pass_detections_colors_and_thresholds_to_the_protocol():

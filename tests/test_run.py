@@ -185,10 +185,46 @@ def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path):
     assert not list(tmp_path.rglob("records.jsonl"))
 
 
+def test_without_a_judge_costs_are_measured_and_reported_alone(tmp_path):
+    from bench.report.build import build
+
+    for method in ("method=vanilla", "method=best_of_n"):
+        folder = run(tmp_path, method, "judge=none", "scores=[]")
+    records, _ = read_records(folder / "records.jsonl")
+    assert len(records) == 6
+    for record in records.values():
+        assert record["error"] is None and record["seconds"]["total"] > 0
+        assert not {"geneval", "reasons", "scores", "diversity"} & set(record)
+    page = build(tmp_path).read_text()
+    assert "nothing was judged (judge=none): costs alone" in page
+    assert "GenEval by task" not in page and "No figure “GenEval against cost”" in page
+    assert (tmp_path / "speedup.png").is_file() and not (tmp_path / "tasks.png").exists()
+
+
+def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_path, monkeypatch):
+    from bench.errors import BenchError
+    from bench.judging import _proven
+    from bench.miniature.judge import MiniatureJudge
+
+    real = MiniatureJudge.load
+
+    def broken():
+        judge = real()
+        judge.network.head.weight.data.zero_()
+        return judge
+
+    monkeypatch.setattr(MiniatureJudge, "load", broken)
+    _proven.cache_clear()
+    with pytest.raises(BenchError, match="must not score"):
+        run(tmp_path, "method=vanilla")
+    assert not list(tmp_path.rglob("records.jsonl"))
+    _proven.cache_clear()
+
+
 def test_images_on_disk_are_judged_as_they_were_when_made(whole):
     from bench.judge import judge_folder
 
-    again = judge_folder(whole / "images", "miniature")
+    again = judge_folder(whole / "images", {"name": "miniature", "kind": "miniature"})
     records, _ = read_records(whole / "records.jsonl")
     first = {}
     for _, record in sorted(records.items()):

@@ -13,6 +13,8 @@ Training is in ``bench.miniature.train.judge``; the weights are part of the pack
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +25,11 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.geneval.detector import Detections
 from bench.geneval.prompts import CLASSES, COLORS
+from bench.geneval.selftest import prove
+from bench.miniature.clip import MiniatureClip
+from bench.miniature.golden import pictures
 
 WEIGHTS = Path(__file__).parent / "weights"
 FILE = "judge.safetensors"
@@ -149,6 +155,30 @@ class MiniatureJudge:
         """SHA-256 of the weight file, in hexadecimal."""
         return self._digest
 
+    def prove(self) -> None:
+        """Raise BenchError unless drawn scenes are recognized."""
+        prove(self, pictures())
+
+    @cached_property
+    def clip(self) -> MiniatureClip:
+        return MiniatureClip.load()
+
+    def features(self, images: Tensor) -> Tensor:
+        """Unit vectors (B, 128) of images (B, 3, 64, 64) in [0, 1], by the miniature's CLIP."""
+        return self.clip.features(images)
+
+    def examine(self, images: Tensor) -> list[Detections]:
+        """``detect``, with the colors of what was found in each image."""
+        return [
+            Detections(found, partial(self._colors, image, found))
+            for image, found in zip(images, self.detect(images), strict=True)
+        ]
+
+    def _colors(
+        self, image: Tensor, found: Mapping[str, np.ndarray], name: str, chosen: Sequence[int]
+    ) -> list[str]:
+        return self.colors(image, name, found[name][list(chosen), :4])
+
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[dict[str, np.ndarray]]:
         """Objects in images (B, 3, 64, 64) in [0, 1].
@@ -196,6 +226,9 @@ def _check(images: Tensor, dims: int) -> None:
     shape = tuple(images.shape)
     if images.ndim != dims or shape[-3:] != (3, SIZE, SIZE):
         wanted = ("B, " if dims == 4 else "") + f"3, {SIZE}, {SIZE}"
-        raise ValueError(f"the miniature's judge takes pixels of shape ({wanted}), got {shape}")
+        raise ValueError(
+            f"the miniature's judge takes pixels of shape ({wanted}), got {shape}; "
+            "judge=mask2former takes any size"
+        )
     if not images.is_floating_point() or not bool(torch.isfinite(images).all()):
         raise ValueError(f"pixels must be finite floats in [0, 1], got dtype {images.dtype}")

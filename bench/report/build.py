@@ -17,7 +17,7 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
     configs = sorted(folder.glob("cells/*/config.yaml"))
     if only is not None:
         configs = [path for path in configs if path.parent.name in only]
-    truth = {OmegaConf.select(OmegaConf.load(path), "judge") == "truth" for path in configs}
+    truth = {OmegaConf.select(OmegaConf.load(path), "judge.kind") == "truth" for path in configs}
     if len(truth) > 1:
         raise ValueError(f"{folder} holds cells with and without a known target: split the folder")
     if truth == {True}:

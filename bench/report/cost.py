@@ -13,8 +13,8 @@ from bench.report.style import Look
 
 
 def geneval_vs_cost(summary: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
-    """GenEval over cost relative to vanilla, log scale; None where no cost was measured."""
-    timed = summary[summary.cost.notna()]
+    """GenEval over cost relative to vanilla, log scale; None where either was not measured."""
+    timed = summary[summary.cost.notna() & summary.geneval.notna()]
     if timed.empty:
         return None
     fig, (ax,) = style.figure(7.2, 4.6)

@@ -84,6 +84,8 @@ def tile(path: Path | None, font: ImageFont.FreeTypeFont) -> Image.Image:
 
 def verdict(record: pd.Series, reward: str) -> tuple[str, tuple[int, int, int]]:
     """The line under an image: tick or cross by GenEval and the guiding reward."""
+    if pd.isna(record.correct):
+        return "not judged", INK
     mark, color = ("✓", RIGHT) if record.correct else ("✗", WRONG)
     return f"{mark} {reward} {record[f'score.{reward}']:.2f}", color
 

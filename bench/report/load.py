@@ -20,7 +20,9 @@ from omegaconf import OmegaConf
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 
+UNTESTED = "GenEval by a detector that has proved nothing (random or untested weights): no score"
 SETTINGS = ("seed", "steps", "solver")  # what tells apart two cells of one method
+JUDGED = {"geneval", "scores", "diversity"}  # what a record of judge=none lacks
 REQUIRED = (
     ("cell", "cell"),
     ("method", "method.name"),
@@ -43,7 +45,8 @@ class Results:
     failed and total prompts, images_done of images_total.
     ``prompts``: one row a cell and finished prompt: cell, index, prompt, tag, seconds.<phase>,
     calls.<kind> (summed over phases), calls.<phase>.<kind>, yardstick.vanilla and
-    yardstick.method (seconds or NaN), correct, images, diversity, score.<name> (mean over images).
+    yardstick.method (seconds or NaN), correct (NaN where nothing was judged), images, diversity,
+    score.<name> (mean over images).
     ``images``: one row an image: cell, index, position, path, correct, score.<name>.
     ``scores``: names of the rewards, the guiding one first. ``notes``: what a reader should know.
     """
@@ -78,9 +81,16 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     """
     cells = read_cells(folder, only)
     backbone, reward = _one(cells, "backbone", folder), _one(cells, "reward", folder)
+    if cells.judge.nunique(dropna=False) > 1:
+        _one(cells.fillna({"judge": "unknown"}), "judge", folder)
     prompts, images, notes = read_prompts(cells)
     if prompts.empty:
         raise ValueError(f"{folder}: {len(cells)} cells, but no prompt is finished in any of them")
+    if unjudged := bool(prompts.correct.isna().all()):
+        prompts[f"score.{reward}"] = np.nan
+    untested = cells.index[cells.untested]
+    for frame, columns in ((prompts, ["correct", "diversity"]), (images, ["correct"])):
+        frame[columns] = frame[columns].mask(frame.cell.isin(untested))
     if f"score.{reward}" not in prompts:
         raise ValueError(f"{folder}: no record has a score of the guiding reward {reward!r}")
     _same_prompts(prompts, folder)
@@ -96,8 +106,12 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     judges = {c.removeprefix("score.") for c in prompts if c.startswith("score.")} - {reward}
     scores = (reward, *sorted(judges))
     notes = [f"backbone {backbone}, guiding reward {reward}", *notes]
+    if unjudged:
+        notes.append("nothing was judged (judge=none): costs alone")
+    notes += [f"{row.label}: {UNTESTED}" for row in cells.itertuples() if row.untested]
     notes += [f"{row.label}: {row.coverage}" for row in cells.itertuples() if row.coverage]
-    notes += [*_missing_tasks(cells, prompts), *_missing_scores(cells, prompts, scores)]
+    notes += _missing_tasks(cells, prompts)
+    notes += [] if unjudged else _missing_scores(cells, prompts, scores)
     if cells.code.nunique() > 1:
         notes.append("the cells were made by different versions of the code (see provenance)")
     return Results(folder, cells, prompts, images, reward, scores, tuple(notes))
@@ -155,6 +169,8 @@ def read_config(path: Path) -> dict[str, Any]:
         if row[column] is None:
             raise ValueError(f"{path}: the key {key} is missing")
     row["reward"] = OmegaConf.select(config, "reward")
+    row["judge"] = OmegaConf.select(config, "judge.name")
+    row["untested"] = str(OmegaConf.select(config, "weights.judge")).startswith("untested")
     row["settings"] = leaves(OmegaConf.to_container(config.method))
     row["settings"] |= leaves(OmegaConf.to_container(config.backbone), "backbone")
     return row
@@ -171,14 +187,16 @@ def leaves(node: Any, path: str = "") -> dict[str, str]:
 def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One finished record -> its row of ``prompts`` and its rows of ``images``."""
     try:
-        paths, correct, scores = record["images"], record["geneval"], record["scores"]
+        judged = JUDGED & set(record)
+        full = record if judged else record | _unjudged(record)
+        paths, correct, scores = full["images"], full["geneval"], full["scores"]
         row = {key: record[key] for key in ("index", "prompt", "tag")}
         row |= {f"seconds.{p}": record["seconds"][p] for p in (*PHASES, "total")}
         calls = {f"calls.{p}.{k}": record["calls"][p][k] for p in PHASES for k in KINDS}
         row |= {f"calls.{k}": sum(calls[f"calls.{p}.{k}"] for p in PHASES) for k in KINDS} | calls
         timed = record["yardstick"] or {"vanilla": np.nan, "method": np.nan}
         row |= {f"yardstick.{side}": timed[side] for side in ("vanilla", "method")}
-        diversity = record["diversity"]
+        diversity = full["diversity"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{where}: missing or malformed field {error}") from None
     if record["yardstick"] and not all(0 < seconds < np.inf for seconds in timed.values()):
@@ -189,15 +207,25 @@ def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[di
     for name, values in scores.items():
         if not all(isinstance(v, int | float) and np.isfinite(v) for v in values):
             raise ValueError(f"{where}: the scores {name} hold something that is not a number")
-    row |= {"correct": sum(map(bool, correct)), "images": len(paths)}
+    row |= {"correct": sum(map(bool, correct)) if judged else np.nan, "images": len(paths)}
     row["diversity"] = np.nan if diversity is None else diversity
     row |= {f"score.{name}": float(np.mean(values)) for name, values in scores.items()}
     pictures = [
-        {"index": record["index"], "position": i, "path": path, "correct": bool(correct[i])}
+        {
+            "index": record["index"],
+            "position": i,
+            "path": path,
+            "correct": correct[i] and bool(correct[i]),
+        }
         | {f"score.{name}": values[i] for name, values in scores.items()}
         for i, path in enumerate(paths)
     ]
     return row, pictures
+
+
+def _unjudged(record: dict[str, Any]) -> dict[str, Any]:
+    """The judging part of a record of judge=none: nothing is known of its images."""
+    return {"geneval": [None] * len(record["images"]), "scores": {}, "diversity": None}
 
 
 def labels(cells: pd.DataFrame) -> list[str]:

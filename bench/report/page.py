@@ -35,10 +35,7 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
         "\n## Results\n",
         caption(results, summary) + "\n",
         lines,
-        "## GenEval by task\n",
-        "Share of images correct [95% interval]. An interval of no width, as at 0 or 1, means that "
-        f"the prompts do not differ, not that the share is certain. {coverage(results)}\n",
-        table.markdown(table.tasks_display(by_task)),
+        *by_task_section(results, by_task),
         *(f"## {head}\n\n{text}\n\n![{head}]({name})\n" for name, head, text in pictures),
         *(f"{text}\n" for text in absent),
         "## Provenance\n",
@@ -54,6 +51,18 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
         for note in notes(results, summary)[1:]:
             console.print(f"- {note}", markup=False, highlight=False)
     return path
+
+
+def by_task_section(results: Results, by_task: pd.DataFrame) -> list[str]:
+    """GenEval by task, in words and as a table; nothing where nothing was judged."""
+    if by_task.empty:
+        return []
+    return [
+        "## GenEval by task\n",
+        "Share of images correct [95% interval]. An interval of no width, as at 0 or 1, means that "
+        f"the prompts do not differ, not that the share is certain. {coverage(results)}\n",
+        table.markdown(table.tasks_display(by_task)),
+    ]
 
 
 def draw(
@@ -143,7 +152,8 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
             results.cells.total[row.Index],
             int(summary.loc[row.Index, "geneval.change.prompts"]),
         )
-        if row.Index != results.reference and common < own:
+        judged = pd.notna(row.geneval)
+        if judged and row.Index != results.reference and common < own:
             found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
     return found
 

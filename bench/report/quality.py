@@ -11,8 +11,11 @@ from bench.report import style
 from bench.report.style import Look
 
 
-def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure:
-    """A dot with its interval for each method within each task, tasks side by side."""
+def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
+    """A dot with its interval for each method within each task, tasks side by side; None where
+    nothing was judged."""
+    if tasks.empty:
+        return None
     names = sorted(tasks.task.unique())
     labels = [label for label in styles if label in set(tasks.label)]
     width = max(6.4, 1.0 + len(names) * (0.55 + 0.16 * len(labels)))

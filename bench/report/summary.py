@@ -19,6 +19,7 @@ from bench.schema import KINDS, PHASES
 
 SEED = 0
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
+TASKS = ("label", "task", "share", "low", "high", "prompts", "images")
 Counts = Callable[[pd.DataFrame, bool], stats.Array]
 
 
@@ -72,7 +73,11 @@ def summarize(results: Results) -> pd.DataFrame:
 
 def quality(own: pd.DataFrame, scores: tuple[str, ...]) -> dict[str, stats.Interval]:
     """GenEval, every score and diversity of one cell, over the prompts that have them."""
-    found = {"geneval": stats.geneval(*_marks(own), np.asarray(own.tag), counts(own))}
+    judged = own.dropna(subset=["correct"])
+    found = {"geneval": NOTHING}
+    if len(judged):
+        marks, tags = _marks(judged), np.asarray(judged.tag)
+        found = {"geneval": stats.geneval(*marks, tags, counts(judged))}
     for name in (*(f"score.{s}" for s in scores), "diversity"):
         found[name] = _mean(own.dropna(subset=[name]), name)
     return found
@@ -88,8 +93,10 @@ def changes(
         return {f"{name}.change": NOTHING for name in ("geneval", *names)}
     own, base = own.loc[common], reference.loc[common]
     tasks = np.asarray(own.tag)
-    difference = stats.geneval_difference(_marks(own), _marks(base), tasks, counts(own))
-    found = {"geneval.change": difference}
+    found = {"geneval.change": NOTHING}
+    if not (own.correct.isna() | base.correct.isna()).any():
+        difference = stats.geneval_difference(_marks(own), _marks(base), tasks, counts(own))
+        found = {"geneval.change": difference}
     for name in names:
         change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])
         found[f"{name}.change"] = _mean(change, "change")
@@ -117,14 +124,16 @@ def tasks(results: Results) -> pd.DataFrame:
     """GenEval by task, one row a cell and task: share in [0, 1], low, high, prompts, images."""
     rows = []
     for cell, label in results.cells.label[results.cells.done > 0].items():
-        own = results.of(str(cell))
+        own = results.of(str(cell)).dropna(subset=["correct"])
+        if own.empty:
+            continue
         found = stats.geneval_tasks(*_marks(own), np.asarray(own.tag), counts(own))
         images = own.groupby("tag").images.sum()
         for task, share in found.items():
             row = {"label": label, "task": task, "share": share.value, "low": share.low}
             row |= {"high": share.high, "prompts": share.prompts, "images": images[task]}
             rows.append({"cell": cell, **row})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["cell", *TASKS])
 
 
 def _mean(prompts: pd.DataFrame, name: str) -> stats.Interval:

@@ -148,3 +148,32 @@ def test_an_unfinished_cell_is_listed_but_not_in_the_tables(folder: Path) -> Non
     assert "smc: partial: 0 of 24 prompts" in results.notes
     assert table.result_display(results, summary).method.tolist() == ["vanilla", "lidar", "ug"]
     assert page.provenance(results).prompts.tolist()[2] == "0 of 24"
+
+
+def test_cells_of_two_judges_are_not_compared(folder: Path) -> None:
+    synthetic.cell(folder, "smc", judge={"name": "mask2former", "kind": "mask2former"})
+    with pytest.raises(ValueError, match=r"2 different values of judge .*mask2former"):
+        load(folder)
+
+
+def test_verdicts_of_an_untested_detector_are_no_scores(tmp_path: Path) -> None:
+    for method in ("vanilla", "ug"):
+        synthetic.cell(tmp_path / "a", method, weights={"judge": "untested weights: tiny"})
+        synthetic.cell(tmp_path / "b", method, weights={"judge": "0123"})
+    untested, tested = (summarize(load(tmp_path / name)) for name in "ab")
+    assert untested.geneval.isna().all() and untested["geneval.change"].isna().all()
+    assert tested.geneval.notna().all()
+    same = ["score.clip", "score.clip.change", "cost"]
+    pd.testing.assert_frame_equal(untested[same], tested[same])
+    notes = load(tmp_path / "a").notes
+    assert sum("a detector that has proved nothing" in note for note in notes) == 2
+    page_of = build(tmp_path / "a").read_text()
+    assert "GenEval by task" not in page_of and (tmp_path / "a" / "grid.png").is_file()
+
+
+def test_a_record_that_lacks_only_its_scores_is_an_error(folder: Path) -> None:
+    path, records = synthetic.records_of(folder, "lidar")
+    del records[3]["scores"]
+    synthetic.write(path, records)
+    with pytest.raises(ValueError, match=r"missing or malformed field 'scores'"):
+        load(folder)

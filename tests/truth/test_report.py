@@ -111,7 +111,7 @@ def test_cells_with_and_without_a_known_target_do_not_share_a_report(folder, tmp
     for name, judge in (("a", "truth"), ("b", "miniature")):
         cell = tmp_path / "cells" / name
         cell.mkdir(parents=True)
-        (cell / "config.yaml").write_text(f"judge: {judge}\n")
+        (cell / "config.yaml").write_text(f"judge: {{kind: {judge}}}\n")
     with pytest.raises(ValueError, match="with and without a known target"):
         build(tmp_path)
 

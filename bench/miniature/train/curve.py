@@ -10,10 +10,11 @@ from diffusers import AutoencoderKL
 
 from bench.backbones.latent import LatentDiffusion
 from bench.cell import choose_prompts
+from bench.geneval.detector import verdicts
 from bench.geneval.protocol import overall
 from bench.images import from_bytes
-from bench.judging import load_detector, verdicts
 from bench.measure import Task, measure
+from bench.miniature.judge import MiniatureJudge
 from bench.miniature.train.diffusion import assemble, load_snapshot, samples_seen
 from bench.rewards.jpeg import JpegCompressibility
 from methods.method import Method
@@ -28,7 +29,7 @@ def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
     unet, text = load_snapshot(path)
     backbone = LatentDiffusion(assemble(vae, unet, text), SOLVERS, GUIDANCE)
     task = Task(backbone, JpegCompressibility(), "dpm", STEPS, images=1, seed=0)
-    judge = load_detector("miniature")
+    judge = MiniatureJudge.load()
     correct: dict[str, list[bool]] = {}
     for prompt in choose_prompts("geneval", 100, SEED, PROMPTS_PER_TASK):
         pixels = measure(task, Method("vanilla"), prompt.text).delivered

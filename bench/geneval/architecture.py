@@ -1,0 +1,158 @@
+"""The judge's two networks, with pretrained weights, or random ones at their true or a tiny size.
+
+Random weights, drawn with seed 0, are for measuring costs and for tests: they recognize nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.errors import BenchError
+from bench.geneval.mask2former import geneval_name
+from bench.geneval.prompts import CLASSES
+from bench.weights.files import check_file
+from bench.weights.source import Source, locate
+
+PRETRAINED = "pretrained"
+UNTRAINED = ("random", "tiny")
+# Buffers of older checkpoints that transformers now computes.
+COMPUTED = ("relative_position_index", "position_ids")
+
+
+def detector_config(tiny: bool = False) -> Any:
+    """Mask2Former, Swin-S, COCO: 68,741,083 parameters; or 57,773 in the same shape."""
+    from transformers import Mask2FormerConfig, SwinConfig
+
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    swin: dict[str, Any] = {"embed_dim": 96, "depths": [2, 2, 18, 2], "num_heads": [3, 6, 12, 24]}
+    sizes: dict[str, Any] = {}
+    if tiny:
+        swin = {"embed_dim": 4, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 1, 1]}
+        small = ("feature_size", "mask_feature_size", "hidden_dim")
+        sizes = dict.fromkeys(small, 32) | {"num_queries": 8, "num_attention_heads": 2}
+        sizes |= {"encoder_feedforward_dim": 32, "dim_feedforward": 32}
+        sizes |= {"encoder_layers": 1, "decoder_layers": 2}
+    backbone = SwinConfig(**swin, window_size=7, drop_path_rate=0.3, out_features=stages)
+    names = dict(enumerate(CLASSES))
+    labels = {"id2label": names, "label2id": {name: i for i, name in names.items()}}
+    return Mask2FormerConfig(backbone_config=backbone, **labels, **sizes)
+
+
+def clip_config(tiny: bool = False) -> Any:
+    """CLIP ViT-L/14: 427,616,513 parameters; or a tiny one of 32-pixel images."""
+    from transformers import CLIPConfig
+
+    if tiny:
+        both = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+        both |= {"num_attention_heads": 2, "projection_dim": 16}
+        text = both | {"vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513}
+        vision = both | {"image_size": 32, "patch_size": 16}
+        return CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
+    text = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12}
+    text |= {"num_attention_heads": 12, "projection_dim": 768}
+    vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24}
+    vision |= {"num_attention_heads": 16, "projection_dim": 768}
+    vision |= {"image_size": 224, "patch_size": 14}
+    return CLIPConfig(text_config=text, vision_config=vision, projection_dim=768)
+
+
+def byte_tokenizer(end: int) -> Any:
+    """A CLIPTokenizer of single bytes, for networks that were trained on nothing.
+
+    ``end``: the id of the end marker, the start marker's is one below; both past the 512 bytes.
+    """
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    tokens = [*letters, *(letter + "</w>" for letter in letters)]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    vocabulary |= {"<|startoftext|>": end - 1, "<|endoftext|>": end}
+    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
+
+
+def folder_of(weights: str, source: Source, what: str) -> Path | None:
+    """Where the files of ``source`` are, whole; None where the weights are random.
+
+    ``weights``: pretrained (the hub's cache), random, tiny, or a folder that holds a folder named
+    as the repository. Raises BenchError saying what is missing.
+    """
+    if weights in UNTRAINED:
+        return None
+    if weights == PRETRAINED:
+        return locate(source, what)
+    folder = Path(weights) / source.repo.rpartition("/")[2]
+    remedy = f"{folder} must hold {', '.join(source.files)} of {source.repo}"
+    if not folder.is_dir():
+        raise BenchError(f"the folder {folder} of {what} is missing: {remedy}")
+    for pattern in source.files:
+        if not (files := sorted(folder.glob(pattern))):
+            raise BenchError(f"the file {folder / pattern} of {what} is missing: {remedy}")
+        for path in files:
+            check_file(path, remedy)
+    return folder
+
+
+def build(kind: str, config: Any, folder: Path | None) -> Any:
+    """transformers' class called ``kind`` in float32: from ``folder``, or of random weights.
+
+    Raises BenchError unless every weight of the network, and no other, is in the folder.
+    """
+    import transformers
+
+    transformers.logging.set_verbosity_error()  # what it warns of is refused below
+    transformers.logging.disable_progress_bar()
+    network = getattr(transformers, kind)
+    if folder is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return network(config)
+    options: dict[str, Any] = {"dtype": torch.float32, "local_files_only": True}
+    try:
+        module, report = network.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BenchError(f"the weights in {folder} are no {kind}: {reason}") from None
+    _check_complete(report, folder, kind)
+    return module
+
+
+def _check_complete(report: Mapping[str, Any], folder: Path, kind: str) -> None:
+    problems = []
+    for verb in ("missing", "unexpected", "mismatched"):
+        keys = sorted(str(key) for key in report[f"{verb}_keys"])
+        if keys := [key for key in keys if not key.endswith(COMPUTED)]:
+            problems.append(f"{len(keys)} {verb} keys ({keys[0]}{', …' if keys[1:] else ''})")
+    if problems:
+        raise BenchError(f"the weights in {folder} do not fit {kind}: {'; '.join(problems)}")
+
+
+def labels(network: Any, where: str) -> list[str]:
+    """GenEval's names of the network's labels in order. Raises BenchError for other classes."""
+    given = network.config.id2label
+    try:
+        names = [geneval_name(given[i]) for i in range(len(given))]
+    except (KeyError, ValueError) as error:
+        raise BenchError(f"the detector {where} was trained on other classes: {error}") from None
+    if sorted(names) != sorted(CLASSES):
+        raise BenchError(f"the detector {where} names {len(set(names))} of COCO's 80 classes")
+    return names
+
+
+def tokenizer_of(clip: Any, folder: Path | None) -> Any:
+    """CLIP's own tokenizer, or bytes where the weights are random."""
+    if folder is None:
+        return byte_tokenizer(clip.config.text_config.eos_token_id)
+    from transformers import CLIPTokenizer
+
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BenchError(f"the tokenizer in {folder} cannot be read: {reason}") from None
