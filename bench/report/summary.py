@@ -3,12 +3,11 @@
 Columns come in threes, ``name``, ``name.low``, ``name.high``, with ``name.prompts`` beside them:
 the number of prompts behind the estimate. Every interval of a report comes from draws seeded alike,
 so cells that finished the same prompts are resampled together. An estimate that cannot be made
-(no vanilla cell, no yardstick) is NaN with 0 prompts.
+(no vanilla cell, no yardstick) is NaN with 0 prompts; where a task has a single prompt the estimate
+stands without an interval, its ends NaN.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -19,11 +18,10 @@ from bench.schema import KINDS, PHASES
 
 SEED = 0
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
-Counts = Callable[[pd.DataFrame, bool], stats.Array]
 
 
-def counts(prompts: pd.DataFrame, stratified: bool = True) -> stats.Array:
-    """Resample counts (draws, n) for these prompts; the same for every frame of the same prompts.
+def draws(prompts: pd.DataFrame, stratified: bool = True) -> stats.Draws:
+    """Bootstrap draws of these prompts; the same for every frame of the same prompts.
 
     Timings are not stratified: their prompts are a small sample, often one a task.
     """
@@ -72,7 +70,7 @@ def summarize(results: Results) -> pd.DataFrame:
 
 def quality(own: pd.DataFrame, scores: tuple[str, ...]) -> dict[str, stats.Interval]:
     """GenEval, every score and diversity of one cell, over the prompts that have them."""
-    found = {"geneval": stats.geneval(*_marks(own), np.asarray(own.tag), counts(own))}
+    found = {"geneval": stats.geneval(*_marks(own), np.asarray(own.tag), draws(own))}
     for name in (*(f"score.{s}" for s in scores), "diversity"):
         found[name] = _mean(own.dropna(subset=[name]), name)
     return found
@@ -88,7 +86,7 @@ def changes(
         return {f"{name}.change": NOTHING for name in ("geneval", *names)}
     own, base = own.loc[common], reference.loc[common]
     tasks = np.asarray(own.tag)
-    difference = stats.geneval_difference(_marks(own), _marks(base), tasks, counts(own))
+    difference = stats.geneval_difference(_marks(own), _marks(base), tasks, draws(own))
     found = {"geneval.change": difference}
     for name in names:
         change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])
@@ -100,7 +98,7 @@ def cost(timed: pd.DataFrame) -> stats.Interval:
     """Seconds relative to vanilla over the prompts on which vanilla was timed beside the method."""
     if timed.empty:
         return NOTHING
-    return stats.cost_ratio(*_seconds(timed), counts(timed, stratified=False))
+    return stats.cost_ratio(*_seconds(timed), draws(timed, stratified=False))
 
 
 def lidar_speedup(lidar: pd.DataFrame, own: pd.DataFrame) -> stats.Interval:
@@ -110,7 +108,7 @@ def lidar_speedup(lidar: pd.DataFrame, own: pd.DataFrame) -> stats.Interval:
     if common.empty:
         return NOTHING
     fast, slow = (f.loc[common] for f in timed)
-    return stats.speedup(_seconds(fast), _seconds(slow), counts(fast, stratified=False))
+    return stats.speedup(_seconds(fast), _seconds(slow), draws(fast, stratified=False))
 
 
 def tasks(results: Results) -> pd.DataFrame:
@@ -118,7 +116,7 @@ def tasks(results: Results) -> pd.DataFrame:
     rows = []
     for cell, label in results.cells.label[results.cells.done > 0].items():
         own = results.of(str(cell))
-        found = stats.geneval_tasks(*_marks(own), np.asarray(own.tag), counts(own))
+        found = stats.geneval_tasks(*_marks(own), np.asarray(own.tag), draws(own))
         images = own.groupby("tag").images.sum()
         for task, share in found.items():
             row = {"label": label, "task": task, "share": share.value, "low": share.low}
@@ -130,7 +128,7 @@ def tasks(results: Results) -> pd.DataFrame:
 def _mean(prompts: pd.DataFrame, name: str) -> stats.Interval:
     if prompts.empty:
         return NOTHING
-    return stats.mean(prompts[name].to_numpy(float), counts(prompts))
+    return stats.mean(prompts[name].to_numpy(float), draws(prompts))
 
 
 def _marks(prompts: pd.DataFrame) -> tuple[stats.Array, stats.Array]:

@@ -1,0 +1,48 @@
+"""Estimates with intervals over prompts. Pure numpy and scipy; randomness is passed in.
+
+Measured once by simulation, nominal 95%: see tests/stats/test_coverage.py.
+"""
+
+from bench.stats.bootstrap import DRAWS as DRAWS
+from bench.stats.bootstrap import Array as Array
+from bench.stats.bootstrap import Draws as Draws
+from bench.stats.bootstrap import Strata as Strata
+from bench.stats.bootstrap import resample as resample
+from bench.stats.breakeven import BreakEven as BreakEven
+from bench.stats.breakeven import break_even as break_even
+from bench.stats.control import Controlled as Controlled
+from bench.stats.control import at_matched_cost as at_matched_cost
+from bench.stats.cost import cost_ratio as cost_ratio
+from bench.stats.cost import speedup as speedup
+from bench.stats.frontier import Point as Point
+from bench.stats.frontier import attained as attained
+from bench.stats.frontier import points as points
+from bench.stats.improvement import improvement as improvement
+from bench.stats.interval import LEVEL as LEVEL
+from bench.stats.interval import ROUNDING as ROUNDING
+from bench.stats.interval import Interval as Interval
+from bench.stats.interval import percentile as percentile
+from bench.stats.interval import share as share
+from bench.stats.interval import student as student
+from bench.stats.interval import student_ratio as student_ratio
+from bench.stats.matched import Level as Level
+from bench.stats.matched import Matched as Matched
+from bench.stats.matched import best_of as best_of
+from bench.stats.matched import fixed as fixed
+from bench.stats.matched import matched as matched
+from bench.stats.quality import geneval as geneval
+from bench.stats.quality import geneval_difference as geneval_difference
+from bench.stats.quality import geneval_tasks as geneval_tasks
+from bench.stats.quality import mean as mean
+from bench.stats.quality import overall as overall
+from bench.stats.quality import task_shares as task_shares
+from bench.stats.seeds import SeedSpread as SeedSpread
+from bench.stats.seeds import average as average
+from bench.stats.seeds import pool as pool
+from bench.stats.seeds import spread as spread
+from bench.stats.sweep import Estimates as Estimates
+from bench.stats.sweep import Sweep as Sweep
+from bench.stats.sweep import cost_ratios as cost_ratios
+from bench.stats.sweep import exact as exact
+from bench.stats.sweep import headlines as headlines
+from bench.stats.sweep import means as means
