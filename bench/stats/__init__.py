@@ -1,7 +1,4 @@
-"""Estimates with intervals over prompts. Pure numpy and scipy; randomness is passed in.
-
-Measured once by simulation, nominal 95%: see tests/stats/test_coverage.py.
-"""
+"""Estimates with intervals over prompts; numpy and scipy alone, the random generator passed in."""
 
 from bench.stats.bootstrap import DRAWS as DRAWS
 from bench.stats.bootstrap import Array as Array
@@ -30,6 +27,7 @@ from bench.stats.matched import Matched as Matched
 from bench.stats.matched import best_of as best_of
 from bench.stats.matched import fixed as fixed
 from bench.stats.matched import matched as matched
+from bench.stats.matched import setting_of as setting_of
 from bench.stats.quality import geneval as geneval
 from bench.stats.quality import geneval_difference as geneval_difference
 from bench.stats.quality import geneval_tasks as geneval_tasks

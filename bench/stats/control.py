@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from bench.stats.frontier import of_draws, of_estimates, quality_at
 from bench.stats.interval import Interval, percentile
 from bench.stats.sweep import Sweep, paired
@@ -42,7 +40,7 @@ class Controlled:
 
 
 def at_matched_cost(method: Sweep, control: Sweep) -> Controlled:
-    """``method`` (a sweep of one setting, such as ``sweep.only(k)``) against ``control``'s frontier.
+    """``method``, a sweep of one setting (``sweep.only(k)``), against ``control``'s frontier.
 
     Raises ValueError for more settings, or for sweeps that were resampled apart.
     """

@@ -2,10 +2,10 @@
 
 Settings in order of cost, the running maximum of their quality, between two settings a straight
 line in the logarithm of the cost. Budgets are swept by factors and gain by factors (an error that
-falls as a power of the budget, say), so equal steps of log cost are the natural unit; and a speedup,
-a distance on that axis, then does not depend on the unit of cost. Where a dearer setting is worse
-the frontier is flat up to it: that budget buys nothing. Nothing is said left of the cheapest
-setting or right of the dearest: that would be extrapolation.
+falls as a power of the budget, say), so equal steps of log cost are the natural unit, and a speedup
+is a distance on that axis. Where a dearer setting is worse the frontier is flat up to it: that
+budget buys nothing. Nothing is said left of the cheapest setting or right of the dearest: that
+would be extrapolation.
 
 A running maximum of noisy estimates is too high on average, and more so in draws, which add noise
 of their own. Intervals here are percentiles of the frontiers of all draws.

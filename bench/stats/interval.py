@@ -1,13 +1,26 @@
-"""Intervals from draws: a Student interval, its logarithmic twin, percentiles, and Wilson's.
+"""Intervals from draws: Student's, its logarithmic twin, percentiles, and Wilson's.
 
-Which one, by simulation (beta-binomial GenEval, 6 tasks; tests/stats/test_coverage.py repeats it in
-small):
+- Sums over all prompts (scores, differences, means): ``student``.
+- Ratios of seconds, often of few timed prompts: ``student_ratio``.
+- The share of one task, often near 0 or 1: ``share``.
+- What is skewed or may not exist in a draw (frontiers, matched speedups): ``percentile``.
 
-- sums of many prompts (scores, differences, means): ``student``;
-- ratios of seconds, often of few timed prompts: ``student_ratio``;
-- the share of one task, often near 0 or 1: ``share``;
-- what can fail to exist in a draw or is skewed (frontiers, speedup at matched quality):
-  ``percentile``.
+Coverage of the nominal 95%, measured by simulation (beta-binomial GenEval of six tasks with the
+shares of SD v1.5 and of SDXL, 600 to 1500 repetitions; tests/stats/test_coverage.py is its small
+form), and for comparison that of plain percentiles of n-of-n draws on SD v1.5:
+
+    prompts a task            4            16           92
+    headline                  0.935–0.937  0.950–0.959  0.947–0.963
+      plain percentiles       0.877        0.938        0.948
+    paired difference         0.934–0.941  0.947–0.949  0.935–0.942
+      plain percentiles       0.891        0.935        0.947
+    a task's share            0.957–0.990  0.939–0.971  0.937–0.958
+      plain percentiles       0.253–0.812  0.721–0.928  0.915–0.950
+    mean of a skewed reward   0.941        0.947        0.962
+    improvement               0.931–0.938  0.943–0.950  0.932–0.947
+
+A cost ratio over 2, 3, 6, 16 and 92 timed prompts: 0.957, 0.944, 0.953, 0.953, 0.952; plain
+percentiles over 3: 0.74.
 """
 
 from __future__ import annotations
@@ -56,6 +69,11 @@ def quantile_t(freedom: int, level: float = LEVEL) -> float:
     return float(student_t.ppf((1 + level) / 2, freedom))
 
 
+def tail(freedom: int, level: float = LEVEL) -> float:
+    """The share of draws beyond either end of a percentile interval: Φ(-t(freedom))."""
+    return float(norm.cdf(-quantile_t(freedom, level)))
+
+
 def student(
     value: float,
     samples: Array,
@@ -92,7 +110,7 @@ def percentile(value: float, samples: Array, draws: Draws, *, level: float = LEV
     """
     if not draws.known:
         return Interval(float(value), np.nan, np.nan, draws.prompts)
-    outside = norm.cdf(-quantile_t(draws.freedom, level))
+    outside = tail(draws.freedom, level)
     low, high = np.quantile(samples, [outside, 1 - outside], method="inverted_cdf")
     return Interval(float(value), float(low), float(high), draws.prompts)
 
