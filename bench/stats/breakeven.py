@@ -67,23 +67,25 @@ def break_even(prepare: Array, per_image: Array, rival: Array, draws: Draws) -> 
 
 
 def _end(mean: tuple[float, float], covariance: Array, sign: int) -> int | None:
-    """The smallest N >= 1 with N·d - P + sign·sqrt(Var(P - N·d)) > 0, None where there is none.
+    """The smallest N >= 1 from which N·d - P + sign·sqrt(Var(P - N·d)) > 0, None where none is.
 
-    ``covariance`` of (P, d), times t². The left side crosses 0 once at most from below: at a root
-    of (N·d - P)² = Var(P - N·d), a quadratic in N, whose other root belongs to the other sign.
+    ``covariance`` of (P, d), times t². The left side is convex (sign 1) or concave (sign -1) in N,
+    so it stays positive only where its slope for large N is; it then turns positive at 1 or just
+    above a root of (N·d - P)² = Var(P - N·d), a quadratic in N.
     """
-
-    def margin(n: Array) -> Array:
-        variance = covariance[0, 0] - 2 * n * covariance[0, 1] + n**2 * covariance[1, 1]
-        return n * mean[1] - mean[0] + sign * np.sqrt(np.maximum(variance, 0))
-
+    if mean[1] + sign * np.sqrt(covariance[1, 1]) <= 0:
+        return None
     square = mean[1] ** 2 - covariance[1, 1]
     cross = mean[0] * mean[1] - covariance[0, 1]
     constant = mean[0] ** 2 - covariance[0, 0]
     roots = np.roots([square, -2 * cross, constant])
-    real = [float(r.real) for r in roots if abs(r.imag) < 1e-9 * max(abs(r), 1) and r.real > 0]
-    candidates = sorted({1, *(_above(root) for root in real)})
-    return next((n for n in candidates if margin(np.array(float(n))) > 0), None)
+    # A double root comes out as a complex pair, or a whole number as a little less.
+    near = [_above(r.real) for r in roots if abs(r.imag) < 1e-6 * abs(r) and r.real > 0]
+    for n in sorted({1, *near, *(n + 1 for n in near)}):
+        variance = covariance[0, 0] - 2 * n * covariance[0, 1] + n**2 * covariance[1, 1]
+        if n * mean[1] - mean[0] + sign * np.sqrt(max(variance, 0.0)) > 0:
+            return n
+    return None
 
 
 def _above(value: float) -> int:

@@ -60,7 +60,7 @@ class Matched:
 
     ``status``: "reached"; "at least": already the fast method's cheapest setting is better than
     the level, its cost stands in, and value and interval are of a lower bound; "not reached" by the
-    methods ``missing`` ("fast", "slow"), in their estimates or in too many draws; "below the
+    methods ``missing`` ("fast", "slow"), by their estimates or in too many draws; "below the
     sweep": the slow method's cheapest setting is better, so its cost at the level is unknown; "too
     few prompts": a stratum with a single prompt. ``value`` is None but for the first two; then all
     its numbers are finite. ``share_reached``: share of draws in which both reach the level.
@@ -97,6 +97,8 @@ def matched(fast: Sweep, slow: Sweep, level: Level, confidence: float = LEVEL) -
     ValueError for sweeps that were resampled apart.
     """
     draws = paired(fast, slow)
+    if len(level.samples) != len(draws.weights):
+        raise ValueError(f"the level is of {len(level.samples)} draws, not {len(draws.weights)}")
     asked = np.array([level.value])
     costs = [float(cost_at(*of_estimates(sweep), asked)[0]) for sweep in (fast, slow)]
     samples = np.stack([cost_at(*of_draws(sweep), level.samples) for sweep in (fast, slow)])

@@ -32,6 +32,13 @@ def test_it_is_the_first_number_of_images_at_which_the_method_is_cheaper(
     assert found.always is (images == 1)
 
 
+def test_seconds_alike_on_every_prompt_leave_no_doubt() -> None:
+    draw = rng(1)
+    for prepare, gain in zip(draw.uniform(0, 30, 200), draw.uniform(0.01, 3, 200), strict=True):
+        found = even(prepare, 1.0, 1.0 + gain)
+        assert found.low == found.images == found.high
+
+
 @pytest.mark.parametrize("rival", [1.0, 0.5])
 def test_a_rival_as_cheap_an_image_is_never_beaten(rival: float) -> None:
     found = even(5.0, 1.0, rival)
@@ -58,8 +65,8 @@ def test_ends_are_where_a_scan_over_n_finds_the_t_interval_to_leave_zero(
     samples = saved @ draws.weights.T / 8
     half = quantile_t(7) * samples.std(axis=1, ddof=1)
     for end, margin in ((found.low, half), (found.high, -half)):
-        cheaper = np.flatnonzero(saved.mean(axis=1) + margin > 0)
-        assert end == (cheaper[0] + 1 if cheaper.size else None)
+        cheaper = saved.mean(axis=1) + margin > 0
+        assert end == (cheaper.argmax() + 1 if cheaper[-1] else None)
 
 
 def test_intervals_cover_the_planted_number() -> None:

@@ -165,6 +165,12 @@ def test_a_single_prompt_is_too_few() -> None:
     assert (found.status, found.value) == ("too few prompts", None)
 
 
+def test_a_level_of_other_draws_is_refused() -> None:
+    sweep, other = (exact_sweep([1, 2], [0.1, 0.2], unstratified(20, d)) for d in (50, 60))
+    with pytest.raises(ValueError, match="level is of 60 draws, not 50"):
+        stats.matched(sweep, sweep, stats.best_of(other))
+
+
 def test_a_level_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="must be a number"):
         stats.fixed(float("nan"), exact_sweep([1], [0.1], DRAWS))
