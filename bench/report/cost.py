@@ -18,11 +18,13 @@ def geneval_vs_cost(summary: pd.DataFrame, styles: dict[str, Look]) -> Figure | 
     if timed.empty:
         return None
     fig, (ax,) = style.figure(7.2, 4.6)
-    low, high = timed["cost.low"].min(), timed["cost.high"].max()
+    lows, highs = style.ends(timed, "cost")
+    low, high = lows.min(), highs.max()
     room = max((high / low) ** 0.15, 1.15)
     ax.set_xscale("log")
     ax.set_xlim(low / room, high * room)
-    _pad(ax, timed["geneval.low"].min(), timed["geneval.high"].max())
+    lows, highs = style.ends(timed, "geneval")
+    _pad(ax, lows.min(), highs.max())
     _plain_log(ax)
     ax.set_xlabel("cost: seconds relative to vanilla sampling on the same prompts (log scale)")
     ax.set_ylabel("GenEval: mean over tasks of the share correct")
@@ -65,12 +67,13 @@ def _phase_bars(ax: Axes, timed: pd.DataFrame) -> None:
         left += width
     ax.errorbar(timed.cost, places, xerr=style.errors(timed, "cost"), fmt="none",
                 ecolor=style.INK, elinewidth=1)  # fmt: skip
+    _, highs = style.ends(timed, "cost")
     for place, row in zip(places, timed.itertuples(), strict=True):
-        end = max(timed.loc[row.Index, "cost.high"], row.cost)
+        end = max(highs[row.Index], row.cost)
         ax.annotate(f"{row.cost:.2f}×", (end, place), xytext=(5, 0), textcoords="offset points",
                     va="center", fontsize=8, color=style.INK)  # fmt: skip
     ax.axvline(1, color=style.INK, linewidth=0.8, linestyle=":")
-    ax.set_xlim(0, timed["cost.high"].max() * 1.14)
+    ax.set_xlim(0, highs.max() * 1.14)
     _rows(ax, places, timed)
     ax.set_xlabel("seconds / vanilla seconds (mean), by phase", fontsize=9)
     ax.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
@@ -89,8 +92,8 @@ def _speedup(ax: Axes, timed: pd.DataFrame, styles: dict[str, Look]) -> None:
         ax.annotate(f"{row.lidar_speedup:.2f}×", (end, place), xytext=(7, 0), va="center",
                     textcoords="offset points", fontsize=8, color=style.INK)  # fmt: skip
     ax.axvline(1, color=style.INK, linewidth=0.8, linestyle=":")
-    low = min(timed["lidar_speedup.low"].min(), 1)
-    high = max(timed["lidar_speedup.high"].max(), 1)
+    lows, highs = style.ends(timed, "lidar_speedup")
+    low, high = min(lows.min(), 1), max(highs.max(), 1)
     room = max((high / low) ** 0.12, 1.15)
     ax.set_xscale("log")
     ax.set_xlim(low / room, high * room**1.8)

@@ -133,9 +133,11 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
     timed = f"{'–'.join(map(str, {sizes[0]: 0, sizes[-1]: 0}))} timed" if sizes else "no timed"
     return (
         "GenEval is the mean over tasks of the share of correct images. Intervals are 95% "
-        f"percentile intervals of {stats.DRAWS} bootstrap draws over prompts, stratified by task, "
-        "the same draws for every method that finished the same prompts. “Tie”: the interval of "
-        "the paired difference to vanilla covers 0. Seconds are the median a prompt; cost is the "
+        f"intervals by Student's t over prompts, with standard errors from {stats.DRAWS} "
+        "bootstrap draws stratified by task, the same draws for every method that finished the "
+        "same prompts; a task's own share has Wilson's interval. [–]: a task with a single "
+        "prompt, so no interval. “Tie”: the interval of the paired difference to vanilla covers "
+        "0. Seconds are the median a prompt; cost is the "
         f"ratio to vanilla on {timed} prompts a cell; calls are means a prompt, forward / "
         f"backward. {coverage(results)}"
     )

@@ -70,8 +70,8 @@ def tradeoff(
     for ax, (name, title) in zip(axes, targets, strict=False):
         frame = summary[summary[x].notna() & summary[name].notna()]
         for axis, column in (("x", x), ("y", name)):
-            low = min(frame[f"{column}.low"].min(), 0)
-            high = max(frame[f"{column}.high"].max(), 0)
+            lows, highs = style.ends(frame, column)
+            low, high = min(lows.min(), 0), max(highs.max(), 0)
             room = 0.2 * (high - low) or 0.1
             getattr(ax, f"set_{axis}lim")(low - room, high + room)
         ax.axhline(0, color=style.INK, linewidth=0.8, linestyle=":")

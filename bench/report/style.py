@@ -102,9 +102,15 @@ def plain(text: str) -> str:
 
 def errors(frame: pd.DataFrame, name: str) -> np.ndarray:
     """(2, n) lengths of the bars below and above ``name``, never negative."""
-    below = frame[name] - frame[f"{name}.low"]
-    above = frame[f"{name}.high"] - frame[name]
+    low, high = ends(frame, name)
+    below, above = frame[name] - low, high - frame[name]
     return np.maximum(np.stack([below.to_numpy(float), above.to_numpy(float)]), 0)
+
+
+def ends(frame: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
+    """Low and high ends of the intervals of ``name``; the estimate where there is no interval."""
+    low, high = (frame[f"{name}.{end}"].fillna(frame[name]) for end in ("low", "high"))
+    return low, high
 
 
 def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
@@ -123,9 +129,9 @@ def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Loo
 def name_points(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
     """Each label beside its point of `scatter`."""
     bars: list[tuple[float, float]] = []
-    for end in ("", ".low", ".high"):
-        bars += list(zip(frame[f"{x}{end}"], frame[y], strict=True))
-        bars += list(zip(frame[x], frame[f"{y}{end}"], strict=True))
+    for along, across in zip((frame[x], *ends(frame, x)), (frame[y], *ends(frame, y)), strict=True):
+        bars += list(zip(along, frame[y], strict=True))
+        bars += list(zip(frame[x], across, strict=True))
     names = [(row.label, styles[row.label].color) for row in frame.itertuples()]
     place_labels(ax, list(zip(frame[x], frame[y], strict=True)), names, bars)
 

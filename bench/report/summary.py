@@ -3,12 +3,11 @@
 Columns come in threes, ``name``, ``name.low``, ``name.high``, with ``name.prompts`` beside them:
 the number of prompts behind the estimate. Every interval of a report comes from draws seeded alike,
 so cells that finished the same prompts are resampled together. An estimate that cannot be made
-(no vanilla cell, no yardstick) is NaN with 0 prompts.
+(no vanilla cell, no yardstick) is NaN with 0 prompts; where a task has a single prompt the estimate
+stands without an interval, its ends NaN.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -20,11 +19,10 @@ from bench.schema import KINDS, PHASES
 SEED = 0
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
 TASKS = ("label", "task", "share", "low", "high", "prompts", "images")
-Counts = Callable[[pd.DataFrame, bool], stats.Array]
 
 
-def counts(prompts: pd.DataFrame, stratified: bool = True) -> stats.Array:
-    """Resample counts (draws, n) for these prompts; the same for every frame of the same prompts.
+def draws(prompts: pd.DataFrame, stratified: bool = True) -> stats.Draws:
+    """Bootstrap draws of these prompts; the same for every frame of the same prompts.
 
     Timings are not stratified: their prompts are a small sample, often one a task.
     """
@@ -77,7 +75,7 @@ def quality(own: pd.DataFrame, scores: tuple[str, ...]) -> dict[str, stats.Inter
     found = {"geneval": NOTHING}
     if len(judged):
         marks, tags = _marks(judged), np.asarray(judged.tag)
-        found = {"geneval": stats.geneval(*marks, tags, counts(judged))}
+        found = {"geneval": stats.geneval(*marks, tags, draws(judged))}
     for name in (*(f"score.{s}" for s in scores), "diversity"):
         found[name] = _mean(own.dropna(subset=[name]), name)
     return found
@@ -95,7 +93,7 @@ def changes(
     tasks = np.asarray(own.tag)
     found = {"geneval.change": NOTHING}
     if not (own.correct.isna() | base.correct.isna()).any():
-        difference = stats.geneval_difference(_marks(own), _marks(base), tasks, counts(own))
+        difference = stats.geneval_difference(_marks(own), _marks(base), tasks, draws(own))
         found = {"geneval.change": difference}
     for name in names:
         change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])
@@ -107,7 +105,7 @@ def cost(timed: pd.DataFrame) -> stats.Interval:
     """Seconds relative to vanilla over the prompts on which vanilla was timed beside the method."""
     if timed.empty:
         return NOTHING
-    return stats.cost_ratio(*_seconds(timed), counts(timed, stratified=False))
+    return stats.cost_ratio(*_seconds(timed), draws(timed, stratified=False))
 
 
 def lidar_speedup(lidar: pd.DataFrame, own: pd.DataFrame) -> stats.Interval:
@@ -117,7 +115,7 @@ def lidar_speedup(lidar: pd.DataFrame, own: pd.DataFrame) -> stats.Interval:
     if common.empty:
         return NOTHING
     fast, slow = (f.loc[common] for f in timed)
-    return stats.speedup(_seconds(fast), _seconds(slow), counts(fast, stratified=False))
+    return stats.speedup(_seconds(fast), _seconds(slow), draws(fast, stratified=False))
 
 
 def tasks(results: Results) -> pd.DataFrame:
@@ -127,7 +125,7 @@ def tasks(results: Results) -> pd.DataFrame:
         own = results.of(str(cell)).dropna(subset=["correct"])
         if own.empty:
             continue
-        found = stats.geneval_tasks(*_marks(own), np.asarray(own.tag), counts(own))
+        found = stats.geneval_tasks(*_marks(own), np.asarray(own.tag), draws(own))
         images = own.groupby("tag").images.sum()
         for task, share in found.items():
             row = {"label": label, "task": task, "share": share.value, "low": share.low}
@@ -139,7 +137,7 @@ def tasks(results: Results) -> pd.DataFrame:
 def _mean(prompts: pd.DataFrame, name: str) -> stats.Interval:
     if prompts.empty:
         return NOTHING
-    return stats.mean(prompts[name].to_numpy(float), counts(prompts))
+    return stats.mean(prompts[name].to_numpy(float), draws(prompts))
 
 
 def _marks(prompts: pd.DataFrame) -> tuple[stats.Array, stats.Array]:

@@ -70,9 +70,11 @@ def number(value: float, form: str = "{:.3f}") -> str:
 
 
 def spread(row: pd.Series, name: str, form: str = "{:.3f}") -> str:
-    """ "0.512 [0.480, 0.541]" from the three columns of ``name``."""
+    """ "0.512 [0.480, 0.541]" from the three columns of ``name``; "0.512 [–]": no interval."""
     if np.isnan(row[name]):
         return NONE
+    if np.isnan(row[f"{name}.low"]):
+        return f"{form.format(row[name])} [{NONE}]"
     value, low, high = (form.format(row[f"{name}{end}"]) for end in ("", ".low", ".high"))
     return f"{value} [{low}, {high}]"
 
@@ -83,10 +85,16 @@ def score(name: str, row: pd.Series) -> str:
 
 
 def difference(row: pd.Series, brief: bool = False) -> str:
-    """The change of GenEval to vanilla, called a tie where its interval covers 0."""
+    """The change of GenEval to vanilla, called a tie where its interval covers 0.
+
+    A dash in brackets after it: no interval, so neither a tie nor a difference is claimed.
+    """
     if np.isnan(row["geneval.change"]):
         return "reference" if row.method == "vanilla" and not brief else NONE
-    text = f"{row['geneval.change']:+.3f}" if brief else spread(row, "geneval.change", "{:+z.3f}")
+    known = not np.isnan(row["geneval.change.low"])
+    text = spread(row, "geneval.change", "{:+z.3f}")
+    if brief and known:
+        text = f"{row['geneval.change']:+.3f}"
     if row["geneval.change.tie"]:
         return "tie" if brief else f"tie ({text})"
     return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +127,16 @@ def test_report_leaves_pyplot_alone_and_help_loads_no_heavy_library(folder: Path
     command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, cwd=root, env=os.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("prompts", [1, 6])
+def test_one_prompt_a_task_gives_estimates_without_intervals(tmp_path: Path, prompts: int) -> None:
+    for method in ("vanilla", "lidar"):
+        synthetic.cell(tmp_path, method, total=prompts)
+    text = build(tmp_path).read_text()
+    assert not re.search(r"\bnan\b", text)
+    summary = summarize(load(tmp_path))
+    row = summary[summary.method == "lidar"].iloc[0]
+    assert table.spread(row, "geneval") == f"{row.geneval:.3f} [–]"
+    assert "tie" not in table.difference(row)
+    assert tasks(load(tmp_path))[["low", "high"]].notna().all(axis=None)

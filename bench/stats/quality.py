@@ -1,0 +1,83 @@
+"""Quality over prompts: GenEval's headline, its tasks, paired differences, mean rewards.
+
+``correct`` and ``images`` (n,) are each prompt's number of correct and of judged images; leading
+axes, one for each cell of a sweep, say, are kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.stats.bootstrap import Array, Draws, Strata
+from bench.stats.interval import Interval, share, student
+
+
+def task_shares(correct: Array, images: Array, tasks: Strata, weights: Array) -> dict[str, Array]:
+    """Share of correct images, (draws,) for each task, in sorted order of the task names.
+
+    ``weights`` (draws, n). Raises ValueError unless images > 0 and 0 <= correct <= images, and
+    where a draw has no prompt of some task: draws must be stratified by task.
+    """
+    names = np.asarray(tasks)
+    if not correct.shape == images.shape == names.shape == weights.shape[1:]:
+        raise ValueError(
+            "correct, images, tasks and the draws must be over the same prompts, got "
+            f"{correct.shape}, {images.shape}, {names.shape} and {weights.shape[1:]}"
+        )
+    if not np.all((images > 0) & (correct >= 0) & (correct <= images)):
+        raise ValueError("every prompt needs images > 0 and 0 <= correct <= images")
+    shares = {}
+    for task in np.unique(names):
+        of = names == task
+        judged = weights[:, of] @ images[of]
+        if not np.all(judged > 0):
+            raise ValueError(f"a draw has no prompt of {task}: resample with the tasks as strata")
+        shares[str(task)] = (weights[:, of] @ correct[of]) / judged
+    return shares
+
+
+def overall(correct: Array, images: Array, tasks: Strata, weights: Array) -> Array:
+    """GenEval's headline, (draws,): the mean over tasks of the share of correct images."""
+    return np.mean(list(task_shares(correct, images, tasks, weights).values()), axis=0)
+
+
+def headline(correct: Array, images: Array, tasks: Strata) -> float:
+    """GenEval's headline of the prompts as they are."""
+    return float(overall(correct, images, tasks, np.ones((1, len(correct))))[0])
+
+
+def geneval(correct: Array, images: Array, tasks: Strata, draws: Draws) -> Interval:
+    """GenEval's headline score in [0, 1] with its interval."""
+    samples = overall(correct, images, tasks, draws.weights)
+    return student(headline(correct, images, tasks), samples, draws, bounds=(0, 1))
+
+
+def geneval_tasks(
+    correct: Array, images: Array, tasks: Strata, draws: Draws
+) -> dict[str, Interval]:
+    """Each task's share of correct images in [0, 1] with its interval (Wilson's, see ``share``)."""
+    values = task_shares(correct, images, tasks, np.ones((1, len(correct))))
+    samples = task_shares(correct, images, tasks, draws.weights)
+    found = {}
+    for task, value in values.items():
+        of = np.asarray(tasks) == task
+        found[task] = share(float(value[0]), samples[task], int(of.sum()), float(images[of].sum()))
+    return found
+
+
+def geneval_difference(
+    method: tuple[Array, Array], reference: tuple[Array, Array], tasks: Strata, draws: Draws
+) -> Interval:
+    """Headline score of ``method`` less that of ``reference``, paired by prompt.
+
+    Each is (correct, images), both (n,) over the same n prompts in the same order.
+    """
+    value = headline(*method, tasks) - headline(*reference, tasks)
+    samples = overall(*method, tasks, draws.weights) - overall(*reference, tasks, draws.weights)
+    return student(value, samples, draws)
+
+
+def mean(values: Array, draws: Draws) -> Interval:
+    """Mean over prompts of ``values`` (n,): a reward, a diversity, or a paired difference."""
+    draws.check(values)
+    return student(values.mean(), draws.weights @ values / draws.prompts, draws)
