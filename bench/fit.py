@@ -67,6 +67,6 @@ def measure_fitting(task: Task, method: Method, prompt: str) -> tuple[Measured, 
 
 def release() -> None:
     """Hand memory that is no longer used back to the device."""
-    gc.collect()
     if torch.cuda.is_available():
+        gc.collect()
         torch.cuda.empty_cache()

@@ -39,6 +39,7 @@ class Kind:
 
 
 def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
+    from bench.backbones.architectures import ARCHITECTURES
     from bench.backbones.flux import Flux
     from bench.backbones.latent import LatentDiffusion, Limits
     from bench.backbones.loading import RANDOM, load_pipeline
@@ -59,7 +60,9 @@ def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loa
         "students": students,
     }
     if settings["kind"] == "flux":
-        options |= {"pixels": settings["pixels"], "tokens": settings["tokens"]}
+        toy = settings["weights"] == "tiny"
+        pixels = ARCHITECTURES[settings["architecture"]](True).pixels if toy else settings["pixels"]
+        options |= {"pixels": pixels, "tokens": settings["tokens"]}
         return Flux(pipeline, **options), "+".join([mark, *marks])
     cls = SDXL if settings["kind"] == "sdxl" else LatentDiffusion
     return cls(pipeline, **options), "+".join([mark, *marks])

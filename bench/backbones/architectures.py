@@ -138,7 +138,7 @@ def sdxl(tiny: bool = False) -> Architecture:
             "text_encoder": ("CLIPTextModel", TINY_CLIP if tiny else CLIP_L),
             "text_encoder_2": ("CLIPTextModelWithProjection", TINY_CLIP if tiny else second),
         },
-        ("EulerDiscreteScheduler", SD_SCHEDULE),
+        ("EulerDiscreteScheduler", SD_SCHEDULE | {"timestep_spacing": "leading"}),
         16 if tiny else 1024,
         {
             "unet": 2_567_463_684,

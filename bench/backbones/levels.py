@@ -9,7 +9,7 @@ so x_t of any (α, σ) reaches it scaled to the convention that it was trained o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
+from copy import copy
 from typing import Any
 
 import torch
@@ -43,7 +43,7 @@ def parameterization(scheduler: Any) -> str:
 def _exploding(scheduler: Any) -> bool:
     """Whether its samples are x_0 + σ ε, told by how it scales its model's input."""
     one, t, sigma = torch.ones(1), scheduler.timesteps[0], float(scheduler.sigmas[0])
-    scaled = float(deepcopy(scheduler).scale_model_input(one, t))
+    scaled = float(copy(scheduler).scale_model_input(one, t))
     if abs(scaled - 1) < 1e-6:
         return False
     if abs(scaled * (1 + sigma**2) ** 0.5 - 1) > 1e-4:

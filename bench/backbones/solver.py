@@ -70,6 +70,8 @@ class SchedulerSolver:
             )
         every = levels_of(scheduler)
         self.levels: list[Level] = every[:-1]
+        if hasattr(scheduler, "is_scale_input_called"):
+            scheduler.is_scale_input_called = True  # the backbone scales its input itself
         self._end = every[-1]
         self.kind = parameterization(scheduler)
         accepted = inspect.signature(scheduler.step).parameters
@@ -154,6 +156,8 @@ def make_scheduler(base: Any, settings: Mapping[str, Any]) -> Any:
     import diffusers
 
     name = settings["scheduler"]
-    one_of("scheduler", name, [n for n in dir(diffusers) if n.endswith("Scheduler")])
+    cls = getattr(diffusers, name, None)
+    if cls is None or not name.endswith("Scheduler"):
+        one_of("scheduler", name, [n for n in dir(diffusers) if n.endswith("Scheduler")])
     options = {k: v for k, v in settings.items() if k not in OWN}
-    return getattr(diffusers, name).from_config(base.config, **options)
+    return cls.from_config(base.config, **options)

@@ -1,11 +1,19 @@
-"""The report that suits a results folder: GenEval's, or that of problems with a known answer."""
+"""The report that suits a results folder: GenEval's, of problems with a known answer, of costs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib import import_module
 from pathlib import Path
 
 from omegaconf import OmegaConf
+
+# By the kind of judge: what imports what it draws with only when it is wanted.
+REPORTS = {
+    "geneval": "bench.report.page",
+    "truth": "bench.truth.report",
+    "none": "bench.costs.report",
+}
 
 
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
@@ -17,13 +25,10 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
     configs = sorted(folder.glob("cells/*/config.yaml"))
     if only is not None:
         configs = [path for path in configs if path.parent.name in only]
-    truth = {OmegaConf.select(OmegaConf.load(path), "judge.kind") == "truth" for path in configs}
-    if len(truth) > 1:
-        raise ValueError(f"{folder} holds cells with and without a known target: split the folder")
-    if truth == {True}:
-        from bench.truth.report import build as build_truth
-
-        return build_truth(folder, show, only)
-    from bench.report.page import build as build_page
-
-    return build_page(folder, show, only)
+    judges = {OmegaConf.select(OmegaConf.load(path), "judge.kind") for path in configs}
+    kinds = {judge if judge in REPORTS else "geneval" for judge in judges}
+    if len(kinds) > 1:
+        raise ValueError(f"{folder} holds cells of {' and '.join(sorted(kinds))}: split the folder")
+    make = REPORTS[kinds.pop()] if kinds else REPORTS["geneval"]
+    path: Path = import_module(make).build(folder, show, only)
+    return path
