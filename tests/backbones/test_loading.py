@@ -150,7 +150,7 @@ def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path):
     assert len(mark) == 64 and student is not pipeline.unet
     torch.testing.assert_close(student.conv_in.weight, 2 * pipeline.unet.conv_in.weight)
     save_file({k: v for k, v in state.items() if k != "conv_in.bias"}, path)
-    with pytest.raises(BenchError, match=r"does not fit its network: 1 keys missing: conv_in.bias"):
+    with pytest.raises(BenchError, match=r"does not fit its network: 1 key missing: conv_in.bias"):
         load_student(pipeline, "dmd2", own, random=False)
 
 
