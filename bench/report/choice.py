@@ -29,7 +29,18 @@ def settings(row: pd.Series) -> dict[str, str]:
 def differing(one: pd.Series, other: pd.Series) -> set[str]:
     """Keys in which two cells differ."""
     a, b = settings(one), settings(other)
-    return {key for key in {*a, *b} if a.get(key) != b.get(key)}
+    return {key for key in {*a, *b} if _value(a.get(key)) != _value(b.get(key))}
+
+
+def agree(one: pd.Series, other: pd.Series) -> bool:
+    """Whether two cells of different methods are equal in every setting that both have.
+
+    Their names apart, and which of its estimates a steer goes by: that goes without saying where
+    there is one alone.
+    """
+    a, b = settings(one), settings(other)
+    shared = {key for key in {*a} & {*b} if key.rsplit(".", 1)[-1] not in ("name", "efr")}
+    return all(_value(a[key]) == _value(b[key]) for key in shared)
 
 
 def typical(cells: pd.DataFrame, method: str) -> str | None:
@@ -77,7 +88,8 @@ def budget(cells: pd.DataFrame, method: str) -> list[str]:
     base = typical(cells, method)
     if base is None:
         return []
-    own = cells[[family(m) == family(method) for m in cells.method] & (cells.done > 0)]
+    alike = cells.method.map(family) == family(method)
+    own = cells[alike & (cells.done > 0)]
     return [str(c) for c, row in own.iterrows() if _more(differing(row, cells.loc[base]))]
 
 
@@ -99,6 +111,11 @@ def number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _value(text: str | None) -> float | str | None:
+    """A number as such, so that 3 and 3.0 are equal."""
+    return float(text) if text is not None and number(text) else text
 
 
 def _more(keys: set[str]) -> bool:
