@@ -43,13 +43,22 @@ def agree(one: pd.Series, other: pd.Series) -> bool:
     return all(_value(a[key]) == _value(b[key]) for key in shared)
 
 
+def enough(cells: pd.DataFrame) -> pd.Series:
+    """Which cells have at least half as many finished prompts as the one with the most.
+
+    Comparisons are over the prompts that all their cells finished: one that has hardly begun would
+    leave nothing of the others.
+    """
+    return (cells.done > 0) & (2 * cells.done >= cells.done.max())
+
+
 def typical(cells: pd.DataFrame, method: str) -> str | None:
-    """The cell whose settings are the most common ones among the method's finished cells.
+    """The cell whose settings are the most common ones among the method's cells.
 
     In sweeps that leave from one point it is that point. Of equals the middle one, in the order of
-    their labels. None where the method has no finished cell.
+    their labels. None where the method has no cell with `enough` prompts.
     """
-    own = cells[(cells.method == method) & (cells.done > 0)]
+    own = cells[(cells.method == method) & enough(cells)]
     if own.empty:
         return None
     rows = [row for _, row in own.iterrows()]
@@ -72,7 +81,7 @@ def varied(cells: pd.DataFrame, method: str, key: str) -> pd.Series:
     base = typical(cells, method)
     if base is None or key not in cells.settings[base]:
         return pd.Series(dtype=float)
-    own = cells[(cells.method == method) & (cells.done > 0)]
+    own = cells[(cells.method == method) & enough(cells)]
     values = {
         cell: float(row.settings[key])
         for cell, row in own.iterrows()
@@ -89,7 +98,7 @@ def budget(cells: pd.DataFrame, method: str) -> list[str]:
     if base is None:
         return []
     alike = cells.method.map(family) == family(method)
-    own = cells[alike & (cells.done > 0)]
+    own = cells[alike & enough(cells)]
     return [str(c) for c, row in own.iterrows() if _more(differing(row, cells.loc[base]))]
 
 

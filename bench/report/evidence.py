@@ -88,7 +88,7 @@ class Evidence:
         cells, cell = self.results.cells, choice.typical(self.results.cells, both)
         if cell is None:
             return None
-        own = cells[(cells.method == alone) & (cells.done > 0)]
+        own = cells[(cells.method == alone) & choice.enough(cells)]
         alike = [c for c, row in own.iterrows() if choice.agree(row, cells.loc[cell])]
         return choice.typical(cells.loc[alike], alone) if alike else None
 

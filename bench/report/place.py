@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
+from bench.report import style
 from bench.report.style import DPI, plain
+
+
+def name_points(
+    ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, style.Look], text: str
+) -> None:
+    """The column ``text`` beside each point of `style.scatter`."""
+    bars: list[tuple[float, float]] = []
+    spans = (frame[x], *style.ends(frame, x)), (frame[y], *style.ends(frame, y))
+    for along, across in zip(*spans, strict=True):
+        bars += list(zip(along, frame[y], strict=True))
+        bars += list(zip(frame[x], across, strict=True))
+    names = [(row[text], styles[row.label].color) for _, row in frame.iterrows()]
+    place_labels(ax, list(zip(frame[x], frame[y], strict=True)), names, bars)
 
 
 def place_labels(

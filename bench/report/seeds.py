@@ -15,8 +15,8 @@ COLUMNS = ("method", "seeds", "pooled", "low", "high", "deviation", "prompts", "
 
 
 def groups(cells: pd.DataFrame) -> list[list[str]]:
-    """Finished cells of two or more seeds and otherwise equal settings."""
-    done = cells[cells.done > 0]
+    """Cells of two or more seeds and otherwise equal settings."""
+    done = cells[choice.enough(cells)]
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for cell, row in done.iterrows():
         own = {k: v for k, v in choice.settings(row).items() if k != "target.seed"}

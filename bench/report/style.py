@@ -7,16 +7,20 @@ no global state behind and needs no display.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 DPI = 160
+CROWD = 10  # cells
 INK = "#222222"
 FAINT = "#d9d9d9"
 # Okabe and Ito's palette without its yellow, which is unreadable on paper, plus a grey and a brown.
@@ -58,17 +62,31 @@ class Look:
 def looks(summary: pd.DataFrame) -> dict[str, Look]:
     """A look for each label: color by method, the same in every report, and a marker of its own.
 
-    An unknown method's color follows from its name. Variants of a method share its color. With
-    more labels than markers, markers come back.
+    An unknown method's color follows from its name. Variants of a method share its color, and in a
+    crowd its marker. With more labels than markers, markers come back.
     """
     chosen: dict[str, Look] = {}
+    methods: dict[str, Look] = {}
     for row in summary.itertuples():
         method, used = str(row.method), {look.marker for look in chosen.values()}
+        if crowded(summary) and method in methods:
+            chosen[str(row.label)] = methods[method]
+            continue
         spare = SPARE[zlib.crc32(method.encode()) % len(SPARE)]
         color, marker = KNOWN.get(method, (spare, MARKERS[0]))
         free = [m for m in (marker, *MARKERS) if m not in used] or [marker]
-        chosen[str(row.label)] = Look(color, free[0])
+        methods[method] = chosen[str(row.label)] = Look(color, free[0])
     return chosen
+
+
+def crowded(summary: pd.DataFrame) -> bool:
+    """More cells than one can tell apart by markers: a method's cells then share one look."""
+    return len(summary) > CROWD
+
+
+def names(summary: pd.DataFrame) -> pd.Series:
+    """What a legend calls each cell: its label, or in a crowd its method."""
+    return summary.method if crowded(summary) else summary.label
 
 
 def figure(
@@ -87,8 +105,12 @@ def figure(
 
 
 def save(fig: Figure, path: Path) -> Path:
-    """Write the figure as PNG; the same figure gives the same bytes on the same machine."""
-    fig.savefig(path, dpi=DPI, metadata={"Software": None})
+    """Write the figure as PNG or PDF, by the suffix of ``path``; the same figure gives the same
+    bytes on the same machine."""
+    about = (
+        {"CreationDate": None, "Producer": None} if path.suffix == ".pdf" else {"Software": None}
+    )
+    fig.savefig(path, dpi=DPI, metadata=about)
     return path
 
 
@@ -111,7 +133,7 @@ def ends(frame: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
 
 
 def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
-    """A point with both intervals for each row."""
+    """A point with both intervals for each row; where a column ``called`` is, it names them."""
     for (_, row), xerr, yerr in zip(
         frame.iterrows(), errors(frame, x).T, errors(frame, y).T, strict=True
     ):
@@ -119,5 +141,36 @@ def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Loo
         ax.errorbar(
             row[x], row[y], xerr=xerr[:, None], yerr=yerr[:, None], fmt=look.marker,
             color=look.color, markersize=look.size, markeredgewidth=0, elinewidth=1.1,
-            zorder=3, label=plain(row.label),
+            zorder=3, label=plain(str(row.get("called", row.label))),
         )  # fmt: skip
+
+
+def legend(fig: Figure, axes: Sequence[Axes], columns: int) -> None:
+    """One legend below the figure for whatever its axes name, each name once."""
+    found: dict[str, Artist] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    fig.legend(
+        list(found.values()), list(found), loc="outside lower center", fontsize=8, frameon=False,
+        ncols=min(len(found), columns),
+    )  # fmt: skip
+
+
+def log_ticks(ax: Axes, unit: str = "") -> None:
+    """Ticks on a log x axis as plain numbers with ``unit``, at steps that suit the range."""
+    low, high = ax.get_xlim()
+    steps = (1, 2, 5) if high / low > 6 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    ticks = [s * 10.0**e for e in range(-4, 6) for s in steps]
+    if high / low < 2:
+        ticks = list(MaxNLocator(5).tick_values(low, high))
+    ax.set_xticks([t for t in ticks if low <= t <= high])
+    ax.minorticks_off()
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}{unit}"))
+
+
+def rows(ax: Axes, labels: Sequence[str]) -> None:
+    """One row a label, the first at the top."""
+    ax.set_yticks(range(len(labels)), [plain(str(label)) for label in labels])
+    ax.set_ylim(len(labels) - 0.45, -0.65)
+    ax.grid(axis="y", visible=False)
