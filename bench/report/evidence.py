@@ -55,8 +55,8 @@ class Evidence:
         if name not in self.summary:
             return stats.Interval(np.nan, np.nan, np.nan, 0)
         row = self.summary.loc[cell]
-        ends = (float(row[f"{name}{end}"]) for end in ("", ".low", ".high"))
-        return stats.Interval(*ends, int(row[f"{name}.prompts"]))
+        value, low, high = (float(row[f"{name}{end}"]) for end in ("", ".low", ".high"))
+        return stats.Interval(value, low, high, int(row[f"{name}.prompts"]))
 
     def difference(self, cell: str, other: str, name: str) -> stats.Interval | None:
         """``cell`` less ``other`` in ``name`` ("geneval", "diversity", "score.clip"), paired by

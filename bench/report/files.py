@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.report import markdown, style, web
+from bench.report import markdown, style, svg, web
 from bench.report.document import Document, Gallery, Picture, Table
 from bench.report.latex import latex
 
@@ -19,18 +19,18 @@ def write(document: Document, folder: Path) -> tuple[Path, Path]:
     tables/ and figures/ belong to the report: what an earlier one left there is removed.
     """
     tables, figures = _emptied(folder / "tables"), _emptied(folder / "figures")
-    pictures = {}
+    drawn = {}
     for part in document.parts():
         if isinstance(part, Table):
             _write_table(part, tables)
         elif isinstance(part, Picture) and part.figure is not None:
             style.save(part.figure, figures / f"{part.name}.pdf")
-            at = style.save(part.figure, figures / f"{part.name}.png")
-            pictures[part.name] = at.read_bytes()
+            style.save(part.figure, figures / f"{part.name}.png")
+            drawn[part.name] = svg.inline(part.figure, part.name)
         elif isinstance(part, Gallery):
             part.sheet.save(figures / f"{part.name}.png")
     page, source = (folder / name for name in PAGES)
-    page.write_text(web.render(document, pictures), encoding="utf-8")
+    page.write_text(web.render(document, drawn), encoding="utf-8")
     source.write_text(markdown.render(document), encoding="utf-8")
     return page, source
 
@@ -38,7 +38,9 @@ def write(document: Document, folder: Path) -> tuple[Path, Path]:
 def _write_table(table: Table, folder: Path) -> None:
     full: pd.DataFrame = table.shown if table.full is None else table.full
     full.to_csv(folder / f"{table.name}.csv", index=False)
-    (folder / f"{table.name}.md").write_text(markdown.table(table.shown), encoding="utf-8")
+    (folder / f"{table.name}.md").write_text(
+        markdown.table(table.shown, table.prose), encoding="utf-8"
+    )
     (folder / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")
 
 

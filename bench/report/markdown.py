@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import quote
 
 import pandas as pd
@@ -30,7 +30,7 @@ def _part(part: Part) -> Iterator[str]:
     elif isinstance(part, Table):
         if part.caption:
             yield escape(part.caption)
-        yield table(part.shown, [links[0].href for links in part.links])
+        yield table(part.shown, part.prose, [links[0].href for links in part.links])
         files = (f"[{suffix}](tables/{part.name}.{suffix})" for suffix in ("csv", "md", "tex"))
         yield f"As files: {', '.join(files)}."
     elif isinstance(part, Picture):
@@ -51,16 +51,18 @@ def absent(picture: Picture) -> str:
     return f"No figure “{picture.title}”: the cells hold no measurement for it."
 
 
-def table(shown: pd.DataFrame, hrefs: list[str] | None = None) -> str:
+def table(shown: pd.DataFrame, prose: Collection[str] = (), hrefs: Sequence[str] = ()) -> str:
     """A Markdown table; text that Markdown would read as syntax is escaped.
 
-    ``hrefs``: where the first cell of each row leads, if anywhere.
+    ``prose``: columns set flush left, as the first. ``hrefs``: where the first cell of each
+    row leads, if anywhere.
     """
     rows = [[escape(str(value)) for value in row] for row in shown.to_numpy()]
-    for row, href in zip(rows, hrefs or [], strict=False):
+    for row, href in zip(rows, hrefs, strict=False):
         row[0] = f"[{row[0]}]({quote(href)})"
     lines = [[escape(str(column)) for column in shown.columns]]
-    lines += [[":--", *["--:"] * (len(shown.columns) - 1)], *rows]
+    left = {shown.columns[0], *prose} if len(shown.columns) else set()
+    lines += [[":--" if column in left else "--:" for column in shown.columns], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

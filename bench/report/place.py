@@ -11,47 +11,58 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from bench.report import style
-from bench.report.style import DPI, plain
+from bench.report.style import DPI, INK, plain
+
+Point = tuple[float, float]
+Segment = tuple[Point, Point]
 
 
 def name_points(
-    ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, style.Look], text: str
+    ax: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    styles: dict[str, style.Look],
+    text: str,
+    named: pd.Series | None = None,
 ) -> None:
-    """The column ``text`` beside each point of `style.scatter`."""
-    bars: list[tuple[float, float]] = []
-    spans = (frame[x], *style.ends(frame, x)), (frame[y], *style.ends(frame, y))
-    for along, across in zip(*spans, strict=True):
-        bars += list(zip(along, frame[y], strict=True))
-        bars += list(zip(frame[x], across, strict=True))
-    names = [(row[text], styles[row.label].color) for _, row in frame.iterrows()]
-    place_labels(ax, list(zip(frame[x], frame[y], strict=True)), names, bars)
+    """The column ``text`` beside each point of `style.scatter`, or beside those ``named`` alone."""
+    middle = list(zip(frame[x], frame[y], strict=True))
+    bars: list[Segment] = []
+    for along, across in zip(style.ends(frame, x), style.ends(frame, y), strict=True):
+        bars += zip(middle, zip(along, frame[y], strict=True), strict=True)
+        bars += zip(middle, zip(frame[x], across, strict=True), strict=True)
+    shown = frame if named is None else frame[named]
+    names = [(row[text], styles[row.label].color) for _, row in shown.iterrows()]
+    place_labels(ax, list(zip(shown[x], shown[y], strict=True)), names, bars)
 
 
 def place_labels(
     ax: Axes,
-    points: Sequence[tuple[float, float]],
+    points: Sequence[Point],
     names: Sequence[tuple[str, str]],
-    occupied: Sequence[tuple[float, float]],
+    bars: Sequence[Segment],
 ) -> None:
     """Write each (text, color) near its point (data units), clear of points, bars and each other.
 
+    The color is that of the line to the point, drawn where the text stands far off.
     Candidates lie on circles of growing radius; the first that touches nothing and is nearest to
-    its own point wins, else the least bad. ``occupied`` are the ends of the error bars, one list
-    of ``points``' length after another.
+    its own point wins, else the least bad. ``bars``: error bars, from a point to an end.
     """
     fig = ax.get_figure(root=True)
     assert fig is not None
     fig.canvas.draw()  # settles the layout, so that display coordinates hold
     frame = ax.get_window_extent()
     unit = DPI / 72
-    dots = ax.transData.transform(np.asarray([*points, *occupied], float))
+    ends = [point for segment in bars for point in segment]
+    dots = ax.transData.transform(np.asarray([*points, *ends], float))
     taken = [Bbox.from_bounds(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit) for x, y in dots]
-    taken += _bars(ax, points, occupied, unit)
+    taken += _bars(ax, bars, unit)
     anchors = ax.transData.transform(np.asarray(points, float))
     for position, ((x, y), (text, color)) in enumerate(zip(points, names, strict=True)):
         note = ax.annotate(
             plain(text), (x, y), xytext=(0, 0), textcoords="offset points", fontsize=8,
-            color=color, ha="center", va="center", zorder=4, annotation_clip=False,
+            color=INK, ha="center", va="center", zorder=4, annotation_clip=False,
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip
         size = note.get_window_extent()
@@ -81,20 +92,12 @@ def place_labels(
             )  # fmt: skip
 
 
-def _bars(
-    ax: Axes,
-    points: Sequence[tuple[float, float]],
-    ends: Sequence[tuple[float, float]],
-    unit: float,
-) -> list[Bbox]:
-    """Boxes around the error bars: from each point to each of its ends, 2 points thick."""
-    start = ax.transData.transform(np.asarray(points, float))
-    stop = ax.transData.transform(np.asarray(ends, float))
+def _bars(ax: Axes, bars: Sequence[Segment], unit: float) -> list[Bbox]:
+    """Boxes around the error bars, 2 points thick."""
     boxes = []
-    for position, (x, y) in enumerate(stop):
-        x0, y0 = start[position % len(start)]
-        boxes.append(Bbox.from_extents(min(x, x0) - unit, min(y, y0) - unit,
-                                       max(x, x0) + unit, max(y, y0) + unit))  # fmt: skip
+    for (x0, y0), (x1, y1) in (ax.transData.transform(np.asarray(b, float)) for b in bars):
+        boxes.append(Bbox.from_extents(min(x1, x0) - unit, min(y1, y0) - unit,
+                                       max(x1, x0) + unit, max(y1, y0) + unit))  # fmt: skip
     return boxes
 
 

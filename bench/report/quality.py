@@ -19,7 +19,7 @@ def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
         return None
     names = sorted(tasks.task.unique())
     labels = [label for label in styles if label in set(tasks.label)]
-    width = max(6.4, 1.0 + len(names) * (0.55 + 0.16 * len(labels)))
+    width = max(6.4, 1.0 + len(names) * (0.55 + 0.12 * len(labels)))
     fig, (ax,) = style.figure(width, 4.2)
     offsets = np.linspace(-0.36, 0.36, len(labels)) if len(labels) > 1 else np.zeros(1)
     for label, offset in zip(labels, offsets, strict=True):
@@ -86,7 +86,10 @@ def hacking(
 
 
 def diversity(summary: pd.DataFrame, reward: str, styles: dict[str, Look]) -> Figure | None:
-    """Diversity of a prompt's images against the guiding reward; None where not measured."""
+    """Diversity of a prompt's images against the guiding reward; None where not measured.
+
+    In a crowd only the typical cells are named.
+    """
     x = f"score.{reward}"
     frame = summary[summary[x].notna() & summary.diversity.notna()]
     if frame.empty:
@@ -105,5 +108,6 @@ def diversity(summary: pd.DataFrame, reward: str, styles: dict[str, Look]) -> Fi
     style.scatter(ax, frame, x, "diversity", styles)
     if many:
         style.legend(fig, [ax], 5)
-    name_points(ax, frame, x, "diversity", styles, "short" if many else "label")
+    text, named = ("short", frame.typical) if many else ("label", None)
+    name_points(ax, frame, x, "diversity", styles, text, named)
     return fig

@@ -124,10 +124,10 @@ def comparison_section(evidence: Evidence) -> Section:
         rows = [
             {
                 "method": s.method,
-                "LiDAR faster at its best": speedups.said(s.faster, s.reason),
-                "it faster at LiDAR's best": speedups.said(s.reverse, s.reason),
+                "LiDAR faster, at the method's best GenEval": speedups.said(s.faster, s.reason),
+                "method faster, at LiDAR's best GenEval": speedups.said(s.reverse, s.reason),
                 "plain ratio": spelled(s.plain, "{:.2f}×"),
-                "settings swept, LiDAR / it": " / ".join(str(len(group)) for group in s.cells),
+                "settings, LiDAR / method": " / ".join(str(len(group)) for group in s.cells),
             }
             for s in evidence.speedups
         ]
@@ -182,7 +182,7 @@ def figure_section(evidence: Evidence, coverage: str) -> Section:
         ("ablation", "Guidance scales", scaling.ablation(results, summary, looks),
          "Each method over its scale, all else equal."),
         ("hacking", "Reward against other judges",
-         quality.hacking(summary, results.scores, looks),
+         quality.hacking(summary, (results.reward, *evidence.judges), looks),
          "Changes relative to vanilla on the prompts that both finished. Right of 0 and below "
          "it: the guiding reward rose at that judge's expense."),
         ("diversity", "Diversity against reward",

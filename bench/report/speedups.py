@@ -11,7 +11,6 @@ from bench.report.summary import lidar_speedup
 from bench.report.sweeps import by_cost, sweeps
 
 LIDAR = "lidar"
-NOT_SWEPT = "not swept"  # fewer than two settings of its budget
 NOT_TIMED = "not timed on common prompts"
 
 
@@ -48,16 +47,14 @@ def speedups(results: Results) -> list[Speedup]:
         groups = [by_cost(results, choice.budget(cells, m)) for m in (LIDAR, method)]
         reason = _reason(results, ours, theirs, groups)
         pair = None if reason else sweeps(results, groups)
+        swept = tuple(groups[0]), tuple(groups[1])
         if pair is None:
-            made = None, None, reason or NOT_TIMED
-        else:
-            fast, slow = pair
-            made = (
-                stats.matched(fast, slow, stats.best_of(slow)),
-                stats.matched(slow, fast, stats.best_of(fast)),
-                "",
-            )
-        found.append(Speedup(method, *made, plain, (tuple(groups[0]), tuple(groups[1]))))
+            found.append(Speedup(method, None, None, reason or NOT_TIMED, plain, swept))
+            continue
+        fast, slow = pair
+        faster = stats.matched(fast, slow, stats.best_of(slow))
+        reverse = stats.matched(slow, fast, stats.best_of(fast))
+        found.append(Speedup(method, faster, reverse, "", plain, swept))
     return found
 
 
@@ -66,9 +63,9 @@ def _reason(results: Results, ours: str, theirs: str, groups: list[list[str]]) -
     target = ["steps", "solver"]
     if not results.cells.loc[ours, target].equals(results.cells.loc[theirs, target]):
         return "another target solver, so another yardstick"
-    for method, group in zip(("LiDAR", "it"), groups, strict=True):
-        if len(group) < 2:
-            return f"{method} is {NOT_SWEPT}"
+    for who, group in zip(("LiDAR's budget", "its budget"), groups, strict=True):
+        if len(group) < 2:  # settings
+            return f"{who} was not swept"
     return ""
 
 

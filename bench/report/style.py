@@ -34,6 +34,12 @@ KNOWN = {
     "search": ("#56B4E9", "X"),
     "best_of_n": ("#7F7F7F", "<"),
     "best_of_lookahead": ("#8C510A", ">"),
+    # More of the same and combinations: the color of what they are made of.
+    "vanilla_more_steps": ("#000000", "d"),
+    "lidar_smc": ("#D55E00", "*"),
+    "lidar_bon": ("#D55E00", "^"),
+    "lidar_smc_bon": ("#D55E00", "8"),
+    "smc_bon": ("#E69F00", "h"),
 }
 SPARE = ("#56B4E9", "#E69F00", "#7F7F7F", "#CC79A7", "#8C510A", "#009E73")
 MARKERS = ("*", "h", "d", "p", "8", "<", ">", "X", "P", "v", "^", "s", "D", "o")

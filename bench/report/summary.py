@@ -99,10 +99,10 @@ def changes(
     found = {"geneval.change": NOTHING, "improvement": NOTHING}
     if not (own.correct.isna() | base.correct.isna()).any():
         marks = _marks(own), _marks(base)
-        shares = [right / images for right, images in marks]
+        mine, theirs = (right / images for right, images in marks)
         found = {
             "geneval.change": stats.geneval_difference(*marks, tasks, draws(own)),
-            "improvement": stats.improvement(*shares, tasks, draws(own)),
+            "improvement": stats.improvement(mine, theirs, tasks, draws(own)),
         }
     for name in names:
         change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])

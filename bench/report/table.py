@@ -50,8 +50,10 @@ def result_display(
         columns["cost / vanilla [95%]"] = lambda row: spread(row, "cost", "{:.2f}")
         for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
             columns[f"{head} fwd / bwd"] = partial(calls, kind)
-    for name in () if published is None else published:
-        columns[paper.SHOWN[name][0]] = partial(_published, published[name], paper.SHOWN[name][1])
+    if published is not None:
+        for name in published:
+            head, form = paper.SHOWN[name]
+            columns[head] = partial(_published, published[name], form)
     rows = [row for _, row in summary.iterrows()]
     return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
 

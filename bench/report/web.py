@@ -6,6 +6,7 @@ page's own content security policy forbids any other source.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ PAGE = Path(__file__).parent / "page"
 MARKS = {HOLDS: "holds", FAILS: "fails", UNKNOWN: "unknown"}
 
 
-def render(document: Document, pictures: Mapping[str, bytes]) -> str:
-    """The page; ``pictures``: each figure's PNG by its name."""
+def render(document: Document, drawn: Mapping[str, str]) -> str:
+    """The page; ``drawn``: each figure as an <svg> element (`svg.inline`), by its name."""
     import jinja2
     from markupsafe import Markup
 
@@ -33,10 +34,10 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"data": data, "kind": kind, "quote": quote, "absent": absent}
-    environment.tests["number"] = is_number
+    environment.filters["whole"] = whole
     return environment.get_template("page.html").render(
         document=document,
-        pictures=pictures,
+        drawn={name: Markup(element) for name, element in drawn.items()},
         marks=MARKS,
         style=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
         script=Markup((PAGE / "page.js").read_text(encoding="utf-8")),
@@ -53,7 +54,7 @@ def kind(part: Part) -> str:
     return type(part).__name__.lower()
 
 
-def is_number(value: Any) -> bool:
-    """Whether a cell's text begins with a number, so that it is set flush right."""
-    text = str(value).lstrip("+-−≥ ")
-    return text[:1].isdigit()
+def whole(value: Any) -> str:
+    """A cell's text; lines break neither within an interval, [0.1, 0.2], nor a setting, "n 25"."""
+    parts = r"\[[^]]*\]|\w+ [\w.]+(?=[,)])"
+    return re.sub(parts, lambda found: found[0].replace(" ", "\u00a0"), str(value))
