@@ -19,7 +19,6 @@ TINY = [
     "steps=3",
     "images=2",
     "prompts.limit=1",
-    "method.efr.lookahead.n=4",
 ]
 
 
@@ -33,7 +32,7 @@ def record(**changes):
 
 
 def settings(*overrides):
-    return cell_settings(["backbone=sd15", *overrides], [])
+    return cell_settings(["backbone=sd15", "steps=100", *overrides], [])
 
 
 def test_costs_are_means_over_prompts_and_ratios_of_sums():
