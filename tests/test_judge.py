@@ -14,7 +14,7 @@ from bench.judging import _proven
 from bench.miniature.golden import FOLDER, pictures
 
 sys.path.insert(0, str(Path(__file__).parent / "geneval"))
-import tiny
+import tiny_judge as tiny
 
 TINY = ["--judge", "mask2former", "judge.weights=tiny", "judge.device=cpu", "judge.shorter=64"]
 OTHER = next(r for r in generate() if r["prompt"] == "a photo of a zebra")

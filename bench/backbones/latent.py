@@ -104,7 +104,8 @@ class LatentDiffusion:
             # Filled on the device: a number copied to it would hold up the host.
             t = torch.full((len(x),), level.t, device=x.device)
             text = text.expand(len(x))
-            return self._call(x.to(self.teacher.dtype), t, text, condition.guidance)
+            dtype = self.teacher.dtype
+            return self._call(x.to(dtype), t, text.to(dtype), condition.guidance)
 
         z, text, empty = model_input(x, level, self.kind), condition.text, condition.empty
         if not condition.guided or empty is None:

@@ -156,7 +156,7 @@ def make_scheduler(base: Any, settings: Mapping[str, Any]) -> Any:
     import diffusers
 
     name = settings["scheduler"]
-    cls = getattr(diffusers, name, None)
+    cls: Any = getattr(diffusers, name, None)
     if cls is None or not name.endswith("Scheduler"):
         one_of("scheduler", name, [n for n in dir(diffusers) if n.endswith("Scheduler")])
     options = {k: v for k, v in settings.items() if k not in OWN}

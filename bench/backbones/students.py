@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from bench.backbones.loading import RANDOM, load_pipeline
 from bench.errors import BenchError
 from bench.weights.files import check_file, digest, fill, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
-
-if TYPE_CHECKING:
-    import torch
 
 
 def load_students(
@@ -63,10 +62,12 @@ def load_student(
         check_file(path, remedy)
         mark = digest([path])
     if settings.get("lora"):
-        return _fused(pipeline, part, deepcopy(teacher), path, settings["scale"]), mark
-    student = type(teacher).from_config(teacher.config).to(teacher.device, teacher.dtype)
-    fill(student, read_tensors(path, remedy), str(path))
-    return student, mark
+        student = _fused(pipeline, part, deepcopy(teacher), path, settings["scale"])
+    else:
+        student = type(teacher).from_config(teacher.config).to(teacher.device, teacher.dtype)
+        fill(student, read_tensors(path, remedy), str(path))
+    compiled = getattr(pipeline, part) is not teacher
+    return (torch.compile(student) if compiled else student), mark
 
 
 def _fused(pipeline: Any, part: str, copy: Any, path: Path, scale: float) -> Any:

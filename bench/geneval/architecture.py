@@ -1,4 +1,4 @@
-"""The judge's two networks, with pretrained weights, or random ones at their true or a tiny size.
+"""The detector's network, with pretrained weights, or random ones at their true or a tiny size.
 
 Random weights, drawn with seed 0, are for measuring costs and for tests: they recognize nothing.
 """
@@ -40,39 +40,6 @@ def detector_config(tiny: bool = False) -> Any:
     names = dict(enumerate(CLASSES))
     labels = {"id2label": names, "label2id": {name: i for i, name in names.items()}}
     return Mask2FormerConfig(backbone_config=backbone, **labels, **sizes)
-
-
-def clip_config(tiny: bool = False) -> Any:
-    """CLIP ViT-L/14: 427,616,513 parameters; or a tiny one of 32-pixel images."""
-    from transformers import CLIPConfig
-
-    if tiny:
-        both = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
-        both |= {"num_attention_heads": 2, "projection_dim": 16}
-        text = both | {"vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513}
-        vision = both | {"image_size": 32, "patch_size": 16}
-        return CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
-    text = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12}
-    text |= {"num_attention_heads": 12, "projection_dim": 768}
-    vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24}
-    vision |= {"num_attention_heads": 16, "projection_dim": 768}
-    vision |= {"image_size": 224, "patch_size": 14}
-    return CLIPConfig(text_config=text, vision_config=vision, projection_dim=768)
-
-
-def byte_tokenizer(end: int) -> Any:
-    """A CLIPTokenizer of single bytes, for networks that were trained on nothing.
-
-    ``end``: the id of the end marker, the start marker's is one below; both past the 512 bytes.
-    """
-    from transformers import CLIPTokenizer
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
-
-    letters = list(bytes_to_unicode().values())
-    tokens = [*letters, *(letter + "</w>" for letter in letters)]
-    vocabulary = {token: i for i, token in enumerate(tokens)}
-    vocabulary |= {"<|startoftext|>": end - 1, "<|endoftext|>": end}
-    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
 
 
 def folder_of(weights: str, source: Source, what: str) -> Path | None:
@@ -143,16 +110,3 @@ def labels(network: Any, where: str) -> list[str]:
     if sorted(names) != sorted(CLASSES):
         raise BenchError(f"the detector {where} names {len(set(names))} of COCO's 80 classes")
     return names
-
-
-def tokenizer_of(clip: Any, folder: Path | None) -> Any:
-    """CLIP's own tokenizer, or bytes where the weights are random."""
-    if folder is None:
-        return byte_tokenizer(clip.config.text_config.eos_token_id)
-    from transformers import CLIPTokenizer
-
-    try:
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise BenchError(f"the tokenizer in {folder} cannot be read: {reason}") from None

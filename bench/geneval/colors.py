@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.geneval.prompts import COLORS
-from bench.images import to_bytes
+from bench.rewards.preprocess import MEAN, STD
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,8 +28,6 @@ TEMPLATES = (
     "a photo of a {color} object",
 )
 GRAY = 0x99
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
 BATCH = 16  # crops in one call
 
 
@@ -83,12 +81,6 @@ class ColorClassifier:
         pixels = clip_pixels(pictures, self.side).to(self.clip.device)
         parts = [self.clip.get_image_features(p).pooler_output for p in pixels.split(BATCH)]
         return F.normalize(torch.cat(parts), dim=-1)
-
-    def features(self, images: Tensor) -> Tensor:
-        """Unit vectors (B, d) of whole images (B, 3, H, W) in [0, 1], on the CPU."""
-        from PIL import Image
-
-        return self.embed([Image.fromarray(pixels) for pixels in to_bytes(images)]).cpu()
 
     def __call__(self, name: str, pictures: Sequence[Image]) -> list[str]:
         """The color, one of COLORS, of each cropped object of class ``name``."""

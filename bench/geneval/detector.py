@@ -28,17 +28,14 @@ class Detections:
 class Detector(Protocol):
     """A detector and a color classifier, with the protocol's thresholds that suit them.
 
-    ``examine`` takes images (B, 3, H, W) in [0, 1]; ``features`` gives unit vectors (B, d) of
-    them, whose spread is the diversity. ``prove`` raises BenchError where the detector does not
-    recognize pictures whose content is known.
+    ``examine`` takes images (B, 3, H, W) in [0, 1]. ``prove`` raises BenchError where the detector
+    does not recognize pictures whose content is known.
     """
 
     @property
     def thresholds(self) -> Mapping[str, Any]: ...
 
     def examine(self, images: Tensor) -> Sequence[Detections]: ...
-
-    def features(self, images: Tensor) -> Tensor: ...
 
     def prove(self) -> None: ...
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.build import check_keys
+from bench.device import DEVICES, resolve_device
 from bench.errors import BenchError
 from bench.geneval import architecture
 from bench.geneval.architecture import UNTRAINED
@@ -22,6 +23,9 @@ from bench.geneval.mask2former import Mask2Former
 from bench.geneval.protocol import evaluate
 from bench.geneval.selftest import photographs, prove
 from bench.images import to_bytes
+from bench.rewards import clip_model
+from bench.rewards.clip_model import INDICES, VIT_L_14, native
+from bench.rewards.pretrained import Pretrained
 from bench.weights.files import digest
 from bench.weights.source import Source, matching
 from methods.settings import at_least, one_of, whole
@@ -29,7 +33,6 @@ from methods.settings import at_least, one_of, whole
 KEYS = """name kind weights device batch shorter longer thresholds self_test detector
 clip""".split()
 LIMITS = ("threshold", "counting_threshold", "max_objects", "max_overlap", "position_threshold")
-DEVICES = ("auto", "cpu", "cuda")
 SURE_COLORS = ("red", "green", "blue")  # a disk of these has no other name
 
 
@@ -69,10 +72,6 @@ class Mask2FormerJudge:
         crops = [crop(pixels, masks[name][i], boxes[name][i, :4].tolist()) for i in indices]
         return self.classifier(name, crops)
 
-    def features(self, images: Tensor) -> Tensor:
-        """CLIP's unit vectors (B, 768) of whole images, on the CPU."""
-        return self.classifier.features(images)
-
     def prove(self) -> None:
         """Raise BenchError unless known photographs and colored disks are recognized."""
         if not self.tested:
@@ -103,7 +102,7 @@ def disk(color: str, side: int = 128) -> Any:
 def check(settings: Mapping[str, Any]) -> None:
     """Raise ValueError for the first setting that is unknown, of another type or out of range."""
     check_keys("judge", settings, KEYS)
-    one_of("judge.device", settings["device"], DEVICES)
+    one_of("judge.device", settings["device"].split(":")[0], DEVICES)
     whole("judge.batch", settings["batch"], 1)
     whole("judge.shorter", settings["shorter"], 32)
     whole("judge.longer", settings["longer"], settings["shorter"])
@@ -120,21 +119,12 @@ def check(settings: Mapping[str, Any]) -> None:
     evaluate({"tag": ""}, nothing, lambda name, indices: [], **limits)  # refuses the other ranges
 
 
-def device_of(name: str) -> torch.device:
-    """The device called ``name``; auto is CUDA where there is one. Raises BenchError."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BenchError("judge.device=cuda, and torch sees none here: set judge.device=cpu")
-    return torch.device(name)
-
-
 def load(settings: Mapping[str, Any]) -> Mask2FormerJudge:
     """The judge of ``settings`` (conf/judge/mask2former.yaml), unproven yet.
 
     Raises BenchError where weights are missing, damaged or of another network.
     """
-    weights, device = settings["weights"], device_of(settings["device"])
+    weights, device = settings["weights"], resolve_device(settings["device"])
     sources = {part: Source.of(settings[part]) for part in ("detector", "clip")}
     folders = {
         part: architecture.folder_of(weights, source, f"the judge's {part}")
@@ -146,9 +136,10 @@ def load(settings: Mapping[str, Any]) -> Mask2FormerJudge:
         architecture.detector_config(tiny),
         folders["detector"],
     )
-    clip = architecture.build("CLIPModel", architecture.clip_config(tiny), folders["clip"])
     names = architecture.labels(network, str(folders["detector"] or weights))
-    tokenizer = architecture.tokenizer_of(clip, folders["clip"])
+    named = weights in (architecture.PRETRAINED, *UNTRAINED)
+    own = Pretrained(weights if named else str(folders["clip"]), settings["clip"])
+    clip = clip_model.load(own, VIT_L_14, native, INDICES, device, "the judge's clip")
     detector = Mask2Former(
         network.to(device),
         names,
@@ -164,7 +155,7 @@ def load(settings: Mapping[str, Any]) -> Mask2FormerJudge:
     ]
     return Mask2FormerJudge(
         detector,
-        ColorClassifier(clip.to(device), tokenizer),
+        ColorClassifier(clip.model, clip.prompts.tokenizer),
         settings["thresholds"],
         digest(files) if files else weights,
         settings["self_test"] and weights not in UNTRAINED,

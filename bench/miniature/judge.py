@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +28,6 @@ from torch.nn import functional as F
 from bench.geneval.detector import Detections
 from bench.geneval.prompts import CLASSES, COLORS
 from bench.geneval.selftest import prove
-from bench.miniature.clip import MiniatureClip
 from bench.miniature.golden import pictures
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -158,14 +157,6 @@ class MiniatureJudge:
     def prove(self) -> None:
         """Raise BenchError unless drawn scenes are recognized."""
         prove(self, pictures())
-
-    @cached_property
-    def clip(self) -> MiniatureClip:
-        return MiniatureClip.load()
-
-    def features(self, images: Tensor) -> Tensor:
-        """Unit vectors (B, 128) of images (B, 3, 64, 64) in [0, 1], by the miniature's CLIP."""
-        return self.clip.features(images)
 
     def examine(self, images: Tensor) -> list[Detections]:
         """``detect``, with the colors of what was found in each image."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_judge import clip_parts
 
-from bench.geneval.architecture import build, byte_tokenizer, clip_config
 from bench.geneval.colors import GRAY, MEAN, STD, TEMPLATES, ColorClassifier, clip_pixels, crop
 from bench.geneval.prompts import COLORS
 
@@ -102,8 +102,7 @@ def test_a_class_s_texts_are_embedded_once(stub):
 
 
 def test_a_classifier_is_the_mean_of_three_unit_vectors_made_unit():
-    clip = build("CLIPModel", clip_config(True), None)
-    tokenizer = byte_tokenizer(513)
+    clip, tokenizer = clip_parts()
     classifier = ColorClassifier(clip, tokenizer).classifier("dog")
     for row, color in zip(classifier, COLORS, strict=True):
         total = 0
@@ -126,10 +125,3 @@ def test_pixels_are_those_of_clip_s_own_processor(size):
     theirs = CLIPImageProcessorPil()(picture, return_tensors="pt").pixel_values
     assert ours.shape == (2, 3, 224, 224)
     assert torch.allclose(ours[:1], theirs, atol=1e-5)
-
-
-def test_features_are_unit_vectors_of_whole_images():
-    classifier = ColorClassifier(build("CLIPModel", clip_config(True), None), byte_tokenizer(513))
-    images = torch.rand(3, 3, 20, 28, generator=torch.Generator().manual_seed(0))
-    found = classifier.features(images)
-    assert found.shape == (3, 16) and torch.allclose(found.norm(dim=1), torch.ones(3), atol=1e-5)

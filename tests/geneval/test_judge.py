@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-import tiny
+import tiny_judge as tiny
 import torch
 
 from bench.errors import BenchError
@@ -43,8 +43,8 @@ def test_the_tiny_judge_judges_images_of_any_size_without_a_network(offline, ima
             assert (boxes[:, 2] <= 56).all() and (boxes[:, 3] <= 48).all()
             said = one.colors(name, list(range(len(boxes))))
             assert len(said) == len(boxes) and set(said) <= set(COLORS)
-    record = GenEvalJudge(judge, []).judge(generate()[-1], images)
-    assert len(record["geneval"]) == 3 and record["diversity"] > 0
+    record = GenEvalJudge(judge, {}).judge(generate()[-1], images)
+    assert len(record["geneval"]) == 3 and record["diversity"] is None
 
 
 def test_verdicts_follow_what_the_detector_saw(images):
@@ -94,7 +94,7 @@ def test_a_wrong_setting_is_explained(override, message):
 
 def test_cuda_is_refused_where_there_is_none(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(BenchError, match=r"torch sees none here: set judge\.device=cpu"):
+    with pytest.raises(BenchError, match=r"torch sees no GPU here; use device=cpu"):
         load(tiny.settings("judge.device=cuda"))
 
 

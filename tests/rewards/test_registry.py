@@ -7,6 +7,7 @@ from tiny import PROMPT, pictures
 from bench.cell import identity, make_cell
 from bench.compose import cell_settings
 from bench.errors import BenchError
+from bench.geneval.detector import Detections
 from bench.judging import GenEvalJudge, diversity, load_judge
 from bench.rewards import KINDS, differentiable, load_reward, used
 
@@ -157,8 +158,8 @@ def test_the_identity_hashes_the_settings_of_the_rewards_that_are_used():
 class NoDetector:
     thresholds = {}  # noqa: RUF012
 
-    def detect(self, images):
-        return [{} for _ in images]
+    def examine(self, images):
+        return [Detections({}, lambda name, indices: []) for _ in images]
 
     def digest(self):
         return "none"
@@ -187,7 +188,8 @@ def test_a_record_tells_what_of_a_prompt_a_score_did_not_read():
 def test_diversity_is_null_where_no_reward_named_clip_has_features(clip):
     rewards = PLAIN | ({"clip": clip} if clip else {})
     given = {"rewards": rewards, "scores": ["jpeg"], "reward": "jpeg"}
-    judge = load_judge("miniature", given)
+    given["judge"] = {"name": "miniature", "kind": "miniature"}
+    judge = load_judge(given["judge"], given)
     assert judge.judge(RECORD, pictures(2, 64, 64))["diversity"] is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import torch
 from bench.compose import cell_settings
 from bench.geneval import architecture
 from bench.geneval.judge import Mask2FormerJudge, load
+from bench.miniature.text import END, vocabulary
+from bench.rewards import clip_model
+from bench.rewards.pretrained import Pretrained
 
 PARTS = {"detector": "mask2former-swin-small-coco-instance", "clip": "clip-vit-large-patch14"}
 KINDS = {"detector": "Mask2FormerForUniversalSegmentation", "clip": "CLIPModel"}
@@ -34,18 +39,21 @@ def judge(*overrides: str) -> Mask2FormerJudge:
 
 def write_weights(folder: Path) -> Path:
     """Tiny weights in the layout that ``judge.weights=FOLDER`` reads."""
-    from transformers import CLIPTokenizer
-
-    configs = {
-        "detector": architecture.detector_config(True),
-        "clip": architecture.clip_config(True),
-    }
-    for part, name in PARTS.items():
-        architecture.build(KINDS[part], configs[part], None).save_pretrained(folder / name)
-    tokenizer: CLIPTokenizer = architecture.byte_tokenizer(513)
+    detector = architecture.build(KINDS["detector"], architecture.detector_config(True), None)
+    detector.save_pretrained(folder / PARTS["detector"])
+    words, merges = vocabulary()
+    sizes = clip_model.config(replace(clip_model.TINY, vocabulary=len(words)), words[END])
     clip = folder / PARTS["clip"]
-    tokenizer.save_pretrained(clip)
-    for name in ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json"):
-        if not (clip / name).exists():  # transformers reads tokenizer.json alone
-            (clip / name).write_text("{}" if name.endswith("json") else "")
+    architecture.build(KINDS["clip"], sizes, None).save_pretrained(clip)
+    (clip / "vocab.json").write_text(json.dumps(words))
+    (clip / "merges.txt").write_text("\n".join(" ".join(pair) for pair in merges))
     return folder
+
+
+def clip_parts() -> tuple[Any, Any]:
+    """A tiny CLIP and its tokenizer."""
+    own = Pretrained(weights="tiny")
+    made = clip_model.load(
+        own, clip_model.VIT_L_14, clip_model.native, (), torch.device("cpu"), "clip"
+    )
+    return made.model, made.prompts.tokenizer
