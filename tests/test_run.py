@@ -161,9 +161,10 @@ def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "demo"
     assert done.stdout.strip().endswith("report.md")
-    for name in ("table.csv", "table.md", "grid.png", "geneval_vs_cost.png", "speedup.png"):
+    for name in ("tables/results.csv", "figures/grid.png", "figures/phases.pdf", "report.html"):
         assert (folder / name).stat().st_size > 0
-    table = (folder / "table.md").read_text()
+    assert str(folder / "report.html") in done.stdout
+    table = (folder / "tables" / "results.md").read_text()
     assert all(method in table for method in ("vanilla", "ug", r"fk\_smc"))
     metadata = json.loads(next(folder.glob("cells/ug-*/images/*/metadata.jsonl")).read_text())
     assert set(metadata) >= {"tag", "include", "prompt"}
@@ -198,7 +199,8 @@ def test_without_a_judge_costs_are_measured_and_reported_alone(tmp_path):
     page = build(tmp_path).read_text()
     assert "what methods cost" in page
     assert "GenEval by task" not in page and "No figure “GenEval against cost”" in page
-    assert (tmp_path / "speedup.png").is_file() and not (tmp_path / "tasks.png").exists()
+    figures = tmp_path / "figures"
+    assert (figures / "phases.png").is_file() and not (figures / "tasks.png").exists()
 
 
 def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_path, monkeypatch):

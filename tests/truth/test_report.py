@@ -13,8 +13,8 @@ from bench.report.build import build
 from bench.run import run_cells
 from bench.store import read_records
 from bench.truth import figures
-from bench.truth.findings import findings
 from bench.truth.curves import slope
+from bench.truth.findings import findings
 from bench.truth.read import load, probed
 
 TOY = ["experiment=ground_truth", "images=24", "steps=8", "prompts.n=1"]
