@@ -74,10 +74,11 @@ def cell(
     name: str | None = None,
     total: int = 24,
     effect: Effect | None = None,
+    pictures: bool = True,
     **changes: Any,
 ) -> Path:
     """Write one complete cell of the planted ``effect``, its kind's own where None; ``changes``
-    replace keys of its config. Returns its folder."""
+    replace keys of its config; ``pictures``: image files, too. Returns its folder."""
     name = name or f"{kind}0123456789"
     path = folder / "cells" / name
     path.mkdir(parents=True)
@@ -90,7 +91,7 @@ def cell(
     rng = np.random.default_rng(sum(map(ord, name)))
     records = [record(effect or EFFECTS[kind], kind, index, rng) for index in range(total)]
     write(path, records)
-    for one in records:
+    for one in records if pictures else []:
         for image in one["images"]:
             at = path / "images" / image
             at.parent.mkdir(parents=True, exist_ok=True)

@@ -17,14 +17,18 @@ from bench.report.sweeps import sweeps
 def bon(folder: Path, n: int, right: float, cost: float) -> None:
     settings = {"name": "best_of_n", "steer": {"best_of_n": {"n": n}}}
     effect = (right, 0.3, 0.01, 0.28, cost)
-    synthetic.cell(folder, "best_of_n", name=f"bon{n}", total=96, effect=effect, method=settings)
+    synthetic.cell(
+        folder, "best_of_n", name=f"bon{n}", total=96, effect=effect, method=settings,
+        pictures=False,
+    )  # fmt: skip
 
 
 def lidar(folder: Path, n: int, right: float, cost: float) -> None:
     effect = (right, 0.3, 0.01, 0.28, cost)
     synthetic.cell(
-        folder, "lidar", name=f"lidar{n}", total=96, effect=effect, method=synthetic.lidar(n=n)
-    )
+        folder, "lidar", name=f"lidar{n}", total=96, effect=effect, method=synthetic.lidar(n=n),
+        pictures=False,
+    )  # fmt: skip
 
 
 def test_a_sweep_s_numbers_are_those_of_its_cells(swept: Path) -> None:
