@@ -222,13 +222,19 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     )
 
 
-def identity(cell: Cell, weights: Mapping[str, str]) -> str:
-    """Twelve hexadecimal digits: a hash of what decides the result, not of where it runs."""
+def deciding(settings: Mapping[str, Any], weights: Mapping[str, str], code: str) -> dict[str, Any]:
+    """What of a cell's settings decides its result, not where it runs or what is timed."""
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
-    content = {key: cell.settings[key] for key in keys}
-    content |= {"scores": list(cell.scores), "target_scale": cell.settings.get("target_scale")}
-    content["judge"] = {k: v for k, v in cell.judge.items() if k not in WHERE}
-    content["rewards"] = rewards_used(cell.settings)
-    content |= {"weights": dict(weights), "code": code_digest()}
-    text = json.dumps(content, sort_keys=True)
+    content = {key: settings[key] for key in keys}
+    judged = settings["judge"]["kind"] != "none"
+    content["scores"] = list(settings["scores"]) if judged else []
+    content["target_scale"] = settings.get("target_scale")
+    content["judge"] = {k: v for k, v in settings["judge"].items() if k not in WHERE}
+    content["rewards"] = rewards_used(settings)
+    return content | {"weights": dict(weights), "code": code}
+
+
+def identity(cell: Cell, weights: Mapping[str, str]) -> str:
+    """Twelve hexadecimal digits: a hash of ``deciding``."""
+    text = json.dumps(deciding(cell.settings, weights, code_digest()), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
