@@ -45,14 +45,14 @@ def sync(path: Path) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write ``path`` anew: a reader, or a crash, finds the old text or the new one."""
-    aside = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        sync(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Write ``path`` anew: a reader, or a crash, finds the old text or the new one.
+
+    Not for two processes at once.
+    """
+    aside = path.with_name(f".partial-{path.name}")
+    aside.write_text(text, encoding="utf-8")
+    sync(aside)
+    os.replace(aside, path)
     sync(path.parent)
 
 

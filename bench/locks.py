@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import gcd
 from pathlib import Path
 from typing import IO
@@ -41,18 +41,24 @@ def _take(file: IO[str], folder: Path, wait: bool = False) -> bool:
 
 
 @contextmanager
+def gate(folder: Path) -> Iterator[None]:
+    """One process at a time, whatever its shard; others wait."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "gate").open("w")
+    with file:
+        _take(file, folder, wait=True)
+        yield
+
+
+@contextmanager
 def holding(folder: Path, shard: Shard) -> Iterator[None]:
     """Hold a shard, its lock's file in ``folder``.
 
     Raises BenchError where another process holds this shard or one that shares a prompt with it.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        gate = (folder / "gate").open("w")
-        mine = (folder / f"{shard[0]}-of-{shard[1]}").open("w")
-    with mine:
-        with gate:  # one process at a time looks round and takes its shard
-            _take(gate, folder, wait=True)
+    with ExitStack() as stack:
+        with gate(folder):
             for path in sorted(folder.glob("*-of-*")):
                 number, _, count = path.name.partition("-of-")
                 other = int(number), int(count)
@@ -60,7 +66,9 @@ def holding(folder: Path, shard: Shard) -> Iterator[None]:
                     with path.open("w") as file:
                         if not _take(file, folder):
                             raise _busy(folder, other)
-            if not _take(mine, folder):
+            with writing(folder):
+                mine = (folder / f"{shard[0]}-of-{shard[1]}").open("w")
+            if not _take(stack.enter_context(mine), folder):
                 raise _busy(folder, shard)
         yield
 

@@ -28,7 +28,6 @@ from rich.progress import (
 from bench.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
 from bench.backbones import load_backbone
 from bench.cell import Cell, code_digest, identity, parse_shard
-from bench.configs import describe
 from bench.device import resolve_device
 from bench.disk import DiskError
 from bench.errors import BenchError
@@ -109,7 +108,7 @@ def sample_missing(ready: Ready, advance: Advance, say: Say = print) -> None:
     cell, store = ready.cell, ready.store
     number, count = shard = parse_shard(cell.shard)
     with store.locked(shard):
-        notes = describe(store.folder / "config.yaml", ready.config)
+        notes = store.describe(ready.config)
         done = store.done({p.index for p in cell.prompts})
         places = [(number + i * count, p) for i, p in enumerate(cell.prompts)]
         todo = [(place, p) for place, p in places if p.index not in done]

@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.disk import publish, replace_text, sha256, writing
+from bench.configs import describe
+from bench.disk import publish, sha256, writing
 from bench.geneval.prompts import Metadata
-from bench.locks import Shard, holding
+from bench.locks import Shard, gate, holding
 from bench.records import append_record
 from bench.records import read_records as read_records
 
@@ -46,6 +47,11 @@ class CellStore:
         Raises BenchError where another process holds one of its prompts.
         """
         return holding(self.folder / ".locks", shard)
+
+    def describe(self, config: Mapping[str, Any]) -> list[str]:
+        """Write config.yaml or hold it against ``config``, see there; one shard at a time."""
+        with gate(self.folder / ".locks"):
+            return describe(self.folder / "config.yaml", config)
 
     def done(self, among: Collection[int] | None = None) -> set[int]:
         """Prompts, ``among`` these, that need not be sampled again: recorded without error, and
@@ -105,7 +111,7 @@ class CellStore:
         path = self.folder / name
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(path, text)
+            path.write_text(text, encoding="utf-8")
         return name
 
     def append(self, record: Mapping[str, Any]) -> None:
