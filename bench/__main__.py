@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -26,9 +26,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from bench.cell import Cell, make_cell
 from bench.compose import cell_settings, check_command_line, expand
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.cell import Cell
 
 SUBCOMMANDS = {"compare": "bench.compare"}  # module with a main(arguments) -> exit code
 
@@ -46,6 +48,8 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
 
     A method on the command line takes the place of the experiment's list of cells.
     """
+    from bench.cell import make_cell  # here: it needs torch, and subcommands do not
+
     named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
     lines = [""] if named or not config.cells else [str(line) for line in config.cells]
     return [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]

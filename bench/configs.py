@@ -61,7 +61,9 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
         before, now = _deciding(there), _deciding(config)
     except BenchError as error:
         raise BenchError(f"{error}; {remedy}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except KeyError as error:
+        raise BenchError(f"{path} lacks the key {error}; {remedy}") from None
+    except (TypeError, ValueError, AttributeError) as error:
         raise BenchError(f"{path} is no cell's configuration ({error!r}); {remedy}") from None
     if changed := differences(before, now):
         listed = ", ".join(f"{key} is {a}, ran with {b}" for key, (a, b) in changed.items())

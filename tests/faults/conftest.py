@@ -57,7 +57,8 @@ def toy(backbone: Any) -> Iterator[Callable[..., Cell]]:
     """Cells of the toy, by overrides; what it loads is put in place of the miniature."""
 
     def make(*overrides: str) -> Cell:
-        return make_cell(cell_settings([*TOY, *LIDAR, *overrides], []))
+        method = () if any(o.startswith("method=") for o in overrides) else LIDAR
+        return make_cell(cell_settings([*TOY, *method, *overrides], []))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench.run, "load_backbone", lambda *at: (backbone, "tiny"))
