@@ -88,18 +88,20 @@ def finish(cell: Any, results: Path) -> Path:
 
 def kill_at_random_moments(
     cell: Any, results: Path, moments: int, seconds: float, seed: int
-) -> tuple[Path, list[int]]:
-    """Kill ``moments`` runs, then let one end; its folder, and the records at each kill.
+) -> tuple[list[Path], list[int]]:
+    """Kill ``moments`` runs, then let one end; the finished folders, and the records at each kill.
 
-    A kill comes 0 to ``seconds`` after the start or after one or two more prompts; where the cell
-    was done by then, the next run begins in a new folder, for which the last one is put aside.
+    A kill comes 0 to ``seconds`` after the start or after one or two more prompts. Where the cell
+    was done by then, that was no kill, and the next run begins in a new folder.
     """
-    draw, found = Random(seed), []
-    for moment in range(moments):
-        if not killed_after(cell, results, draw.randrange(3), draw.uniform(0, seconds)):
-            results.rename(results.with_name(f"{results.name}-{moment}"))
-        found.append(recorded(results))
-    return finish(cell, results), found
+    draw, kills = Random(seed), []
+    places = [results / "0"]
+    while len(kills) < moments:
+        if killed_after(cell, places[-1], draw.randrange(3), draw.uniform(0, seconds)):
+            kills.append(recorded(places[-1]))
+        else:
+            places.append(results / str(len(places)))
+    return [finish(cell, place) for place in places], kills
 
 
 def state(folder: Path) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def test_too_little_memory_stops_one_cell_alone_and_with_no_other_it_is_the_answ
         raise BenchError(f"too little memory ({error})")
 
     failing(None, bad)
-    with pytest.raises(BenchError, match="^too little memory") as raised:
+    with pytest.raises(BenchError, match=r"^too little memory") as raised:
         run_cells([toy(), toy("method=vanilla")], tmp_path, Console(quiet=True))
     assert not isinstance(raised.value, CellStopped)
     assert not list(tmp_path.rglob("records.jsonl"))
