@@ -5,8 +5,9 @@ seed                  of the noise ledger
 device, torch         what it ran on
 seconds               by phase: prepare (encoding, lookahead samples), annotate (their rewards),
                       denoise, decode, "other" (between the phases), and their sum "total"
-memory                peak bytes of the method on an accelerator: allocated, reserved, and resident
-                      (allocated before it began: the models); null on a CPU
+memory                peak bytes of the method on an accelerator: allocated, reserved (what the
+                      allocator kept from earlier work included), and resident (allocated before
+                      it began: every model of the cell, judges too); null on a CPU
 batch                 images sampled together, and the most samples in a call of denoiser and
                       decoder (null where there is no such limit): less than asked for where memory
                       ran out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 
@@ -18,6 +19,10 @@ class Text:
     def rows(self, part: slice) -> Text:
         """Its share of a batch; an embedding that all samples have in common stays whole."""
         return self if len(self.sequence) == 1 else replace(self, sequence=self.sequence[part])
+
+    def to(self, dtype: torch.dtype) -> Text:
+        pooled = None if self.pooled is None else self.pooled.to(dtype)
+        return Text(self.sequence.to(dtype), pooled)
 
     def expand(self, count: int) -> Text:
         pooled = None if self.pooled is None else self.pooled.expand(count, -1)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from methods.efr.base import Flags, Memory
+from methods.gradients import derivative
 from methods.interfaces import Level, Problem
 from methods.price import Calls, Price, scored
 from methods.settings import at_least, whole
@@ -55,7 +56,7 @@ class Tweedie:
         if level.alpha == 0:
             return torch.zeros_like(x)
         value = self._value(x, level, x0, step)
-        (slope,) = torch.autograd.grad(value.sum(), x)
+        slope = derivative(value.sum(), x)
         self.memory.keep(x, step, value.detach())
         return level.sigma**2 / level.alpha * slope
 

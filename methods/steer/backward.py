@@ -16,6 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from methods.gradients import derivative
 from methods.interfaces import Estimator, EstimatorSettings, Problem
 from methods.price import Calls, scored
 from methods.settings import at_least, interval, whole
@@ -38,7 +39,7 @@ class Backward(NoSteer):
         for _ in range(settings.inner):
             with torch.enable_grad():
                 at = (mean + moved).requires_grad_()
-                (slope,) = torch.autograd.grad(self.problem.score(at).sum(), at)
+                slope = derivative(self.problem.score(at).sum(), at)
             moved = moved + settings.rate * settings.scale * slope
         return moved
 

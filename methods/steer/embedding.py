@@ -18,6 +18,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from methods.gradients import derivative
 from methods.interfaces import Condition, Estimator, EstimatorSettings, Level, Problem
 from methods.price import Calls, scored
 from methods.settings import at_least, whole
@@ -28,7 +29,8 @@ from methods.steering import Course, Setup
 def ascend(embedding: Tensor, gradient: Tensor, length: float) -> Tensor:
     """A step of this length along the gradient of each sample, (B, …); none along a zero one."""
     norm = gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (gradient.ndim - 1))
-    return embedding + length * torch.where(norm > 0, gradient / norm, torch.zeros_like(gradient))
+    # What is not finite passes on, for the end of the loop to see.
+    return embedding + length * torch.where(norm == 0, 0.0, gradient / norm)
 
 
 @dataclass
@@ -38,8 +40,10 @@ class Embedding(NoSteer):
     particles: int
 
     def __post_init__(self) -> None:
-        given = self.problem.condition.embedding
-        self.given = given.detach().expand(self.particles, *given.shape[1:])
+        given = self.problem.condition.embedding.detach()
+        # Small steps add up in single precision; the denoiser takes them in its own.
+        given = given.to(torch.promote_types(given.dtype, torch.float32))
+        self.given = given.expand(self.particles, *given.shape[1:])
         self.current = self.given
 
     def condition(self, x: Tensor, level: Level, step: int, condition: Condition) -> Condition:
@@ -56,7 +60,7 @@ class Embedding(NoSteer):
                 total = (
                     total - self.settings.prior * (c - self.given).square().flatten(1).mean(1).sum()
                 )
-                (gradient,) = torch.autograd.grad(total, c)
+                gradient = derivative(total, c)
             base = self.given if self.settings.from_prompt else self.current
             self.current = ascend(base, gradient, self.settings.scale)
         return condition.moved(self.current, empty)
