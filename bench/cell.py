@@ -170,9 +170,14 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
 
 
 def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
+    from bench.backbones.settings import check_steps
+
     for name, estimator in method.estimators.items():
         if (solver := getattr(estimator, "solver", None)) is not None:
             one_of(f"method.efr.{name}.solver", solver, list(backbone["solvers"]))
+            where = f"method.efr.{name}.steps with solver={solver}"
+            check_steps(where, getattr(estimator, "steps", 0), backbone["solvers"][solver])
+        guided = guided and backbone.get("guidance") is not None
         if getattr(estimator, "cfg", None) is not None and not guided:
             raise ValueError(
                 f"method.efr.{name}.cfg must be null: {backbone['name']} has no guidance weight"
@@ -190,7 +195,7 @@ def rewards_used(settings: Mapping[str, Any]) -> dict[str, Any]:
 def make_cell(settings: Mapping[str, Any]) -> Cell:
     """Validate a composed configuration. Loads no model."""
     from bench.backbones import BACKBONES
-    from bench.backbones.settings import is_stochastic
+    from bench.backbones.settings import check_steps, is_stochastic
     from bench.judging import NONE
     from bench.rewards import differentiable, parsed
 
@@ -199,10 +204,13 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
         kind = BACKBONES[settings["backbone"]["kind"]]
         method = build_method(settings["method"])
         _check_lookahead(method, settings["backbone"], kind.guided)
+        target = settings["backbone"]["solvers"][settings["solver"]]
+        steps = settings["steps"] * method.steps_factor
+        check_steps(f"steps with solver={settings['solver']}", steps, target)
     reward, rewards = settings["reward"], settings["rewards"]
     surroundings = Surroundings(
         images=settings["images"],
-        stochastic=is_stochastic(settings["backbone"]["solvers"][settings["solver"]]),
+        stochastic=is_stochastic(target),
         reward=reward,
         differentiable=differentiable(reward, rewards),
         analytic=kind.analytic and parsed(reward, rewards)[0].points,
@@ -222,13 +230,19 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     )
 
 
-def identity(cell: Cell, weights: Mapping[str, str]) -> str:
-    """Twelve hexadecimal digits: a hash of what decides the result, not of where it runs."""
+def deciding(settings: Mapping[str, Any], weights: Mapping[str, str], code: str) -> dict[str, Any]:
+    """What of a cell's settings decides its result, not where it runs or what is timed."""
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
-    content = {key: cell.settings[key] for key in keys}
-    content |= {"scores": list(cell.scores), "target_scale": cell.settings.get("target_scale")}
-    content["judge"] = {k: v for k, v in cell.judge.items() if k not in WHERE}
-    content["rewards"] = rewards_used(cell.settings)
-    content |= {"weights": dict(weights), "code": code_digest()}
-    text = json.dumps(content, sort_keys=True)
+    content = {key: settings[key] for key in keys}
+    judged = settings["judge"]["kind"] != "none"
+    content["scores"] = list(settings["scores"]) if judged else []
+    content["target_scale"] = settings.get("target_scale")
+    content["judge"] = {k: v for k, v in settings["judge"].items() if k not in WHERE}
+    content["rewards"] = rewards_used(settings)
+    return content | {"weights": dict(weights), "code": code}
+
+
+def identity(cell: Cell, weights: Mapping[str, str]) -> str:
+    """Twelve hexadecimal digits: a hash of ``deciding``."""
+    text = json.dumps(deciding(cell.settings, weights, code_digest()), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -17,6 +17,9 @@ from bench.errors import BenchError
 from bench.measure import Measured, Task, measure
 from methods.method import Method
 
+# Libraries that allocate by themselves say it in their own words.
+ALLOCATIONS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUDA out of memory")
+
 
 def batch(task: Task) -> dict[str, int | None]:
     """What the record says of the batches."""
@@ -52,8 +55,12 @@ def measure_fitting(task: Task, method: Method, prompt: str) -> tuple[Measured, 
     while True:
         try:
             return measure(task, method, prompt), task
-        except torch.OutOfMemoryError as error:
-            reason = str(error).splitlines()[0]
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if not isinstance(error, torch.OutOfMemoryError) and not any(
+                words in reason for words in ALLOCATIONS
+            ):
+                raise
         next_task = smaller(task, method)
         if next_task is None:
             coupled = "; its images are coupled and cannot be sampled apart" if method.joint else ""

@@ -113,8 +113,10 @@ class MeteredBackbone:
         inner = self._backbone.under(solver)
         return self if inner is self._backbone else MeteredBackbone(inner, self._meter)
 
-    def encode(self, prompt: str, guidance: float | None = None) -> Condition:
-        return self._backbone.encode(prompt, guidance)
+    def encode(
+        self, prompt: str, guidance: float | None = None, known: Condition | None = None
+    ) -> Condition:
+        return self._backbone.encode(prompt, guidance, known)
 
     def posterior_mean(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
         output = self._backbone.posterior_mean(x, level, condition)

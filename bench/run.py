@@ -1,11 +1,16 @@
-"""Run cells: warm up, sample, judge, record; every prompt on disk before the next begins."""
+"""Run cells: warm up, sample, judge, record; every prompt on disk before the next begins.
+
+What goes wrong stops as little as it can. A failing prompt is recorded and the next one begins; a
+cell that cannot go on (memory, a lock, its first prompts all failing alike) gives way to the next
+cell; a full disk or a lost device stops the run. The same command goes on from there.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +25,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bench.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
 from bench.backbones import load_backbone
-from bench.cell import Cell, Prompt, code_digest, identity
-from bench.device import describe_device, resolve_device
-from bench.fit import batch, measure_fitting, release
-from bench.images import from_host
+from bench.cell import Cell, code_digest, identity, parse_shard
+from bench.device import resolve_device
+from bench.disk import DiskError
+from bench.errors import BenchError
+from bench.fit import release
 from bench.judging import Judge, load_judge, names_used
-from bench.measure import Measured, Task
+from bench.measure import Task
+from bench.records import read_records
 from bench.rewards import load_reward
-from bench.store import CellStore
-from methods.method import Method
+from bench.store import CellStore, Say
 
 Advance = Callable[[], None]
-VANILLA = Method("vanilla")
-WARM_UP_STEPS = 3
 
 
 @contextmanager
@@ -51,87 +56,28 @@ def progress_bar(console: Console, total: int) -> Iterator[tuple[Progress, Any]]
         yield progress, progress.add_task("", total=total)
 
 
-@dataclass
-class Bench:
-    """The method and vanilla, each with the batches that fit."""
+@dataclass(frozen=True)
+class Ready:
+    """A cell whose models are loaded, and its folder."""
 
-    method: Method
+    cell: Cell
+    store: CellStore
     task: Task
-    yardstick: Task
-
-    def warm_up(self, prompt: str) -> None:
-        """Untimed: the exact shapes in few steps, for what is warmed up does not depend on their
-        number; batches that do not fit are found here."""
-        steps = min(self.task.steps, WARM_UP_STEPS)
-        with suppress(FloatingPointError):  # its own record will tell
-            _, fitted = measure_fitting(replace(self.task, steps=steps), self.method, prompt)
-            self.task = replace(fitted, steps=self.task.steps)
-        with suppress(FloatingPointError):
-            _, fitted = measure_fitting(replace(self.yardstick, steps=steps), VANILLA, prompt)
-            self.yardstick = replace(fitted, steps=self.yardstick.steps)
-
-    def measure(self, prompt: str) -> Measured:
-        measured, self.task = measure_fitting(self.task, self.method, prompt)
-        return measured
-
-    def vanilla_seconds(self, prompt: str) -> float:
-        measured, self.yardstick = measure_fitting(self.yardstick, VANILLA, prompt)
-        return float(measured.seconds["total"])
-
-    def pair(self, prompt: str, vanilla_first: bool) -> tuple[Measured, float]:
-        """The measurement and vanilla's seconds on the same prompt, one after the other."""
-        if vanilla_first:
-            vanilla = self.vanilla_seconds(prompt)
-            return self.measure(prompt), vanilla
-        return self.measure(prompt), self.vanilla_seconds(prompt)
+    judge: Judge
+    config: Mapping[str, Any]
 
 
-def record_prompt(
-    cell: Cell, bench: Bench, judge: Judge, store: CellStore, prompt: Prompt, place: int
-) -> dict[str, Any]:
-    """Sample, judge and save one prompt; the record, ready to append.
+@dataclass(frozen=True)
+class Done:
+    """The cells' folders, and what went wrong in words: nothing, or the run was not whole."""
 
-    A reward that is not finite stops this prompt alone: its record carries the error.
-    """
-    record: dict[str, Any] = {
-        "index": prompt.index,
-        "prompt": prompt.text,
-        "tag": prompt.metadata["tag"],
-        "seed": cell.seed,
-        "device": describe_device(bench.task.backbone.device),
-    }
-    vanilla = None
-    try:
-        if place % cell.yardstick_every == 0:
-            vanilla_first = place // cell.yardstick_every % 2 == 0
-            measured, vanilla = bench.pair(prompt.text, vanilla_first)
-        else:
-            measured = bench.measure(prompt.text)
-    except FloatingPointError as error:
-        return record | {"error": str(error)}
-    names = store.write_images(prompt.index, prompt.metadata, measured.delivered)
+    folders: Sequence[Path]
+    problems: Sequence[str]
+
+
+def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
+    """Load a cell's models. Raises BenchError for what is missing, or does not fit."""
     began = time.perf_counter()
-    judged = judge.judge(prompt.metadata, from_host(measured.delivered))
-    seconds = {k: round(v, 6) for k, v in measured.seconds.items()}
-    pair = {"vanilla": round(vanilla, 6), "method": seconds["total"]} if vanilla else None
-    return {
-        **record,
-        "seconds": seconds,
-        "calls": measured.calls,
-        "memory": measured.memory,
-        "batch": batch(bench.task),
-        "yardstick": pair,
-        "judge_seconds": round(time.perf_counter() - began, 6),
-        "images": names,
-        **judged,
-        "info": dict(measured.info),
-        "error": None,
-    }
-
-
-def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
-    """Run what is missing of a cell; returns its folder."""
-    load_began = time.perf_counter()
     # The judge first: it is small, and it may refuse to score.
     device = resolve_device(cell.device)
     judge = load_judge(cell.judge, cell.settings, device)
@@ -142,37 +88,99 @@ def run_cell(cell: Cell, results: Path, advance: Advance) -> Path:
     }
     digests = {"backbone": weights, "judge": judge.digest()}
     digests |= {name: reward.digest() for name, reward in rewards.items()}
-    load_seconds = time.perf_counter() - load_began
     name = f"{cell.method.name}-{identity(cell, digests)}"
-    store = CellStore(results / "cells" / name)
+    config = {k: v for k, v in cell.settings.items() if k != "shard"}
+    config |= {"cell": name, "experiment": results.name}
+    config |= {"code": code_digest(), "weights": digests}
+    config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    config |= {"load_seconds": round(time.perf_counter() - began, 3)}
+    config["prompts"] = {**cell.settings["prompts"], "total": cell.total}
+    store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
-    with store.locked(cell.shard):
-        done = store.done()
-        config = {k: v for k, v in cell.settings.items() if k != "shard"}
-        config |= {"cell": name, "experiment": results.name}
-        config |= {"code": code_digest(), "weights": digests}
-        config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
-        config |= {"load_seconds": round(load_seconds, 3)}
-        config["prompts"] = {**cell.settings["prompts"], "total": cell.total}
-        store.describe(config)
-        todo = [(i, p) for i, p in enumerate(cell.prompts) if p.index not in done]
-        for _ in range(len(cell.prompts) - len(todo)):
+    return Ready(cell, store, task, judge, config)
+
+
+def sample_missing(ready: Ready, advance: Advance, say: Say = print) -> None:
+    """Sample what is missing of a cell: what never was, what failed, what was lost or changed.
+
+    Raises BenchError where the cell cannot be written, or cannot go on.
+    """
+    cell, store = ready.cell, ready.store
+    number, count = shard = parse_shard(cell.shard)
+    with store.locked(shard):
+        notes = store.describe(ready.config)
+        done = store.done({p.index for p in cell.prompts})
+        places = [(number + i * count, p) for i, p in enumerate(cell.prompts)]
+        todo = [(place, p) for place, p in places if p.index not in done]
+        for _ in range(len(places) - len(todo)):
             advance()
-        bench = Bench(cell.method, task, task)
-        if todo:
-            release()
-            bench.warm_up(todo[0][1].text)
+        if not todo:
+            return
+        for note in notes:
+            say(f"this run goes on with other surroundings: {note}")
+        bench = Bench(cell.method, ready.task, ready.task)
+        release()
+        bench.warm_up([p.text for _, p in todo[:ALIKE]])
+        streak = Streak(succeeded=bool(done))
         for place, prompt in todo:
-            store.append(record_prompt(cell, bench, judge, store, prompt, place))
+            record, error = attempt(cell, bench, ready.judge, store, prompt, place)
+            store.append(record)
+            if error is not None:
+                what = f"{cell.method.name}: prompt {prompt.index} failed: {record['error']}"
+                say(f"{what} ({store.folder / record['log']})")
+            streak.see(error)
             advance()
-    return store.folder
 
 
-def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> list[Path]:
-    """Run cells one after the other under one progress bar; returns their folders."""
-    folders = []
+def run_cell(cell: Cell, results: Path, advance: Advance, say: Say = print) -> Path:
+    """Run what is missing of a cell; returns its folder."""
+    ready = prepare(cell, results, say)
+    sample_missing(ready, advance, say)
+    return ready.store.folder
+
+
+def failures(ready: Ready) -> str:
+    """ "" where every prompt of the cell's shard succeeded, else which did not, and what to do."""
+    records, _ = read_records(ready.store.records_path)
+    mine = [records.get(prompt.index) for prompt in ready.cell.prompts]
+    failed = [record for record in mine if record and record["error"] is not None]
+    if not failed:
+        return ""
+    listed = ", ".join(str(record["index"]) for record in failed[:10])
+    return (
+        f"{ready.store.folder}: {len(failed)} of {len(mine)} prompts failed "
+        f"({listed}{', …' if len(failed) > 10 else ''}), the last by {failed[-1]['error']}; "
+        "tracebacks are in its folder errors, and the same command tries them again"
+    )
+
+
+def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
+    """Run cells one after the other under one progress bar; one that cannot go on stops alone.
+
+    Raises DiskError and DeviceLost, which stop them all, and BenchError where no cell could begin.
+    """
+    folders: list[Path] = []
+    problems: list[str] = []
+    refused: list[str] = []
     with progress_bar(console, sum(len(c.prompts) for c in cells)) as (progress, bar):
+
+        def say(note: str) -> None:
+            progress.console.print(note, markup=False, highlight=False, soft_wrap=True)
+
         for cell in cells:
             progress.update(bar, description=cell.method.name)
-            folders.append(run_cell(cell, results, lambda: progress.advance(bar)))
-    return folders
+            ready = None
+            try:
+                ready = prepare(cell, results, say)
+                sample_missing(ready, lambda: progress.advance(bar), say)
+            except (DiskError, DeviceLost):
+                raise
+            except BenchError as error:
+                problems.append(f"{cell.method.name}: {error}")
+                refused += [] if isinstance(error, CellStopped) else [str(error)]
+            if ready is not None:
+                folders.append(ready.store.folder)
+                problems += filter(None, [failures(ready)])
+    if len(refused) == len(cells):
+        raise BenchError("; ".join(dict.fromkeys(refused)))
+    return Done(folders, problems)

@@ -107,8 +107,13 @@ class Backbone(Protocol):
         """The model to run under the solver of this name: itself, or with the denoiser distilled
         for the solver's few steps and the guidance weight that goes with it."""
 
-    def encode(self, prompt: str, guidance: float | None = None) -> Condition:
-        """The prompt's condition, with the classifier-free guidance weight to use with it."""
+    def encode(
+        self, prompt: str, guidance: float | None = None, known: Condition | None = None
+    ) -> Condition:
+        """The prompt's condition, with the classifier-free guidance weight to use with it.
+
+        ``known``: the same prompt's condition under another weight, whose embeddings serve again.
+        """
 
     def posterior_mean(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
         """x̄_0 = E[x_0 | x_t, c] after classifier-free guidance, (B, …) like x; differentiable."""
@@ -149,7 +154,8 @@ def no_phase(name: str) -> Iterator[None]:
 class Problem:
     """One prompt to be sampled: everything that a method may draw on, nothing that it may keep.
 
-    ``phase``: a clock's context by the name of what is being done.
+    ``phase``: a clock's context by the name of what is being done. ``keep``: whether estimators
+    keep their decoded samples, for a steer to deliver.
     """
 
     backbone: Backbone
@@ -162,6 +168,7 @@ class Problem:
     steps: int
     candidates: int = 1  # particles per delivered image
     phase: Phase = no_phase
+    keep: bool = False
 
     def names(self, particles: int) -> list[tuple[int, int]]:
         """(image, candidate) of each particle: candidates of one image are neighbours.

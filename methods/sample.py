@@ -100,7 +100,8 @@ def sample(
     them by rounding alone, and what is drawn once per prompt still is. The diagnostics are then
     lists with one entry each time. Raises ValueError where the method couples the images.
     """
-    problem = replace(problem, candidates=method.candidates, phase=phase)
+    keep = any(s.keeps for s in method.steers)
+    problem = replace(problem, candidates=method.candidates, phase=phase, keep=keep)
     with phase("prepare"), torch.no_grad(), located("while its estimators were prepared"):
         estimators = {name: e.prepare(problem) for name, e in method.estimators.items()}
     if together is None or together >= problem.images:

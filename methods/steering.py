@@ -152,9 +152,10 @@ class SteerSettings(Protocol):
     """Settings of a steer; ``candidates`` particles are run for each delivered image.
 
     ``label``: its name. ``starts``: it chooses what the loop starts from. ``scores``: it scores the
-    finished samples. ``order``: 0 if it keeps every particle, 1 if it picks among an image's
-    candidates, 2 if it picks among what others picked; a method's steers come in this order.
-    ``methods.steer.base.Plain`` has every method at its neutral value.
+    finished samples. ``keeps``: it delivers an estimator's decoded samples. ``order``: 0 if it
+    keeps every particle, 1 if it picks among an image's candidates, 2 if it picks among what
+    others picked; a method's steers come in this order. ``methods.steer.base.Plain`` has every
+    method at its neutral value.
     """
 
     @property
@@ -171,6 +172,9 @@ class SteerSettings(Protocol):
 
     @property
     def scores(self) -> bool: ...
+
+    @property
+    def keeps(self) -> bool: ...
 
     def check(self, setup: Setup) -> None:
         """Raise ValueError, before any sampling, where the settings do not fit together."""

@@ -36,7 +36,9 @@ def test_every_method_config_builds_a_valid_cell(method):
 @pytest.mark.parametrize("file", sorted((CONF / "settings").rglob("*.yaml")), ids=str)
 def test_settings_of_a_backbone_change_keys_that_their_method_has(file):
     method = settings("backbone=mixture", f"method={file.stem}")["method"]
-    changed = OmegaConf.to_container(OmegaConf.load(file), resolve=False)["method"]
+    whole = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    assert set(whole) <= {"method", "solver"}
+    changed = whole.get("method", {})
 
     def check(node, known, path):
         for key, value in node.items():
@@ -187,7 +189,7 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
         ),
         ("method=ug +method.steer.embedding={scale:1}", "knows nothing of the moved"),
         ("method=lidar scores=[clip]", "the guiding reward must be one of clip"),
-        ("method=das solver=ddim", "twisted needs a stochastic target solver"),
+        ("method=das solver=ddim", "smc needs a stochastic target solver"),
         ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "come first"),
         (
             "method=best_of_lookahead +method.steer.guidance={scale:1}",

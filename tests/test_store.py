@@ -16,8 +16,8 @@ def stored(folder, indices=(3, 5)):
     store = CellStore(folder)
     with store.locked():
         for index in indices:
-            names = store.write_images(index, METADATA, PIXELS)
-            store.append({"index": index, "images": names, "error": None})
+            names, digests = store.write_images(index, METADATA, PIXELS)
+            store.append({"index": index, "images": names, "sha256": digests, "error": None})
     return store
 
 
@@ -52,7 +52,7 @@ def test_a_line_cut_off_by_a_crash_is_dropped_and_the_next_does_not_join_it(tmp_
         file.write('{"index": 7, "ima')
     assert store.done() == {3, 5}
     with store.locked():
-        store.append({"index": 8, "images": [], "error": None})
+        store.append({"index": 8, "images": [], "sha256": [], "error": None})
     assert set(read_records(store.records_path)[0]) == {3, 5, 8}
 
 
@@ -68,7 +68,7 @@ def test_nan_is_refused_rather_than_written(tmp_path):
     store = stored(tmp_path)
     before = store.records_path.read_text()
     with pytest.raises(ValueError, match="JSON"):
-        store.append({"index": 1, "seconds": float("nan")})
+        store.append({"index": 1, "seconds": float("nan"), "error": None})
     assert store.records_path.read_text() == before
 
 
@@ -89,6 +89,6 @@ def test_shards_write_one_file_side_by_side_without_loss(tmp_path):
 
 def append_many(folder, k):
     store = CellStore(folder)
-    with store.locked(f"{k}/3"):
+    with store.locked((k, 3)):
         for index in range(k, 60, 3):
             store.append({"index": index, "images": [], "error": None, "pad": "x" * 5000})

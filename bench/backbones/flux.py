@@ -7,6 +7,7 @@ mean is x_t − t v. Latents stay images (C, H, W) here; the transformer takes 2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,14 @@ from bench.backbones.text import Text
 from methods.interfaces import Level
 
 PATCH = 2
+
+
+@cache
+def _places(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The patches' coordinates; made once, for copying them to the device holds up the host."""
+    from diffusers import FluxPipeline
+
+    return FluxPipeline._prepare_latent_image_ids(1, height, width, device, dtype)
 
 
 @dataclass
@@ -45,9 +54,7 @@ class Flux(LatentDiffusion):
         count, channels, height, width = x.shape
         pipe = type(self.pipeline)
         packed = pipe._pack_latents(x, count, channels, height, width)
-        places = pipe._prepare_latent_image_ids(
-            count, height // PATCH, width // PATCH, x.device, x.dtype
-        )
+        places = _places(height // PATCH, width // PATCH, x.device, x.dtype)
         weight = None
         if self.teacher.config.guidance_embeds:
             weight = torch.full((count,), float(guidance), device=x.device)

@@ -54,6 +54,7 @@ class LatentDiffusion:
         self.device: torch.device = self.vae.device
         self.kind = parameterization(self.scheduler)
         self.latent_shape: tuple[int, ...] = self._shape()
+        self.usual = self.guidance  # the weight of solvers that bring none
 
     # What the families differ in.
 
@@ -84,18 +85,23 @@ class LatentDiffusion:
         one_of("solver", solver, list(self.solvers))
         settings = self.solvers[solver]
         student, weight = settings.get("denoiser"), settings.get("guidance")
-        if student == self.student and weight in (None, self.guidance):
+        weight = self.usual if weight is None else weight
+        if student == self.student and weight == self.guidance:
             return self
         made = copy(self)
         made.student = student
         made.denoiser = self.teacher if student is None else self.students[student]
-        made.guidance = self.guidance if weight is None else weight
+        made.guidance = weight
         return made
 
-    def encode(self, prompt: str, guidance: float | None = None) -> TextCondition:
+    def encode(
+        self, prompt: str, guidance: float | None = None, known: Any = None
+    ) -> TextCondition:
+        weight = self.guidance if guidance is None else guidance
+        if known is not None:
+            return TextCondition(known.text, known.empty, weight)
         with torch.no_grad():
-            text, empty = self._embed(prompt)
-        return TextCondition(text, empty, self.guidance if guidance is None else guidance)
+            return TextCondition(*self._embed(prompt), weight)
 
     def _output(self, x: Tensor, level: Level, condition: TextCondition) -> Tensor:
         """The model output after classifier-free guidance, in x's type."""
@@ -139,8 +145,8 @@ class LatentDiffusion:
         config = self.vae.config
         scaled = x0 / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
         parts = scaled.to(self.vae.dtype).split(self.limits.decoder)
-        images = torch.cat([self.vae.decode(part).sample for part in parts])
-        return (images.float() / 2 + 0.5).clamp(0, 1)
+        images = (self.vae.decode(part).sample.float() for part in parts)
+        return torch.cat([(image / 2 + 0.5).clamp(0, 1) for image in images])
 
     def solver(self, name: str, steps: int) -> SchedulerSolver:
         one_of("solver", name, list(self.solvers))

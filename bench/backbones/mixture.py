@@ -64,7 +64,9 @@ class MixtureBackbone:
     def under(self, solver: str) -> MixtureBackbone:
         return self
 
-    def encode(self, prompt: str, guidance: float | None = None) -> MixtureCondition:
+    def encode(
+        self, prompt: str, guidance: float | None = None, known: Any = None
+    ) -> MixtureCondition:
         if guidance is not None:
             raise ValueError("the mixture has no classifier-free guidance: cfg must be null")
         prior = mixture(prompt, self.dimension, self.components)

@@ -16,6 +16,13 @@ def is_stochastic(settings: Mapping[str, Any]) -> bool:
     return bool(settings.get("eta", 0.0) > 0 or settings.get("stochastic", False))
 
 
+def check_steps(where: str, steps: int, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a solver of these settings can take so many steps."""
+    times = settings.get("timesteps")
+    if times and steps != len(times):
+        raise ValueError(f"{where} must be {len(times)}: this solver has its own timesteps {times}")
+
+
 def check_solver(where: str, settings: Mapping[str, Any]) -> None:
     """Raise ValueError where a setting of a solver is out of range. Loads no library."""
     if not settings.get("scheduler"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.backbones.loading import RANDOM, load_pipeline
+from bench.backbones.loading import RANDOM, as_asked, denoiser_of, load_pipeline, part_of
 from bench.errors import BenchError
 from bench.weights.files import check_file, digest, fill, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
@@ -29,50 +29,54 @@ def load_students(
     return students, marks
 
 
-@cache
+@lru_cache(maxsize=1)  # those of other cells would lie in memory beside this one's
 def _load_student(
     pipeline_json: str, device: torch.device, name: str, settings_json: str, random: bool
 ) -> tuple[Any, str]:
     pipeline, _ = load_pipeline(pipeline_json, device)
-    return load_student(pipeline, name, json.loads(settings_json), random)
+    asked = json.loads(pipeline_json)
+    return load_student(pipeline, name, json.loads(settings_json), random, asked)
 
 
 def load_student(
-    pipeline: Any, name: str, settings: Mapping[str, Any], random: bool
+    pipeline: Any,
+    name: str,
+    settings: Mapping[str, Any],
+    random: bool,
+    asked: Mapping[str, Any],
 ) -> tuple[Any, str]:
     """The student ``name`` of a pipeline's denoiser, and its weights' digest.
 
     ``settings``: ``weights`` (pretrained, or a file), ``source``, ``lora`` (whether the file holds
-    a low-rank update to be fused at ``scale``, or a whole denoiser). Beside a teacher of random
-    weights the student is the teacher: it has the same architecture, so it costs the same.
+    a low-rank update to be fused at ``scale``, or a whole denoiser). ``asked``: the backbone's, for
+    format, attention and speed. Beside a teacher of random weights the student is the teacher: it
+    has the same architecture, so it costs the same.
     """
-    part = "unet" if hasattr(pipeline, "unet") else "transformer"
-    teacher = getattr(pipeline, part)
-    teacher = getattr(teacher, "_orig_mod", teacher)  # torch.compile's wrapper
-    weights = settings["weights"]
+    teacher, weights = denoiser_of(pipeline), settings["weights"]
     if random or weights in RANDOM:
-        return getattr(pipeline, part), "as the teacher"
+        return getattr(pipeline, part_of(pipeline)), "as the teacher"
     what = f"the distilled denoiser {name!r}"
     if weights == "pretrained":
-        source = Source.of(settings["source"])
-        path = matching(source, locate(source, what))[0]
-        remedy, mark = source.remedy(), f"{mark_of(source, path.parent)}/{path.name}"
+        source, words = Source.of(settings["source"]), f"{asked['name']} --students {name}"
+        path = matching(source, locate(source, what, words))[0]
+        remedy, mark = source.remedy(words), f"{mark_of(source, path.parent)}/{path.name}"
     else:
         path, remedy = Path(weights).expanduser(), f"name another file for {what}"
         check_file(path, remedy)
         mark = digest([path])
     if settings.get("lora"):
-        student = _fused(pipeline, part, deepcopy(teacher), path, settings["scale"])
+        student = _fused(pipeline, deepcopy(teacher), path, settings["scale"])
     else:
         student = type(teacher).from_config(teacher.config).to(teacher.device, teacher.dtype)
         fill(student, read_tensors(path, remedy), str(path))
-    compiled = getattr(pipeline, part) is not teacher
-    return (torch.compile(student) if compiled else student), mark
+    return as_asked(student, asked), mark
 
 
-def _fused(pipeline: Any, part: str, copy: Any, path: Path, scale: float) -> Any:
+def _fused(pipeline: Any, copy: Any, path: Path, scale: float) -> Any:
     """``copy`` with the low-rank update of a file added at ``scale``; no adapter stays behind."""
-    components = {k: v for k, v in pipeline.components.items() if v is not None} | {part: copy}
+    before = {key: value.clone() for key, value in copy.state_dict().items()}
+    components = {k: v for k, v in pipeline.components.items() if v is not None}
+    components[part_of(pipeline)] = copy
     if "requires_safety_checker" in pipeline.config:
         components |= {"safety_checker": None, "feature_extractor": None}
         components |= {"requires_safety_checker": False}
@@ -84,4 +88,6 @@ def _fused(pipeline: Any, part: str, copy: Any, path: Path, scale: float) -> Any
     except (ValueError, RuntimeError, KeyError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BenchError(f"{path} is no low-rank update of this denoiser: {reason}") from None
+    if all(torch.equal(value, before[key]) for key, value in copy.state_dict().items()):
+        raise BenchError(f"{path} changes no weight of this denoiser: it is another model's update")
     return copy

@@ -103,6 +103,7 @@ class ClipEncoder:
     def __init__(self, model: Any, prompts: Prompts, digest: str, scale: float):
         self.model, self.prompts, self.digest, self.scale = model, prompts, digest, scale
         self.size: int = model.config.vision_config.image_size
+        self._last: tuple[str, Tensor] | None = None
 
     def images(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, d) float32, on the model's device; differentiable."""
@@ -111,11 +112,17 @@ class ClipEncoder:
         return F.normalize(features.pooler_output.float(), dim=-1)
 
     def text(self, prompt: str) -> Tensor:
-        """(d,) float32. Tokens beyond the limit are not read: ``prompts.cut`` counts them."""
+        """(d,) float32. Tokens beyond the limit are not read: ``prompts.cut`` counts them.
+
+        The last prompt's is kept, so that who asks at every step does not pay at every step.
+        """
+        if self._last is not None and self._last[0] == prompt:
+            return self._last[1]
         ids, _ = self.prompts.encode(prompt, self.model.device)
         with torch.no_grad():  # causal: what pads the text does not touch its end token
             features = self.model.get_text_features(input_ids=ids)
-        return F.normalize(features.pooler_output[0].float(), dim=-1)
+        self._last = prompt, F.normalize(features.pooler_output[0].float(), dim=-1)
+        return self._last[1]
 
 
 def load(

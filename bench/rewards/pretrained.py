@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError
 from bench.weights.files import PICKLED, digest, read_tensors
-from bench.weights.source import Source, locate, matching
+from bench.weights.source import Source, locate, mark_of, matching
 from methods.settings import one_of, whole
 
 M = TypeVar("M", bound=nn.Module)
@@ -82,7 +82,7 @@ def read(weights: str, source: Any, what: str) -> Checkpoint:
         folder = locate(pinned, what)
         file = _only(matching(pinned, folder), what, folder)
         tensors = read_tensors(file, f"delete it and {pinned.remedy()}")
-        return Checkpoint(tensors, file, f"{pinned.repo}@{pinned.revision}")
+        return Checkpoint(tensors, file, mark_of(pinned, folder))
     place = Path(weights).expanduser()
     file = _only(sorted(place.iterdir()), what, place) if place.is_dir() else place
     tensors = read_tensors(file, f"point the weights of {what} at a whole file")

@@ -14,18 +14,28 @@ from torch import Tensor
 from bench.errors import BenchError
 
 
-@dataclass(frozen=True)
+@dataclass
 class Prompts:
-    """A tokenizer and the most tokens that its model reads, the two special ones included."""
+    """A tokenizer and the most tokens that its model reads, the two special ones included.
+
+    The last prompt's ids are kept: a method that guides asks for them at every step, and copying
+    them to a device holds up the host.
+    """
 
     tokenizer: Any
     limit: int
+    _last: tuple[tuple[str, torch.device], tuple[Tensor, Tensor]] | None = None
 
     def encode(self, prompt: str, device: torch.device) -> tuple[Tensor, Tensor]:
         """Ids and attention mask, (1, limit) each: padded, or cut with the end token kept."""
+        if self._last is not None and self._last[0] == (prompt, device):
+            return self._last[1]
         made = self.tokenizer(prompt, padding="max_length", truncation=True, max_length=self.limit)
-        ids, mask = made["input_ids"], made["attention_mask"]
-        return torch.tensor([ids], device=device), torch.tensor([mask], device=device)
+        ids, mask = (
+            torch.tensor([made[k]], device=device) for k in ("input_ids", "attention_mask")
+        )
+        self._last = (prompt, device), (ids, mask)
+        return ids, mask
 
     def cut(self, prompt: str) -> int:
         """How many of the prompt's tokens lie beyond the limit and are not read."""

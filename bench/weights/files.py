@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -37,6 +38,16 @@ def check_file(path: Path, remedy: str) -> None:
             ) from None
     elif path.suffix in PICKLED and not zipfile.is_zipfile(path):
         raise BenchError(f"the file {path} is cut short or no checkpoint of torch: {remedy}")
+
+
+def missing_shards(files: Iterable[Path]) -> list[Path]:
+    """Files that an index of a checkpoint in several files names and that are not there."""
+    missing = []
+    for index in files:
+        if index.name.endswith(".index.json"):
+            named = set(json.loads(index.read_text()).get("weight_map", {}).values())
+            missing += [index.parent / name for name in sorted(named)]
+    return [path for path in missing if not path.is_file()]
 
 
 def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:

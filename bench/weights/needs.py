@@ -11,7 +11,7 @@ from bench.weights.source import Source
 
 @dataclass(frozen=True)
 class Need:
-    """A source, what it is for, and whether only some solvers use it."""
+    """A source, what it is for, and whether only solvers that are not the usual ones use it."""
 
     what: str
     source: Source
@@ -30,8 +30,12 @@ def needs(config: Mapping[str, Any]) -> list[Need]:
 
 def _walk(config: Mapping[str, Any]) -> Iterator[Need]:
     backbone = config["backbone"]
+    usual = [config["solver"], (config.get("lookahead") or {}).get("solver")]
+    solvers = backbone.get("solvers") or {}
+    used = {solvers[name].get("denoiser") for name in usual if name in solvers}
     for what, source in _sources(backbone, backbone["name"]):
-        yield Need(what, source, ".students." in what)
+        name = what.rpartition(".students.")[2] if ".students." in what else None
+        yield Need(what, source, name is not None and name not in used)
     for name in _used_rewards(config):
         for what, source in _sources(config["rewards"][name], f"rewards.{name}"):
             yield Need(what, source, False)

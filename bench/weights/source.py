@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.weights.files import check_file
+from bench.weights.files import check_file, missing_shards
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,12 @@ class Source:
     def name(self) -> str:
         return f"{self.repo}@{self.revision[:12]}"
 
-    def remedy(self) -> str:
+    def remedy(self, words: str = "BACKBONE") -> str:
+        """What to do where it is missing; ``words``: what follows `fetch` on the command line."""
         return (
-            f"fetch them once with `python -m bench.weights fetch` ({self.gb:g} GB of {self.name} "
-            f"into {cache()}), or set weights to a folder that holds them"
+            f"fetch them once with `python -m bench.weights fetch {words}` ({self.gb:g} GB of "
+            f"{self.name} among them, into {cache()}), or name a folder or file that holds them "
+            "as the weights of this part in the config"
         )
 
 
@@ -60,7 +62,9 @@ def found(source: Source) -> Path | None:
     snapshot = folder / "snapshots" / commit
     held = [p.relative_to(snapshot).as_posix() for p in snapshot.rglob("*") if p.is_file()]
     whole = all(any(fnmatch(name, pattern) for name in held) for pattern in source.files)
-    return snapshot if held and whole else None
+    if not held or not whole:
+        return None
+    return None if missing_shards(matching(source, snapshot)) else snapshot
 
 
 def mark_of(source: Source, folder: Path) -> str:
@@ -68,14 +72,15 @@ def mark_of(source: Source, folder: Path) -> str:
     return f"{source.repo}@{folder.name}"
 
 
-def locate(source: Source, what: str) -> Path:
+def locate(source: Source, what: str, words: str = "BACKBONE") -> Path:
     """The folder of ``source`` on this machine, its files whole. Raises BenchError, with what to
-    fetch and where it will go, where it is not; ``what`` names it in the message."""
+    fetch and where it will go, where it is not; ``what`` names it in the message, ``words`` as
+    ``Source.remedy``."""
     folder = found(source)
     if folder is None:
-        raise BenchError(f"the weights of {what} are not on this machine: {source.remedy()}")
+        raise BenchError(f"the weights of {what} are not on this machine: {source.remedy(words)}")
     for path in matching(source, folder):
-        check_file(path, f"delete it and {source.remedy()}")
+        check_file(path, f"delete it and {source.remedy(words)}")
     return folder
 
 

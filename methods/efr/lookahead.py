@@ -24,6 +24,8 @@ from methods.price import Calls, Price, scored
 from methods.settings import at_least, whole
 from methods.transfer import onto
 
+PART = 64  # samples decoded and scored at a time
+
 
 class Lookahead:
     """The estimate from given samples (n, …), their rewards (n,) and λ = ``scale`` >= 0.
@@ -82,11 +84,26 @@ class Lookahead:
         return (difference @ centered).reshape(x_t.shape).to(x_t.dtype)
 
 
+def annotated(problem: Problem, samples: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Decoded images, where they are to be kept, and rewards (n,) of clean latents (n, …).
+
+    Some at a time: pictures are larger than latents, and n may be large.
+    """
+    images, rewards = [], []
+    for part in samples.split(PART):
+        decoded = problem.backbone.decode(part)
+        with problem.phase("annotate"):
+            rewards.append(problem.score_images(decoded))
+        if problem.keep:
+            images.append(decoded)
+    return torch.cat(images) if images else None, torch.cat(rewards)
+
+
 @dataclass(frozen=True)
 class PreparedLookahead:
     """``Lookahead`` behind the Estimator protocol, with what a control may deliver as it is.
 
-    ``images`` are the samples decoded, None where only perturbed ones were.
+    ``images`` are the samples decoded, None where nobody keeps them or only perturbed ones were.
     """
 
     estimate: Lookahead
@@ -137,7 +154,7 @@ class LookaheadSettings(Flags):
         backbone = problem.backbone.under(self.solver)
         if self.cfg is None and backbone is problem.backbone:
             return backbone, problem.condition
-        return backbone, backbone.encode(problem.prompt, self.cfg)
+        return backbone, backbone.encode(problem.prompt, self.cfg, problem.condition)
 
     def prepare(self, problem: Problem) -> PreparedLookahead:
         backbone, condition = self._model(problem)
@@ -153,9 +170,7 @@ class LookaheadSettings(Flags):
         )
         images = None
         if self.smoothing == 0:
-            images = backbone.decode(samples)
-            with problem.phase("annotate"):
-                rewards = problem.score_images(images)
+            images, rewards = annotated(problem, samples)
         else:
             with problem.phase("annotate"):
                 rewards = self._smoothed(problem, samples)

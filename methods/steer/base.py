@@ -61,6 +61,7 @@ class Plain:
     candidates: ClassVar[int] = 1
     starts: ClassVar[bool] = False
     scores: ClassVar[bool] = False
+    keeps: ClassVar[bool] = False
 
     def check(self, setup: Setup) -> None:
         return

@@ -30,6 +30,7 @@ class BestOfLookaheadSettings(Choice):
 
     label: ClassVar[str] = "best_of_lookahead"
     starts: ClassVar[bool] = True
+    keeps: ClassVar[bool] = True
     renoise: float = 0.0
     efr: str | None = None
 

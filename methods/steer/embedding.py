@@ -29,7 +29,8 @@ from methods.steering import Course, Setup
 def ascend(embedding: Tensor, gradient: Tensor, length: float) -> Tensor:
     """A step of this length along the gradient of each sample, (B, …); none along a zero one."""
     norm = gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (gradient.ndim - 1))
-    return embedding + length * torch.where(norm > 0, gradient / norm, torch.zeros_like(gradient))
+    # What is not finite passes on, for the end of the loop to see.
+    return embedding + length * torch.where(norm == 0, 0.0, gradient / norm)
 
 
 @dataclass

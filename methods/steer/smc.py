@@ -15,7 +15,7 @@ log w by log p(x_s | x_t) − log q(x_s | x_t) = −(z·m)/c − ‖m‖²/(2c²
 density: the last one must be left unguided.
 
 A deterministic solver cannot part copies of one particle again: with η = 0 a resampled population
-stays collapsed.
+would stay collapsed, and is refused.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Smc(NoSteer):
 
     def _weigh(self, values: Tensor, final: bool) -> None:
         values = values.detach().double().cpu()
+        if not torch.isfinite(values).all():
+            raise FloatingPointError("the values to weigh a population by are not finite")
         potential = self.settings.potential
         log_g, self.previous = log_weights(
             values, self.previous, self.product, potential, 1.0, final
@@ -186,6 +188,11 @@ class SmcSettings(Choice):
 
     def check(self, setup: Setup) -> None:
         self.chosen(setup.estimators)
+        if not setup.stochastic:
+            raise ValueError(
+                "method.steer.smc needs a stochastic target solver (ddpm; ancestral on FLUX): with "
+                "a deterministic one the copies of a particle never part again"
+            )
         untwistable = UNTWISTABLE & set(setup.labels)
         if self.twisted and untwistable:
             raise ValueError(
@@ -201,11 +208,6 @@ class SmcSettings(Choice):
             raise ValueError(
                 "method.steer.guidance.last must be false under a twisted smc: the last step has "
                 "no noise to weigh a guided proposal by"
-            )
-        if self.twisted and not setup.stochastic:
-            raise ValueError(
-                "method.steer.smc.twisted needs a stochastic target solver (such as ddpm): a "
-                "deterministic step has no density to correct"
             )
 
     def joint(self, candidates: int) -> bool:

@@ -39,7 +39,7 @@ def test_a_folder_gives_the_images_of_the_pipeline_that_was_saved(folder):
     backbone, digest = load(weights=str(folder))
     images = ours(problem(backbone, "ddim", 3))
     torch.testing.assert_close(images, ours(problem(tiny("sd15"), "ddim", 3)))
-    assert len(digest) == 64 and load(weights=str(folder))[1] == digest
+    assert len(digest) > 64 and load(weights=str(folder))[1] == digest
 
 
 def test_a_folder_s_digest_follows_its_weights(copy):
@@ -66,6 +66,27 @@ def test_wrong_folders_are_explained(copy, tmp_path):
     shutil.rmtree(copy / "unet")
     with pytest.raises(BenchError, match=r"(unet|vae) is missing or empty"):
         load(weights=str(copy))
+
+
+def test_a_weight_that_the_files_lack_is_named_and_never_drawn_at_random(copy):
+    for part, file, key in (
+        ("unet", "diffusion_pytorch_model.safetensors", "conv_in.bias"),
+        ("text_encoder", "model.safetensors", "final_layer_norm.weight"),
+    ):
+        path = copy / part / file
+        whole = path.read_bytes()
+        state = {k: v for k, v in load_file(path).items() if not k.endswith(key)}
+        save_file(state, path, {"format": "pt"})
+        with pytest.raises(BenchError, match=rf"{part} lacks 1 weights of its .*: .*{key}"):
+            load(weights=str(copy))
+        path.write_bytes(whole)
+
+
+def test_a_folder_of_another_variant_alone_is_read_and_a_stray_file_ignored(folder, tmp_path):
+    tiny("sd15").pipeline.save_pretrained(tmp_path, variant="fp16")
+    (tmp_path / "unet" / "openvino_model.bin").write_text("not a checkpoint of torch")
+    one, other = (load(weights=str(f))[0].teacher.state_dict() for f in (folder, tmp_path))
+    assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_weights_of_another_shape_are_explained(copy):
@@ -134,7 +155,11 @@ def test_the_hub_s_cache_serves_the_pipeline_and_a_part_from_elsewhere(
     snapshot(tmp_path, unet, unet=other)
     monkeypatch.setattr(bench.device, "free_bytes", lambda device: 2**40)
     backbone, mark = load_backbone(own, "cpu", ())
-    assert mark == f"{own['source']['repo']}@{own['source']['revision']}+{unet['repo']}@{'f' * 40}"
+    places = (
+        f"{w['repo']}@{c}"
+        for w, c in ((own["source"], own["source"]["revision"]), (unet, "f" * 40))
+    )
+    assert mark == "+".join(places) + " in float32"
     plain = load_backbone(settings("sd15", weights="pretrained"), "cpu", ())[0]
     ratio = backbone.teacher.conv_in.weight / plain.teacher.conv_in.weight
     torch.testing.assert_close(ratio, torch.full_like(ratio, 1.5))
@@ -146,12 +171,15 @@ def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path):
     path = tmp_path / "student.safetensors"
     save_file(state, path)
     own = {"weights": str(path), "source": {}}
-    student, mark = load_student(pipeline, "dmd2", own, random=False)
+    student, mark = load_student(pipeline, "dmd2", own, False, settings("sdxl"))
     assert len(mark) == 64 and student is not pipeline.unet
     torch.testing.assert_close(student.conv_in.weight, 2 * pipeline.unet.conv_in.weight)
+    assert not student.training and not any(p.requires_grad for p in student.parameters())
+    layout = student.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+    assert layout == pipeline.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
     save_file({k: v for k, v in state.items() if k != "conv_in.bias"}, path)
     with pytest.raises(BenchError, match=r"does not fit its network: 1 key missing: conv_in.bias"):
-        load_student(pipeline, "dmd2", own, random=False)
+        load_student(pipeline, "dmd2", own, False, settings("sdxl"))
 
 
 @pytest.mark.parametrize("family", ["sdxl", "flux_dev"])
@@ -171,7 +199,7 @@ def test_a_low_rank_update_is_added_at_its_scale(family, tmp_path):
     path = tmp_path / "pytorch_lora_weights.safetensors"
     own = {"weights": str(path), "lora": True, "scale": 0.25, "source": {}}
     before = {k: v.clone() for k, v in teacher.state_dict().items()}
-    student, _ = load_student(pipeline, "lcm", own, random=False)
+    student, _ = load_student(pipeline, "lcm", own, False, settings("sdxl"))
     names = [n for n in before if n.endswith("to_q.weight")]
     assert names
     for name in names:
@@ -180,6 +208,20 @@ def test_a_low_rank_update_is_added_at_its_scale(family, tmp_path):
         torch.testing.assert_close(student.state_dict()[name], expected, atol=1e-5, rtol=1e-4)
         assert torch.equal(teacher.state_dict()[name], before[name]), "the teacher is as it was"
     assert sorted(student.state_dict()) == sorted(before), "no adapter stays behind"
+
+
+def test_another_model_s_low_rank_update_is_refused(tmp_path):
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    flux = tiny("flux_dev").pipeline
+    adapted = type(flux.transformer).from_config(flux.transformer.config)
+    adapted.add_adapter(LoraConfig(r=2, target_modules=["to_q"], init_lora_weights=False))
+    state = get_peft_model_state_dict(adapted)
+    type(flux).save_lora_weights(tmp_path, transformer_lora_layers=state)
+    own = {"weights": str(tmp_path / "pytorch_lora_weights.safetensors"), "lora": True}
+    with pytest.raises(BenchError, match=r"(changes no weight of|is no low-rank update of)"):
+        load_student(tiny("sdxl").pipeline, "lcm", own | {"scale": 1.0}, False, settings("sdxl"))
 
 
 def test_eager_attention_leaves_the_images_alone():

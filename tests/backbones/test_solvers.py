@@ -124,5 +124,7 @@ def test_guidance_by_the_loop_leaves_the_path_of_a_distilled_denoiser_to_it():
     sdxl = tiny("sdxl")
     student = sdxl.under("dmd2")
     assert student is not sdxl and student.guidance == 1.0 and student.student == "dmd2"
-    assert student.under("ddpm").student is None and student.under("dmd2") is student
+    again = student.under("ddpm")
+    assert (again.student, again.guidance) == (None, sdxl.guidance)
+    assert student.under("dmd2") is student
     assert student.encode("a cat").evaluations == 1 and sdxl.encode("a cat").evaluations == 2

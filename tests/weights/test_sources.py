@@ -1,5 +1,6 @@
 """Pinned weights: found without a network, fetched with clear words where that fails."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -52,8 +53,18 @@ def test_a_branch_leads_to_the_commit_that_is_there(hub):
     assert found(replace(SOURCE, revision="main")) == folder
 
 
+def test_a_checkpoint_in_several_files_needs_each_of_them(hub):
+    folder = stored(hub, "model-00001-of-00002.safetensors", "config.json")
+    files = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
+    source = replace(SOURCE, files=("*.safetensors", "*.json"))
+    assert found(source) is None
+    save_file({"b": torch.ones(1)}, folder / files["b"])
+    assert found(source) == folder
+
+
 def test_missing_weights_are_explained_with_size_and_place(hub):
-    message = r"of it are not on this machine: .*bench.weights fetch.* \(1.5 GB of someone/model@"
+    message = r"of it are not on this machine: .*bench.weights fetch.* \(1.5 GB of "
     with pytest.raises(BenchError, match=message) as error:
         locate(SOURCE, "it")
     assert str(hub) in str(error.value)
@@ -135,6 +146,8 @@ def test_what_a_backbone_needs_follows_from_its_config():
     every = {need.what: need for need in needs(config)}
     assert every["sdxl"].source.repo == "stabilityai/stable-diffusion-xl-base-1.0"
     assert every["sdxl.students.dmd2"].optional and not every["sdxl"].optional
+    flux = {n.what: n for n in needs(cell_settings(["backbone=flux_dev"], []))}
+    assert not flux["flux_dev.students.hyper"].optional, "its lookahead samples come from it"
     assert any(what.startswith("rewards.imagereward") for what in every)
     assert needs(cell_settings(["backbone=sdxl", "weights=random"], [])) == []
     assert needs(cell_settings([], [])) == [], "the miniature brings its own"

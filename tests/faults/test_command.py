@@ -1,0 +1,121 @@
+"""The command line when something fails: exit codes and words."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import bench.__main__ as app
+import bench.attempt
+
+
+def forked(arguments, results, before=lambda: None):
+    """A process that is ``python -m bench`` with the toy's models; its streams go to files."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 99
+    try:
+        for name, number in (("out", 1), ("err", 2)):
+            os.dup2(os.open(results / name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        sys.argv = ["bench", *arguments]
+        before()
+        code = app.command(arguments)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def ended(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+TOY = ["prompts.per_task=1", "steps=2", "images=2"]
+
+
+def failing(bad):
+    """Sampling fails on the methods that ``bad`` accepts."""
+
+    def before():
+        real = bench.attempt.measure_fitting
+
+        def measure(task, method, prompt):
+            if bad(method, prompt):
+                raise RuntimeError("shapes do not match")
+            return real(task, method, prompt)
+
+        bench.attempt.measure_fitting = measure
+
+    return before
+
+
+def test_failed_prompts_end_in_exit_code_one_a_summary_and_a_report_that_says_so(toy, tmp_path):
+    text = toy().prompts[1].text
+    arguments = [f"results={tmp_path}", *TOY, 'cells=["method=vanilla"]']
+    before = failing(lambda method, prompt: prompt == text)
+    assert ended(forked(arguments, tmp_path, before)) == 1
+    errors, out = (tmp_path / "err").read_text(), (tmp_path / "out").read_text()
+    assert "1 of 6 prompts failed" in errors and "shapes do not match" in errors
+    assert "Traceback" not in errors and out.strip().endswith("report.md")
+    assert "partial: 5 of 6 prompts (1 failed)" in (tmp_path / "demo" / "report.md").read_text()
+    assert ended(forked(arguments, tmp_path)) == 0
+    assert (tmp_path / "err").read_text() == ""
+
+
+def test_a_cell_that_stops_leaves_a_report_of_the_others(toy, tmp_path):
+    arguments = [f"results={tmp_path}", *TOY, 'cells=["method=best_of_n", "method=vanilla"]']
+    before = failing(lambda method, prompt: method.name == "best_of_n")
+    assert ended(forked(arguments, tmp_path, before)) == 1
+    errors = (tmp_path / "err").read_text()
+    assert "best_of_n: stopped: the first 3 prompts failed alike" in errors
+    assert "Traceback" not in errors
+    assert "vanilla" in (tmp_path / "demo" / "report.md").read_text()
+
+
+def test_where_every_prompt_fails_there_is_no_report_and_no_traceback(toy, tmp_path):
+    arguments = [f"results={tmp_path}", *TOY, "method=vanilla"]
+    assert ended(forked(arguments, tmp_path, failing(lambda *at: True))) == 1
+    errors = (tmp_path / "err").read_text()
+    assert "error: no report: " in errors and "Traceback" not in errors
+
+
+def test_a_sweep_s_other_jobs_run_where_one_fails(toy, tmp_path):
+    arguments = ["-m", f"results={tmp_path}", *TOY, "method=best_of_n,vanilla"]
+    before = failing(lambda method, prompt: method.name == "best_of_n")
+    assert ended(forked(arguments, tmp_path, before)) == 1
+    errors = (tmp_path / "err").read_text()
+    assert "the first 3 prompts failed alike" in errors and "Traceback" not in errors
+    (path,) = tmp_path.glob("demo/cells/vanilla-*/records.jsonl")
+    assert path.read_text().count("\n") == 6
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run_with_a_message(toy, tmp_path, number, code):
+    def slow():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        bench.attempt.measure_fitting = lambda *at: time.sleep(60)
+
+    pid = forked([f"results={tmp_path}", *TOY, "method=vanilla"], tmp_path, slow)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("demo/cells/*/config.yaml")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(pid, number)
+    assert ended(pid) == code
+    errors = (tmp_path / "err").read_text()
+    assert errors == "stopped; the same command goes on from here\n"
+
+
+def test_subcommands_are_reached_before_hydra_sees_the_command_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "compare", "nowhere", "neither"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: nowhere is neither a cell's folder")

@@ -1,0 +1,220 @@
+"""Why two runs differ: settings, code, weights, surroundings, prompts, images, results."""
+
+import json
+from copy import deepcopy
+
+import pytest
+import yaml
+
+from bench.compare import conclusion, main, match, read_folder
+from bench.comparison import compare, read_run
+from bench.schema import KINDS, PHASES
+
+CONFIG = {
+    "method": {"name": "lidar", "steer": {"guidance": {"scale": 1.0}}},
+    "backbone": {"name": "miniature"},
+    "seed": 0,
+    "steps": 50,
+    "yardstick_every": 4,
+    "cell": "lidar-abc",
+    "experiment": "demo",
+    "code": "c0de",
+    "weights": {"backbone": "b", "judge": "j"},
+    "torch": "2.13.0",
+    "threads": 1,
+    "load_seconds": 3.0,
+}
+TASKS = ("single_object", "colors")
+
+
+def record(index, correct=(True, False), score=0.5, **changes):
+    return {
+        "index": index,
+        "prompt": f"a photo of {index} cats",
+        "tag": TASKS[index % 2],
+        "seed": 0,
+        "device": "cpu",
+        "torch": "2.13.0",
+        "seconds": {"total": 1.0 + index},
+        "calls": {phase: dict.fromkeys(KINDS, 2) for phase in PHASES},
+        "memory": None,
+        "batch": {"images": 2},
+        "yardstick": None,
+        "judge_seconds": 0.1,
+        "images": [f"{index:05d}/samples/000{i}.png" for i in range(2)],
+        "sha256": [f"{index}-{i}" for i in range(2)],
+        "geneval": list(correct),
+        "reasons": [[], []],
+        "scores": {"preference": [score, score]},
+        "diversity": 0.25,
+        "info": {},
+        "error": None,
+    } | changes
+
+
+def cell(folder, records=None, **changes):
+    """A cell's folder; ``changes`` of its settings by dotted key with _ for the dots."""
+    config = deepcopy(CONFIG)
+    for key, value in changes.items():
+        node = config
+        *path, last = key.split("__")
+        for part in path:
+            node = node[part]
+        node[last] = value
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    lines = [record(i) for i in range(8)] if records is None else records
+    (folder / "records.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    return folder
+
+
+def compared(a, b):
+    return compare(read_run(a), read_run(b))
+
+
+def test_a_run_and_its_repetition_are_identical_whatever_the_clock_says(tmp_path):
+    slower = [record(i, judge_seconds=9.0, seconds={"total": 5.0}) for i in range(8)]
+    found = compared(cell(tmp_path / "a"), cell(tmp_path / "b", slower, load_seconds=9.9))
+    assert found.same and found.causes == [] and found.identical == found.records == 8
+    assert conclusion(found) == "same settings, code and weights, same images: identical"
+    assert found.means["seconds"] == (4.5, 5.0)
+    assert found.geneval.value == 0 and found.geneval.tie
+
+
+def test_what_was_set_otherwise_is_named_by_its_key(tmp_path):
+    a = cell(tmp_path / "a")
+    b = cell(tmp_path / "b", method__steer__guidance__scale=2.0, seed=1)
+    found = compared(a, b)
+    assert found.settings == {"method.steer.guidance.scale": (1.0, 2.0), "seed": (0, 1)}
+    assert not found.same
+    assert conclusion(found).startswith("differ in: method.steer.guidance.scale, seed; same images")
+
+
+def test_a_setting_that_one_run_lacks_is_a_difference(tmp_path):
+    b = cell(tmp_path / "b", method__steer__smc={"ess": 0.5})
+    assert compared(cell(tmp_path / "a"), b).settings == {"method.steer.smc.ess": ("–", 0.5)}
+
+
+def test_code_weights_and_surroundings_are_told_apart(tmp_path):
+    other = [record(i, device="GPU", torch="2.14.0") for i in range(8)]
+    b = cell(tmp_path / "b", other, code="0ther", weights__judge="k", threads=8)
+    found = compared(cell(tmp_path / "a"), b)
+    assert found.causes == ["code", "weights.judge"] and found.settings == {}
+    assert found.surroundings == {
+        "torch": ("2.13.0", "2.14.0"),
+        "threads": (1, 8),
+        "device": ("cpu", "GPU"),
+    }
+    around = compared(cell(tmp_path / "c"), cell(tmp_path / "d", threads=8))
+    assert "same settings, code and weights; threads differ, same images" in conclusion(around)
+
+
+def test_results_are_held_against_each_other_prompt_by_prompt(tmp_path):
+    records = [record(i) for i in range(8)]
+    records[3] = record(3, correct=(True, True), score=0.9, sha256=["x", "y"])
+    records[5] = record(5, score=0.6, sha256=["5-0", "z"])
+    records[6] = record(6, calls={p: dict.fromkeys(KINDS, 3) for p in PHASES})
+    found = compared(cell(tmp_path / "a"), cell(tmp_path / "b", records))
+    assert (found.identical, found.verdicts, found.calls, found.records) == (6, 1, 1, 5)
+    assert found.largest["preference"] == pytest.approx(0.4)
+    assert found.largest["diversity"] == 0
+    assert [c.index for c in found.changed] == [3, 5]
+    assert found.changed[0].correct == ([True, False], [True, True])
+    # One task's share goes from 1/2 to 5/8: the headline, a mean over two tasks, by 1/16.
+    assert found.geneval.value == pytest.approx(1 / 16)
+    assert found.geneval.low < 1 / 16 < found.geneval.high
+    assert "images of 2 of 8 prompts differ" in conclusion(found)
+
+
+def test_prompts_of_one_run_alone_failed_ones_and_other_texts_are_not_compared(tmp_path):
+    a = [record(i) for i in range(6)]
+    b = [record(i) for i in range(2, 8)]
+    b[0] = record(2, prompt="another text")
+    b[1] = {k: record(3)[k] for k in ("index", "prompt", "tag")} | {"error": "RuntimeError: no"}
+    found = compared(cell(tmp_path / "a", a), cell(tmp_path / "b", b))
+    assert found.common == 2 and found.prompts == (6, 5) and found.failed == (0, 1)
+    assert found.only == (4, 3) and not found.same
+    assert "4 prompts are in A alone, 3 in B alone" in conclusion(found)
+
+
+def test_runs_without_a_prompt_in_common_are_not_called_identical(tmp_path):
+    found = compared(cell(tmp_path / "a", []), cell(tmp_path / "b", []))
+    assert not found.same and "no finished prompt in common" in conclusion(found)
+
+
+def test_runs_that_were_not_judged_are_compared_by_images_and_calls(tmp_path):
+    judged = {"geneval", "reasons", "scores", "diversity"}
+    bare = [{k: v for k, v in record(i).items() if k not in judged} for i in range(4)]
+    found = compared(cell(tmp_path / "a", bare), cell(tmp_path / "b", bare))
+    assert found.same and found.geneval is None and found.largest == {}
+
+
+def test_records_without_digests_leave_the_images_unknown(tmp_path):
+    bare = [{k: v for k, v in record(i).items() if k != "sha256"} for i in range(4)]
+    found = compared(cell(tmp_path / "a", bare), cell(tmp_path / "b", bare))
+    assert found.identical is None and not found.same and "unknown" in conclusion(found)
+
+
+def test_cells_of_experiments_are_matched_by_name_then_by_the_fewest_differences(tmp_path):
+    a, b = tmp_path / "a" / "cells", tmp_path / "b" / "cells"
+    for name, scale in (("lidar-1", 1.0), ("lidar-2", 2.0), ("lidar-3", 3.0)):
+        cell(a / name, method__steer__guidance__scale=scale)
+    cell(b / "lidar-3", method__steer__guidance__scale=3.0)
+    cell(b / "lidar-x", method__steer__guidance__scale=2.0, steps=10)
+    cell(b / "vanilla-1", method__name="vanilla")
+    pairs, alone = match(read_folder(tmp_path / "a"), read_folder(tmp_path / "b"))
+    named = [(one.folder.name, two.folder.name) for one, two in pairs]
+    assert named == [("lidar-2", "lidar-x"), ("lidar-3", "lidar-3")]
+    assert sorted(run.folder.name for run in alone) == ["lidar-1", "vanilla-1"]
+
+
+def test_the_command_ends_in_one_line_and_an_exit_code(tmp_path, capsys):
+    a, b = cell(tmp_path / "a"), cell(tmp_path / "b")
+    c = cell(tmp_path / "c", [record(i, score=i / 8, sha256=["x"]) for i in range(8)], steps=9)
+    assert main([str(a), str(b)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("identical")
+    assert main([str(a), str(c)]) == 1
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "differ in: steps; images of 8 of 8 prompts differ"
+    assert "Prompts that changed most" in out and "a photo of 0 cats" in out
+
+
+def test_for_machines_each_pair_is_one_line_of_json_without_nan(tmp_path, capsys):
+    single = [record(0)]  # no interval from a single prompt
+    assert (
+        main([str(cell(tmp_path / "a", single)), str(cell(tmp_path / "b", single)), "--json"]) == 0
+    )
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line, parse_constant=pytest.fail)
+    assert found["geneval"]["value"] == 0 and found["geneval"]["low"] is None
+    assert found["conclusion"].endswith("identical")
+
+
+def test_bad_input_is_one_line(tmp_path, capsys):
+    good = cell(tmp_path / "good")
+    (tmp_path / "empty").mkdir()
+    torn = cell(tmp_path / "torn")
+    (torn / "config.yaml").write_text("method: [")
+    nameless = cell(tmp_path / "nameless")
+    (nameless / "config.yaml").write_text("steps: 3\n")
+    broken = cell(tmp_path / "broken")
+    lines = (broken / "records.jsonl").read_text().splitlines()
+    (broken / "records.jsonl").write_text("\n".join([lines[0], "x", *lines[1:]]) + "\n")
+    bare = cell(tmp_path / "bare", [{"index": 4, "error": None}])
+    other = cell(tmp_path / "other" / "cells" / "vanilla", method__name="vanilla").parent.parent
+    many = cell(tmp_path / "many" / "cells" / "one").parent.parent
+    cell(tmp_path / "many" / "cells" / "two")
+    for wrong, message in (
+        (tmp_path / "nowhere", "is neither a cell's folder"),
+        (tmp_path / "empty", "is neither a cell's folder"),
+        (torn, "cannot be read"),
+        (nameless, "names no method"),
+        (broken, "line 2, is not a record"),
+        (bare, "prompt 4: calls, images, prompt, seconds, tag missing"),
+    ):
+        assert main([str(good), str(wrong)]) == 2
+        captured = capsys.readouterr()
+        assert captured.err.startswith("error: ") and message in captured.err
+        assert captured.err.count("\n") == 1 and captured.out == ""
+    assert main([str(many), str(other)]) == 2
+    assert "no method in common" in capsys.readouterr().err
