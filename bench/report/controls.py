@@ -4,9 +4,9 @@ Three controls, each swept in its budget: Best-of-N; the best of LiDAR's own loo
 delivered as they are; vanilla with more steps. Cost is seconds relative to vanilla.
 
 Where a method costs more or less than any setting of the control, the control's nearest setting
-stands in. That comparison is one-sided: a control that wins although it is cheaper would win at the
-method's budget too, and a method that wins although it is cheaper would too. Any other outcome
-leaves the question open.
+stands in. Within a twentieth of the method's cost that is the same cost; further off the comparison
+is one-sided: a control that wins although it is cheaper would win at the method's budget too, and a
+method that wins although it is cheaper would too. Any other outcome leaves the question open.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ CONTROLS = {
     "best_of_lookahead": "best of lookahead",
     "vanilla": "vanilla, more steps",
 }
+SAME = 1.05
 Where = Literal["matched", "a cheaper control", "a dearer control"]
 
 
@@ -95,13 +96,17 @@ def compare(results: Results, cell: str, control: str, group: list[str]) -> Comp
     best = stats.best_of(rival) if dearer else stats.setting_of(rival, 0)
     value = own.quality.value[0] - best.value
     samples = own.quality.samples[:, 0] - best.samples
+    stands_in = float(rival.cost.value[-1 if dearer else 0])
+    where: Where = "a cheaper control" if dearer else "a dearer control"
+    if 1 / SAME <= stands_in / matched.cost <= SAME:
+        where = "matched"
     return Comparison(
         cell,
         control,
         len(group),
         matched.cost,
-        "a cheaper control" if dearer else "a dearer control",
-        float(rival.cost.value[-1 if dearer else 0]),
+        where,
+        stands_in,
         stats.percentile(value, samples, own.draws),
         "",
     )

@@ -21,6 +21,7 @@ from bench.store import read_records
 
 UNTESTED = "GenEval by a detector that has proved nothing (random or untested weights): no score"
 GIB = 2**30
+SHOWN = 3  # failures of a cell that are told one by one
 JUDGED = {"geneval", "scores", "diversity"}  # what a record of judge=none lacks
 
 
@@ -118,7 +119,12 @@ def read_prompts(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[
         if torn:
             notes.append(f"{row.label}: the last line of records.jsonl is torn, skipped")
         finished = [record for record in records if not record.get("error")]
-        failed.append(len(records) - len(finished))
+        broken = [record for record in records if record.get("error")]
+        failed.append(len(broken))
+        for record in broken[:SHOWN]:
+            notes.append(f"{row.label}: prompt {record['index']} failed: {record['error']}")
+        if len(broken) > SHOWN:
+            notes.append(f"{row.label}: and {len(broken) - SHOWN} failed prompts more")
         for record in finished:
             own, pictures = flatten(record, f"{path}, prompt {record['index']}")
             prompts.append({"cell": cell, **own})

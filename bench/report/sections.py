@@ -31,8 +31,8 @@ SPEEDUPS = (
 CONTROLS = (
     "GenEval of each method's typical cell less what a control attains for the same cost [95% "
     "interval]; “tie” where the interval covers 0. Where no setting of the control costs as much "
-    "(or as little) its nearest one stands in: a cheaper control that wins would win at the same "
-    "cost too, one that loses says nothing."
+    "(or as little), give or take a twentieth, its nearest one stands in: a cheaper control that "
+    "wins would win at the same cost too, one that loses says nothing."
 )
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "

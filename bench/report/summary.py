@@ -9,6 +9,8 @@ stands without an interval, its ends NaN.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -27,7 +29,11 @@ def draws(prompts: pd.DataFrame, stratified: bool = True) -> stats.Draws:
 
     Timings are not stratified: their prompts are a small sample, often one a task.
     """
-    strata = prompts.tag if stratified else ["all"] * len(prompts)
+    return _drawn(tuple(prompts.tag) if stratified else ("all",) * len(prompts))
+
+
+@lru_cache(maxsize=8)
+def _drawn(strata: tuple[str, ...]) -> stats.Draws:
     return stats.resample(np.asarray(strata), stats.DRAWS, np.random.default_rng(SEED))
 
 

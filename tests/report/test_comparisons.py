@@ -90,6 +90,7 @@ def test_another_target_solver_has_another_yardstick(tmp_path: Path) -> None:
     [
         (0.95, 4.0, "matched", True, False),
         (0.30, 4.0, "matched", False, True),
+        (0.95, 8.2, "matched", True, False),  # the same cost, but for the clock's noise
         (0.95, 16.0, "a cheaper control", False, False),  # a dearer control might do as well
         (0.30, 16.0, "a cheaper control", False, True),
         (0.95, 1.0, "a dearer control", True, False),

@@ -42,6 +42,7 @@ def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Pat
     text = build(folder).read_text()
     assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 8  # 2 tables, 6 figures
     assert "compared with vanilla on 21 common prompts of 24" in text
+    assert "lidar: prompt 4 failed: out of memory" in text
     row = pd.read_csv(folder / "tables" / "results.csv").set_index("label").loc["lidar"]
     assert (row.done, row.total, row.failed, row["geneval.change.prompts"]) == (21, 24, 1, 21)
     assert "| lidar \\* |" in (folder / "tables" / "results.md").read_text()

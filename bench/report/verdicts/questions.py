@@ -27,7 +27,8 @@ ELSEWHERE = Claim(
     "paper's. Holds: the whole interval is above 0. Does not hold: wholly below.",
 )  # fmt: skip
 MATCHED = (
-    "GenEval of LiDAR less that of the control at LiDAR's cost, read off the control's frontier. "
+    "GenEval of LiDAR less that of the control at LiDAR's cost, give or take a twentieth, read off "
+    "the control's frontier. "
     "Holds: the whole interval is above 0. Does not hold: wholly below. Where LiDAR is dearer than "
     "every setting of the control, the control can only win; where it is cheaper, only lose."
 )
