@@ -11,7 +11,7 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from bench.costs.published import published
-from bench.report.load import read_cells
+from bench.report.cells import read_cells
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 
