@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
@@ -66,13 +67,13 @@ def run(config: DictConfig, overrides: Sequence[str]) -> list[str]:
     try:
         print(build(results, show=True, only=[f.name for f in done.folders]))
     except (OSError, ValueError) as error:
-        problems.append(f"no report: {error}")
+        problems.append(f"no report: {error}; the same command makes it when that is mended")
     return problems
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
 def main(config: DictConfig) -> None:
-    """One job. Says what is wrong itself: of a sweep's errors, Hydra passes on the first."""
+    """One job. Says itself what is wrong: of a sweep's errors Hydra passes on the first alone."""
     overrides: Any = list(HydraConfig.get().overrides.task)
     try:
         problems = run(config, overrides)
@@ -80,7 +81,9 @@ def main(config: DictConfig) -> None:
             raise Incomplete("\nerror: ".join(problems))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise  # the other jobs go on
+        raise SystemExit(1 if isinstance(error, Incomplete) else 2) from None
 
 
 def stop(number: int, frame: Any) -> None:
@@ -101,7 +104,9 @@ def command(arguments: Sequence[str]) -> int:
         return 2
     try:
         main()
-    except BenchError as error:  # main has said it
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except BenchError as error:  # of a sweep; main has said it
         return 1 if isinstance(error, Incomplete) else 2
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

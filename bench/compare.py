@@ -68,9 +68,13 @@ def match(a: Sequence[Run], b: Sequence[Run]) -> tuple[list[tuple[Run, Run]], li
 
 def conclusion(found: Comparison) -> str:
     """One line."""
-    made = f"differ in: {', '.join(found.causes)}" if found.causes else ""
+    causes = found.causes
+    if "method.name" in causes:  # its settings are another method's
+        names = " → ".join(map(str, found.settings["method.name"]))
+        causes = [f"method ({names})", *(c for c in causes if not c.startswith("method."))]
+    made = f"differ in: {', '.join(causes)}" if causes else ""
     around = ", ".join(key for key in found.surroundings if key != "yardstick_every")
-    if not found.causes:
+    if not causes:
         made = "same settings, code and weights" + (f"; {around} differ" if around else "")
     if not found.common:
         return f"{made}; no finished prompt in common, so no results to compare"

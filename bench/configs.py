@@ -31,8 +31,8 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def leaves(node: Any, path: str = "") -> dict[str, Any]:
-    """Dotted key -> value of nested mappings; a list, or an empty mapping, is a value."""
-    if not isinstance(node, Mapping) or (path and not node):
+    """Dotted key -> value of nested mappings; a list is a value."""
+    if not isinstance(node, Mapping):
         return {path: node}
     below = [leaves(value, f"{path}.{key}" if path else str(key)) for key, value in node.items()]
     return {key: value for part in below for key, value in part.items()}

@@ -90,6 +90,13 @@ def test_what_was_set_otherwise_is_named_by_its_key(tmp_path):
     assert conclusion(found).startswith("differ in: method.steer.guidance.scale, seed; same images")
 
 
+def test_another_method_is_one_difference_in_the_conclusion_and_many_in_the_table(tmp_path):
+    b = cell(tmp_path / "b", method={"name": "ug", "efr": {"tweedie": {"scale": 1.0}}}, steps=9)
+    found = compared(cell(tmp_path / "a"), b)
+    assert "method.efr.tweedie.scale" in found.settings
+    assert conclusion(found) == "differ in: method (lidar → ug), steps; same images"
+
+
 def test_a_setting_that_one_run_lacks_is_a_difference(tmp_path):
     b = cell(tmp_path / "b", method__steer__smc={"ess": 0.5})
     assert compared(cell(tmp_path / "a"), b).settings == {"method.steer.smc.ess": ("–", 0.5)}

@@ -1,11 +1,15 @@
 """Records on disk: nothing lost, nothing doubled, nothing silently wrong."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
 
+from bench.disk import DiskError
 from bench.errors import BenchError
+from bench.schema import canonical
 from bench.store import CellStore, read_records
 
 PIXELS = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
@@ -62,6 +66,67 @@ def test_a_corrupt_line_in_the_middle_is_an_error_naming_file_and_line(tmp_path)
     store.records_path.write_text("\n".join([lines[0], "garbage", lines[1]]) + "\n")
     with pytest.raises(BenchError, match=r"records\.jsonl, line 2"):
         store.done()
+
+
+def test_a_line_damaged_at_the_end_is_cut_with_its_newline_and_one_before_it_is_an_error(tmp_path):
+    store = stored(tmp_path)
+    whole = store.records_path.read_bytes()
+    store.records_path.write_bytes(whole + b"\xff\xfe\x00\n")
+    assert read_records(store.records_path)[1] and store.done() == {3, 5}
+    store.append({"index": 8, "images": [], "sha256": [], "error": None})
+    assert store.records_path.read_bytes().startswith(whole + b'{"index": 8')
+    store.records_path.write_bytes(whole + b"\xff\n" + whole)
+    with pytest.raises(BenchError, match=r"line 3, is not a record; delete that line"):
+        store.done()
+
+
+def test_images_are_held_against_their_digests(tmp_path):
+    notes = []
+    store = CellStore(stored(tmp_path).folder, notes.append)
+    image = tmp_path / "images" / "00005" / "samples" / "0000.png"
+    image.write_bytes(image.read_bytes() + b"x")
+    (tmp_path / "images" / "00003" / "metadata.jsonl").unlink()
+    assert store.done() == set()
+    assert [n.rsplit("/", 1)[1].split(":")[0] for n in notes] == [
+        "metadata.jsonl is missing",
+        "0000.png is not the image that was recorded",
+    ]
+    notes.clear()
+    assert store.done(among={5}) == set() and len(notes) == 1
+
+
+def test_what_a_crash_left_of_an_image_is_no_image_and_goes(tmp_path):
+    store = stored(tmp_path, ())
+    left = tmp_path / ".partial-00003" / "samples"
+    left.mkdir(parents=True)
+    (left / "0007.png").write_bytes(b"torn")
+    names, _ = store.write_images(3, METADATA, PIXELS)
+    assert names == ["00003/samples/0000.png", "00003/samples/0001.png"]
+    assert sorted(p.name for p in tmp_path.rglob("*.png")) == ["0000.png", "0001.png"]
+    assert not list(tmp_path.glob(".partial*"))
+
+
+def test_a_disk_that_refuses_a_record_leaves_no_part_of_it(tmp_path, monkeypatch):
+    store = stored(tmp_path)
+    before = store.records_path.read_bytes()
+
+    def refuse(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(DiskError, match=r"no space left for .*records"):
+        store.append({"index": 9, "error": None, "images": [], "sha256": []})
+    assert store.records_path.read_bytes() == before
+
+
+def test_canonical_records_leave_out_what_clock_and_machine_decide():
+    record = {"index": 1, "calls": {"denoise": 3}, "sha256": ["a"], "error": None}
+    measured = {"seconds": {"total": 1.0}, "memory": None, "judge_seconds": 2.0, "batch": {}}
+    where = {"device": "cpu", "torch": "2"}
+    timed = {"yardstick": {"vanilla": 1.0, "method": 2.0}}
+    assert canonical(record | measured | where | timed) == record | {"yardstick": True}
+    assert canonical(record | {"yardstick": None}) == record | {"yardstick": False}
+    assert canonical({"index": 1, "error": "no"}) == {"index": 1, "error": "no"}
 
 
 def test_nan_is_refused_rather_than_written(tmp_path):
