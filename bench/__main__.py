@@ -1,23 +1,31 @@
 """``python -m bench [experiment=NAME] [key=value …]``: run an experiment's cells and report.
 
-``-m`` sweeps: comma-separated values make one job each (Hydra's multirun).
+``-m`` sweeps: comma-separated values make one job each (Hydra's multirun), spread by ``launch=``.
+``python -m bench list``: the experiments, methods, backbones and rewards that there are.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
-from bench.cell import Cell, make_cell
 from bench.compose import cell_settings, check_command_line, expand
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.cell import Cell
+
+SUBCOMMANDS = {"list": "bench.listing"}  # module with a main(arguments) -> exit code
 
 
 def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
@@ -25,41 +33,87 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
 
     A method on the command line takes the place of the experiment's list of cells.
     """
+    from bench.cell import make_cell
+    from bench.objective import check_objective
+
+    if config.get("not_built"):
+        raise BenchError(str(config.not_built))
     named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
-    lines = [""] if named or not config.cells else [str(line) for line in config.cells]
-    return [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
+    lines = [""] if named or not config.cells else list(cell_lines(config.cells))
+    cells = [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
+    check_objective(config.get("objective"), cells)
+    return cells
 
 
-def run(config: DictConfig, overrides: Sequence[str]) -> Path:
-    """Run a job and write its report; returns the experiment's folder."""
+def cell_lines(cells: Any) -> Iterator[str]:
+    """The lines of ``cells``, of which some may be lists of lines."""
+    for entry in cells:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            yield from cell_lines(entry)
+
+
+def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> list[Path]:
+    """Run a job and write its report; returns the folders of its cells.
+
+    Of a sweep's jobs on one results folder, which may run side by side, the last to finish reports
+    on all that is in the folder.
+    """
     from bench.report.build import build
     from bench.run import run_cells
+    from bench.turns import alone, at_work, reporting
 
-    console = Console()
     results = Path(config.results) / config.experiment_name
     cells = plan(config, overrides)
-    folders = run_cells(cells, results, console)
-    print(build(results, show=True, only=[f.name for f in folders]))
-    return results
+    with at_work(results, sweep) as others:
+        folders = run_cells(cells, results, Console())
+        if sweep and not alone(others):
+            print(f"{results}: other jobs are still at work here; the last of them reports")
+            return folders
+        with reporting(results):
+            only = None if sweep else [folder.name for folder in folders]
+            print(build(results, show=True, only=only))
+    return folders
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
-def main(config: DictConfig) -> None:
+def main(config: DictConfig) -> float | None:
+    """One job; returns its objective where there is one. Says itself what is wrong: of a sweep's
+    errors, Hydra passes on the first."""
+    from bench.objective import objective
+
     overrides: Any = list(HydraConfig.get().overrides.task)
     try:
-        run(config, overrides)
+        folders = run(config, overrides, HydraConfig.get().mode == RunMode.MULTIRUN)
+        return objective(config.objective, folders)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise
+
+
+def command(arguments: Sequence[str]) -> int:
+    """What the command line asks for; the exit code: 0 done, 1 a job of a sweep failed and the
+    others are done, 2 it cannot be done, 130 stopped."""
+    if arguments and arguments[0] in SUBCOMMANDS:
+        code: int = import_module(SUBCOMMANDS[arguments[0]]).main(list(arguments[1:]))
+        return code
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not as text to stderr
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray starts, in this process
+    try:
+        check_command_line(arguments)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    try:
+        main()
+    except BenchError:  # main has said it
+        return 1 if {"-m", "--multirun"} & set(arguments) else 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
+        return 130
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        check_command_line(sys.argv[1:])
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    main()
+    sys.exit(command(sys.argv[1:]))
