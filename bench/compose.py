@@ -46,7 +46,7 @@ def cell_settings(overrides: Sequence[str], extra: Sequence[str]) -> dict[str, A
     """
     experiment = [o for o in overrides if o.lstrip("+").startswith("experiment=")]
     rest = [o for o in overrides if o not in experiment and not _of_job(o)]
-    config = _compose([*experiment, *extra, *rest])
+    config = composed([*experiment, *extra, *rest])
     plain: Any = OmegaConf.to_container(config, resolve=True)
     return {k: v for k, v in plain.items() if k not in NOT_RESULTS}
 
@@ -69,7 +69,8 @@ def expand(line: str) -> list[list[str]]:
     return [list(cell) for cell in product(*choices)]
 
 
-def _compose(overrides: Sequence[str]) -> Any:
+def composed(overrides: Sequence[str]) -> Any:
+    """Hydra's configuration of these overrides. Raises BenchError, in words."""
     try:
         if GlobalHydra.instance().is_initialized():
             return compose("config", overrides=list(overrides))
@@ -105,7 +106,7 @@ def _explain(message: str, overrides: Sequence[str]) -> str:
     if match:
         wrong = match.group(1)
         groups_only = [o for o in overrides if o.split("=")[0] in groups()]
-        known = _keys(OmegaConf.to_container(_compose(groups_only)))
+        known = _keys(OmegaConf.to_container(composed(groups_only)))
         near = get_close_matches(wrong, known, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"there is no setting {wrong!r}{hint}"
@@ -132,7 +133,7 @@ def check_command_line(arguments: Sequence[str]) -> None:
         if key in PLUGINS:
             _check_plugin(key, value, arguments)
     if overrides == list(arguments):
-        _compose(overrides)
+        composed(overrides)
 
 
 def _check_plugin(group: str, name: str, arguments: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """What LiDAR's paper (arXiv 2602.03211) reports for a cell, where it has such a row.
 
-Its tables are results/published/*.csv: one A100 80 GB, four images a prompt. None of it was measured
-here: these numbers stand beside measured ones and in place of none.
+Its tables are results/published/*.csv: one A100 80 GB, four images a prompt. None of it was
+measured here: these numbers stand beside measured ones and in place of none.
 
 A row is a cell's only where everything is as the paper had it: backbone, target solver and steps,
 method, lookahead, particles, mix of rewards, and every other setting of the method (compared with

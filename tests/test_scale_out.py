@@ -144,7 +144,7 @@ def test_a_plugin_that_is_not_installed_is_named_with_its_remedy(choice, monkeyp
     package = PLUGINS[group][name].replace("_", "-")
     with pytest.raises(BenchError, match=rf"{choice} needs the package {package}: pip install"):
         check_command_line(["-m", choice])
-    with pytest.raises(BenchError, match="there is no launch 'rai': .* did you mean 'ray'"):
+    with pytest.raises(BenchError, match=r"there is no launch 'rai': .* did you mean 'ray'"):
         check_command_line(["-m", "launch=rai"])
 
 
@@ -203,7 +203,9 @@ def test_an_objective_that_a_job_cannot_return_is_refused_before_it_runs():
     check_objective(None, [cell, cell])
     with pytest.raises(BenchError, match="is of one cell, and this job has 2"):
         check_objective("geneval", [cell, cell])
-    with pytest.raises(BenchError, match="objective must be one of geneval, preference, clip, jpeg"):
+    with pytest.raises(
+        BenchError, match="objective must be one of geneval, preference, clip, jpeg"
+    ):
         check_objective("hps", [cell])
     points = make_cell(cell_settings(["backbone=mixture"], []))
     with pytest.raises(BenchError, match="objective must be one of quadratic, linear"):

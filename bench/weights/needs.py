@@ -30,13 +30,13 @@ def needs(config: Mapping[str, Any]) -> list[Need]:
 
 def _walk(config: Mapping[str, Any]) -> Iterator[Need]:
     backbone = config["backbone"]
-    for what, source in _sources(backbone, backbone["name"]):
+    for what, source in sources(backbone, backbone["name"]):
         yield Need(what, source, ".students." in what)
     for name in _used_rewards(config):
-        for what, source in _sources(config["rewards"][name], f"rewards.{name}"):
+        for what, source in sources(config["rewards"][name], f"rewards.{name}"):
             yield Need(what, source, False)
     if isinstance(config.get("judge"), Mapping):
-        for what, source in _sources(config["judge"], "judge"):
+        for what, source in sources(config["judge"], "judge"):
             yield Need(what, source, False)
 
 
@@ -51,11 +51,12 @@ def _used_rewards(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _sources(node: Any, what: str) -> Iterator[tuple[str, Source]]:
+def sources(node: Any, what: str) -> Iterator[tuple[str, Source]]:
+    """Every pinned place below a mapping that takes pretrained weights, with a name for each."""
     if not isinstance(node, Mapping) or node.get("weights", "pretrained") != "pretrained":
         return
     if "repo" in node:
         yield what.removesuffix(".source"), Source.of(node)
         return
     for key, child in node.items():
-        yield from _sources(child, f"{what}.{key}")
+        yield from sources(child, f"{what}.{key}")
