@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from bench.costs.published import published
+from bench.published import published
 from bench.report.load import Results
 
 # What a published row may hold -> the heading of its column and its format.
