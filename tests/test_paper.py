@@ -64,7 +64,8 @@ def test_every_experiment_runs_to_its_report(experiment, tmp_path, monkeypatch):
     images = 8 if points else 4 if experiment in IN_FOURS else 2
     overrides = [f"experiment={experiment}", *TOY, f"images={images}", f"results={tmp_path}"]
     config = composed(overrides)
-    folders = run(config, overrides)
+    folders, problems = run(config, overrides)
+    assert not problems
     assert config.experiment_name == experiment.replace("/", "_") + (
         "_mixture_quick" if points else "_miniature_quick"
     )
