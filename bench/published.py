@@ -5,8 +5,8 @@ measured here: these numbers stand beside measured ones and in place of none.
 
 A row is a cell's only where everything is as the paper had it: backbone, target solver and steps,
 method, lookahead, particles, mix of rewards, and every other setting of the method (compared with
-what the configuration sets, which is the paper's). Left out: table 4, which has no cell here, and
-GenEval's own table of models, made by other samplers.
+what the configuration sets, which is the paper's). Left out: table 4, which has no cell here,
+table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
 """
 
 from __future__ import annotations
