@@ -4,12 +4,23 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: setup demo test lint train-miniature
+# The paper's experiments that are built, separated by commas.
+NO :=
+comma := ,
+PAPER := $(sort $(filter-out %/table4.yaml,$(wildcard conf/experiment/paper/*.yaml)))
+PAPER := $(subst $(NO) $(NO),$(comma),$(PAPER:conf/experiment/%.yaml=%))
+
+.PHONY: setup demo reproduce test lint train-miniature
 
 setup: $(READY)
 
 demo: $(READY)
 	$(RUN) -m bench
+
+# Every table and figure of the paper that is built, on the miniature, in short.
+reproduce: $(READY)
+	$(RUN) -m bench -m scale=quick experiment=$(PAPER)
+	@echo "reports:" && ls -1 results/paper_*_quick/report.md
 
 test: $(READY) lint
 	$(RUN) -m pytest -q

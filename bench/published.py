@@ -5,8 +5,8 @@ measured here: these numbers stand beside measured ones and in place of none.
 
 A row is a cell's only where everything is as the paper had it: backbone, target solver and steps,
 method, lookahead, particles, mix of rewards, and every other setting of the method (compared with
-what the configuration sets, which is the paper's). Left out: table 4, which has no cell here, and
-GenEval's own table of models, made by other samplers.
+what the configuration sets, which is the paper's). Left out: table 4, which has no cell here,
+table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def key_of(settings: Mapping[str, Any]) -> Key | None:
 
 def _clip_share(settings: Mapping[str, Any]) -> float | None:
     """CLIP's share in a guiding mix with ImageReward; None for another reward."""
-    given = settings["rewards"].get(settings["reward"]) or {}
+    given = (settings.get("rewards") or {}).get(settings["reward"]) or {}
     weights = given.get("of", {settings["reward"]: 1.0})
     if set(weights) <= {"imagereward", "clip"} and round(sum(weights.values()), 6) == 1:
         return float(weights.get("clip", 0.0))
