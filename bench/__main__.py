@@ -1,6 +1,7 @@
 """``python -m bench [experiment=NAME] [key=value …]``: run an experiment's cells and report.
 
-``-m`` sweeps: comma-separated values make one job each (Hydra's multirun).
+``-m`` sweeps: comma-separated values make one job each (Hydra's multirun), spread by ``launch=``.
+``python -m bench list``: the experiments, methods, backbones and rewards that there are.
 ``python -m bench compare A B``: why two runs differ.
 
 Exit codes: 0 all is done; 1 something of it failed, the rest is done; 2 what was asked for cannot
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.cell import Cell
 
-SUBCOMMANDS = {"compare": "bench.compare"}  # module with a main(arguments) -> exit code
+# A module with a main(arguments) -> exit code.
+SUBCOMMANDS = {"compare": "bench.compare", "list": "bench.listing"}
 
 
 class Incomplete(BenchError):
@@ -50,38 +52,71 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
     A method on the command line takes the place of the experiment's list of cells.
     """
     from bench.cell import make_cell  # here: it needs torch, and subcommands do not
+    from bench.objective import check_objective
 
+    if config.get("not_built"):
+        raise BenchError(str(config.not_built))
     named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
-    lines = [""] if named or not config.cells else [str(line) for line in config.cells]
-    return [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
+    lines = [""] if named or not config.cells else list(cell_lines(config.cells))
+    cells = [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
+    check_objective(config.get("objective"), cells)
+    return cells
 
 
-def run(config: DictConfig, overrides: Sequence[str]) -> list[str]:
-    """Run a job and write its report; returns what went wrong, in words."""
+def cell_lines(cells: Any) -> Iterator[str]:
+    """The lines of ``cells``, of which some may be lists of lines."""
+    for entry in cells:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            yield from cell_lines(entry)
+
+
+def run(
+    config: DictConfig, overrides: Sequence[str], sweep: bool = False
+) -> tuple[list[Path], list[str]]:
+    """Run a job and write its report; returns the folders of its cells, and what went wrong.
+
+    Of a sweep's jobs on one results folder, which may run side by side, the last to finish reports
+    on all that is in the folder.
+    """
     from bench.report.build import build
     from bench.run import run_cells
+    from bench.turns import alone, at_work, reporting
 
     results = Path(config.results) / config.experiment_name
-    done = run_cells(plan(config, overrides), results, Console())
-    problems = list(done.problems)
-    try:
-        print(build(results, show=True, only=[f.name for f in done.folders]))
-    except (OSError, ValueError) as error:
-        problems.append(f"no report: {error}; the same command makes it when that is mended")
-    return problems
+    cells = plan(config, overrides)
+    with at_work(results, sweep) as others:
+        done = run_cells(cells, results, Console())
+        problems = list(done.problems)
+        if sweep and not alone(others):
+            print(f"{results}: other jobs are still at work here; the last of them reports")
+            return list(done.folders), problems
+        try:
+            with reporting(results):
+                only = None if sweep else [folder.name for folder in done.folders]
+                print(build(results, show=True, only=only))
+        except (OSError, ValueError) as error:
+            problems.append(f"no report: {error}; the same command makes it when that is mended")
+    return list(done.folders), problems
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
-def main(config: DictConfig) -> None:
-    """One job. Says itself what is wrong: of a sweep's errors Hydra passes on the first alone."""
+def main(config: DictConfig) -> float | None:
+    """One job; returns its objective where there is one. Says itself what is wrong: of a sweep's
+    errors Hydra passes on the first alone."""
+    from bench.objective import objective
+
     overrides: Any = list(HydraConfig.get().overrides.task)
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        problems = run(config, overrides)
+        folders, problems = run(config, overrides, sweep)
         if problems:
             raise Incomplete("\nerror: ".join(problems))
+        return objective(config.objective, folders)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
+        if sweep:
             raise  # the other jobs go on
         raise SystemExit(1 if isinstance(error, Incomplete) else 2) from None
 
@@ -96,6 +131,7 @@ def command(arguments: Sequence[str]) -> int:
         code: int = import_module(SUBCOMMANDS[arguments[0]]).main(list(arguments[1:]))
         return code
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not as text to stderr
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray starts, in this process
     signal.signal(signal.SIGTERM, stop)
     try:
         check_command_line(arguments)
@@ -106,8 +142,8 @@ def command(arguments: Sequence[str]) -> int:
         main()
     except SystemExit as ended:
         return int(ended.code or 0)
-    except BenchError as error:  # of a sweep; main has said it
-        return 1 if isinstance(error, Incomplete) else 2
+    except BenchError:  # of a sweep; main has said it, the others are done
+        return 1
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

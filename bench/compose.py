@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,23 @@ from omegaconf.errors import OmegaConfBaseException
 from bench.errors import BenchError
 
 CONF = Path(__file__).parent.parent / "conf"
-NOT_RESULTS = ("hydra", "cells", "results", "experiment_name")
+# Of a job, not of its cells.
+NOT_RESULTS = (
+    *("hydra", "cells", "results", "experiment_name"),
+    *("scale", "paper", "not_built", "objective"),
+)
+
+
+# How jobs are spread and chosen: optional packages of Hydra.
+PLUGINS = {
+    "launch": {
+        "joblib": "hydra_joblib_launcher",
+        "ray": "hydra_ray_launcher",
+        "submitit": "hydra_submitit_launcher",
+        "submitit_local": "hydra_submitit_launcher",
+    },
+    "sweep": {"optuna": "hydra_optuna_sweeper"},
+}
 
 
 def cell_settings(overrides: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:
@@ -28,10 +45,15 @@ def cell_settings(overrides: Sequence[str], extra: Sequence[str]) -> dict[str, A
     What the user says on the command line wins over what the experiment says of its cell.
     """
     experiment = [o for o in overrides if o.lstrip("+").startswith("experiment=")]
-    rest = [o for o in overrides if o not in experiment]
-    config = _compose([*experiment, *extra, *rest])
+    rest = [o for o in overrides if o not in experiment and not _of_job(o)]
+    config = composed([*experiment, *extra, *rest])
     plain: Any = OmegaConf.to_container(config, resolve=True)
     return {k: v for k, v in plain.items() if k not in NOT_RESULTS}
+
+
+def _of_job(override: str) -> bool:
+    """Whether an override says where jobs run, not what a cell is."""
+    return override.split("=")[0] in PLUGINS
 
 
 def expand(line: str) -> list[list[str]]:
@@ -47,7 +69,8 @@ def expand(line: str) -> list[list[str]]:
     return [list(cell) for cell in product(*choices)]
 
 
-def _compose(overrides: Sequence[str]) -> Any:
+def composed(overrides: Sequence[str]) -> Any:
+    """Hydra's configuration of these overrides. Raises BenchError, in words."""
     try:
         if GlobalHydra.instance().is_initialized():
             return compose("config", overrides=list(overrides))
@@ -58,12 +81,13 @@ def _compose(overrides: Sequence[str]) -> Any:
 
 
 def groups() -> dict[str, list[str]]:
-    """Configuration groups and their options, from the files."""
+    """Configuration groups and their options, from the files; a folder's file is an option of the
+    groups above it too: experiment has paper/table2."""
     found: dict[str, list[str]] = {}
     for file in sorted(CONF.rglob("*.yaml")):
-        group = file.parent.relative_to(CONF).as_posix()
-        if group not in (".", ""):
-            found.setdefault(group, []).append(file.stem)
+        parts = file.relative_to(CONF).with_suffix("").parts
+        for depth in range(1, len(parts)):
+            found.setdefault("/".join(parts[:depth]), []).append("/".join(parts[depth:]))
     return found
 
 
@@ -82,7 +106,7 @@ def _explain(message: str, overrides: Sequence[str]) -> str:
     if match:
         wrong = match.group(1)
         groups_only = [o for o in overrides if o.split("=")[0] in groups()]
-        known = _keys(OmegaConf.to_container(_compose(groups_only)))
+        known = _keys(OmegaConf.to_container(composed(groups_only)))
         near = get_close_matches(wrong, known, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"there is no setting {wrong!r}{hint}"
@@ -106,5 +130,18 @@ def check_command_line(arguments: Sequence[str]) -> None:
                     hint = f"; did you mean {near[0]!r}?" if near else ""
                     options = ", ".join(known[group])
                     raise BenchError(f"there is no {group} {name!r}: choose from {options}{hint}")
+        if key in PLUGINS:
+            _check_plugin(key, value, arguments)
     if overrides == list(arguments):
-        _compose(overrides)
+        composed(overrides)
+
+
+def _check_plugin(group: str, name: str, arguments: Sequence[str]) -> None:
+    """Raise BenchError where a launcher or sweeper is not installed, or there is no sweep."""
+    if find_spec("hydra_plugins") is None or not find_spec(f"hydra_plugins.{PLUGINS[group][name]}"):
+        raise BenchError(
+            f"{group}={name} needs the package {PLUGINS[group][name].replace('_', '-')}: "
+            "pip install -c constraints.txt 'guidance-bench[scale-out]'"
+        )
+    if not {"-m", "--multirun"} & set(arguments):
+        raise BenchError(f"{group}={name} is for a sweep's jobs: add -m and what to sweep")

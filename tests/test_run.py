@@ -165,9 +165,10 @@ def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "demo"
     assert done.stdout.strip().endswith("report.md")
-    for name in ("table.csv", "table.md", "grid.png", "geneval_vs_cost.png", "speedup.png"):
+    for name in ("tables/results.csv", "figures/grid.png", "figures/phases.pdf", "report.html"):
         assert (folder / name).stat().st_size > 0
-    table = (folder / "table.md").read_text()
+    assert str(folder / "report.html") in done.stdout
+    table = (folder / "tables" / "results.md").read_text()
     assert all(method in table for method in ("vanilla", "ug", r"fk\_smc"))
     metadata = json.loads(next(folder.glob("cells/ug-*/images/*/metadata.jsonl")).read_text())
     assert set(metadata) >= {"tag", "include", "prompt"}

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from bench.costs.published import published
-from bench.report.load import read_cells
+from bench.published import published
+from bench.report.cells import read_cells
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from bench.costs.read import load
-from bench.report import style, table
+from bench.report import markdown, style, table
 
 CAPTION = (
     "Seconds a prompt (means; four images unless the config says otherwise) from the prompt's text "
@@ -35,10 +35,10 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
     costs.to_csv(folder / "costs.csv", index=False)
     style.save(bars(costs), folder / "costs.png")
     notes = [*about(costs), *notes]
-    lines = table.markdown(display(costs))
+    lines = markdown.table(display(costs))
     page = [
-        f"# {table.escape(folder.name)}: what methods cost\n",
-        *(f"- {table.escape(note)}" for note in notes),
+        f"# {markdown.escape(folder.name)}: what methods cost\n",
+        *(f"- {markdown.escape(note)}" for note in notes),
         f"\n{CAPTION}\n",
         lines,
         "![Seconds relative to vanilla, by phase](costs.png)\n",

@@ -1,4 +1,4 @@
-"""``python -m bench.report FOLDER``: tables, figures and report.md of a results folder."""
+"""``python -m bench.report FOLDER``: report.html, report.md, tables and figures of a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when the report is written, 2 when the folder holds nothing to report on."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.report",
-        description="Write tables, figures and report.md of a results folder into that folder.",
+        description="Write report.html, report.md, tables/ and figures/ into a results folder.",
     )
     parser.add_argument("folder", type=Path, help="a results folder: it holds cells/<cell>/")
     folder = parser.parse_args(arguments).folder

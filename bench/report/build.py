@@ -17,10 +17,11 @@ REPORTS = {
 
 
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
-    """Write tables, figures and report.md into ``folder``; returns the path of report.md.
+    """Write the report into ``folder``; returns the path of report.md.
 
-    Raises FileNotFoundError where there is no cell, ValueError where the records make no sense or
-    cells of both kinds share the folder.
+    Of GenEval's cells there is a report.html too: ``show`` prints its path. Raises
+    FileNotFoundError where there is no cell, ValueError where the records make no sense or cells of
+    both kinds share the folder.
     """
     configs = sorted(folder.glob("cells/*/config.yaml"))
     if only is not None:

@@ -33,9 +33,9 @@ def choose(results: Results, rows: int = 6) -> list[int]:
     return [int(index) for index in picked["index"].sort_values()]
 
 
-def draw(results: Results, indices: list[int]) -> Image.Image:
-    """The grid of these prompts. An image that is not on disk is a grey tile saying so."""
-    cells = results.cells[results.cells.done > 0]
+def draw(results: Results, indices: list[int], shown: list[str]) -> Image.Image:
+    """The grid of these prompts and cells. An image that is not on disk is a grey tile."""
+    cells = results.cells.loc[shown]
     first = results.images[results.images.position == 0].set_index(["cell", "index"])
     texts = results.prompts.drop_duplicates("index").set_index("index")
     font, small = _font(13), _font(12)

@@ -7,7 +7,6 @@ with two prompts, a score that is not a number) is an error that names its file.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,39 +14,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
 
+from bench.report.cells import coverage, one, read_cells
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 
 UNTESTED = "GenEval by a detector that has proved nothing (random or untested weights): no score"
-SETTINGS = ("seed", "steps", "solver")  # what tells apart two cells of one method
+GIB = 2**30
+SHOWN = 3  # failures of a cell that are told one by one
 JUDGED = {"geneval", "scores", "diversity"}  # what a record of judge=none lacks
-REQUIRED = (
-    ("cell", "cell"),
-    ("method", "method.name"),
-    ("backbone", "backbone.name"),
-    ("experiment", "experiment"),
-    ("seed", "seed"),
-    ("images", "images"),
-    ("steps", "steps"),
-    ("solver", "solver"),
-    ("total", "prompts.total"),
-    ("code", "code"),
-)
 
 
 @dataclass(frozen=True)
 class Results:
     """A results folder, validated.
 
-    ``cells``: indexed by cell id, vanilla first, with label, method, settings, and coverage: done,
-    failed and total prompts, images_done of images_total.
+    ``cells``: indexed by cell id, vanilla first, with label, method, settings (dotted key -> text),
+    config (the whole of config.yaml), and coverage: done, failed and total prompts, images_done of
+    images_total.
     ``prompts``: one row a cell and finished prompt: cell, index, prompt, tag, seconds.<phase>,
     calls.<kind> (summed over phases), calls.<phase>.<kind>, yardstick.vanilla and
     yardstick.method (seconds or NaN), correct (NaN where nothing was judged), images, diversity,
-    score.<name> (mean over images).
-    ``images``: one row an image: cell, index, position, path, correct, score.<name>.
+    memory (peak GiB allocated, NaN on a CPU), device, score.<name> (mean over images).
+    ``images``: one row an image: cell, index, position, path, correct, reasons, score.<name>.
     ``scores``: names of the rewards, the guiding one first. ``notes``: what a reader should know.
     """
 
@@ -80,9 +69,9 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     Raises FileNotFoundError if there is none.
     """
     cells = read_cells(folder, only)
-    backbone, reward = _one(cells, "backbone", folder), _one(cells, "reward", folder)
+    backbone, reward = one(cells, "backbone", folder), one(cells, "reward", folder)
     if cells.judge.nunique(dropna=False) > 1:
-        _one(cells.fillna({"judge": "unknown"}), "judge", folder)
+        one(cells.fillna({"judge": "unknown"}), "judge", folder)
     prompts, images, notes = read_prompts(cells)
     if prompts.empty:
         raise ValueError(f"{folder}: {len(cells)} cells, but no prompt is finished in any of them")
@@ -117,25 +106,6 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     return Results(folder, cells, prompts, images, reward, scores, tuple(notes))
 
 
-def read_cells(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
-    """One row a cell, indexed by its id, labelled; vanilla first, then lidar, then by label."""
-    paths = sorted(folder.glob("cells/*/config.yaml"))
-    if only is not None:
-        paths = [path for path in paths if path.parent.name in only]
-    if not paths:
-        raise FileNotFoundError(f"no cells in {folder}: expected {folder}/cells/<cell>/config.yaml")
-    cells = pd.DataFrame([read_config(path) for path in paths])
-    if cells.cell.duplicated().any():
-        twice = cells.cell[cells.cell.duplicated()].iloc[0]
-        raise ValueError(f"{folder}: the cell id {twice} is in two folders")
-    cells["label"] = labels(cells)
-    first = {"vanilla": 0, "lidar": 1}
-    cells["rank"] = [first.get(method, 2) for method in cells.method]
-    cells["digits"] = [re.sub(r"\d+", lambda m: m[0].zfill(9), label) for label in cells.label]
-    order = ["rank", "digits"]  # so that n=50 stands before n=200
-    return cells.sort_values(order, kind="stable").drop(columns=order).set_index("cell")
-
-
 def read_prompts(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """The frames ``prompts`` and ``images`` of `Results`, and notes; counts failures in cells."""
     prompts: list[dict[str, Any]] = []
@@ -149,7 +119,12 @@ def read_prompts(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[
         if torn:
             notes.append(f"{row.label}: the last line of records.jsonl is torn, skipped")
         finished = [record for record in records if not record.get("error")]
-        failed.append(len(records) - len(finished))
+        broken = [record for record in records if record.get("error")]
+        failed.append(len(broken))
+        for record in broken[:SHOWN]:
+            notes.append(f"{row.label}: prompt {record['index']} failed: {record['error']}")
+        if len(broken) > SHOWN:
+            notes.append(f"{row.label}: and {len(broken) - SHOWN} failed prompts more")
         for record in finished:
             own, pictures = flatten(record, f"{path}, prompt {record['index']}")
             prompts.append({"cell": cell, **own})
@@ -158,30 +133,6 @@ def read_prompts(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[
                 images.append({"cell": cell, **picture, "path": at})
     cells["failed"] = failed
     return pd.DataFrame(prompts), pd.DataFrame(images), notes
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """What the report needs of a cell's config.yaml. Raises ValueError naming an absent key."""
-    config = OmegaConf.load(path)
-    row: dict[str, Any] = {"path": path.parent}
-    for column, key in REQUIRED:
-        row[column] = OmegaConf.select(config, key)
-        if row[column] is None:
-            raise ValueError(f"{path}: the key {key} is missing")
-    row["reward"] = OmegaConf.select(config, "reward")
-    row["judge"] = OmegaConf.select(config, "judge.name")
-    row["untested"] = str(OmegaConf.select(config, "weights.judge")).startswith("untested")
-    row["settings"] = leaves(OmegaConf.to_container(config.method))
-    row["settings"] |= leaves(OmegaConf.to_container(config.backbone), "backbone")
-    return row
-
-
-def leaves(node: Any, path: str = "") -> dict[str, str]:
-    """Dotted key -> value, as text, of nested settings."""
-    if not isinstance(node, dict):
-        return {path: str(node)}
-    below = [leaves(value, f"{path}.{key}" if path else key) for key, value in node.items()]
-    return {key: value for part in below for key, value in part.items()}
 
 
 def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -197,6 +148,7 @@ def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[di
         timed = record["yardstick"] or {"vanilla": np.nan, "method": np.nan}
         row |= {f"yardstick.{side}": timed[side] for side in ("vanilla", "method")}
         diversity = full["diversity"]
+        held = (record.get("memory") or {}).get("allocated")
     except (KeyError, TypeError) as error:
         raise ValueError(f"{where}: missing or malformed field {error}") from None
     if record["yardstick"] and not all(0 < seconds < np.inf for seconds in timed.values()):
@@ -209,13 +161,17 @@ def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[di
             raise ValueError(f"{where}: the scores {name} hold something that is not a number")
     row |= {"correct": sum(map(bool, correct)) if judged else np.nan, "images": len(paths)}
     row["diversity"] = np.nan if diversity is None else diversity
+    row["memory"] = np.nan if held is None else held / GIB
+    row["device"] = record.get("device", "unknown")
     row |= {f"score.{name}": float(np.mean(values)) for name, values in scores.items()}
+    reasons = full.get("reasons") or [[]] * len(paths)
     pictures = [
         {
             "index": record["index"],
             "position": i,
             "path": path,
             "correct": correct[i] and bool(correct[i]),
+            "reasons": "; ".join(reasons[i]),
         }
         | {f"score.{name}": values[i] for name, values in scores.items()}
         for i, path in enumerate(paths)
@@ -226,45 +182,6 @@ def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[di
 def _unjudged(record: dict[str, Any]) -> dict[str, Any]:
     """The judging part of a record of judge=none: nothing is known of its images."""
     return {"geneval": [None] * len(record["images"]), "scores": {}, "diversity": None}
-
-
-def labels(cells: pd.DataFrame) -> list[str]:
-    """A distinct label a cell: the method, with the settings in which its namesakes differ."""
-    made = []
-    for row in cells.itertuples():
-        namesakes = cells[cells.method == row.method]
-        keys = dict.fromkeys(key for other in namesakes.settings for key in other)
-        own = [
-            f"{key.rsplit('.', 1)[-1]} {row.settings.get(key, 'none')}"
-            for key in keys
-            if len({other.get(key) for other in namesakes.settings}) > 1
-        ]
-        own += [f"{c} {getattr(row, c)}" for c in SETTINGS if namesakes[c].nunique() > 1]
-        made.append(f"{row.method} ({', '.join(own)})" if own else row.method)
-    return [
-        f"{label} [{cell[-6:]}]" if made.count(label) > 1 else label
-        for label, cell in zip(made, cells.cell, strict=True)
-    ]
-
-
-def coverage(cell: Any) -> str:
-    """ "" for a complete cell, else what is missing of it, in words."""
-    if cell.done < cell.total:
-        failures = f" ({cell.failed} failed)" if cell.failed else ""
-        return f"partial: {cell.done} of {cell.total} prompts{failures}"
-    if cell.images_done < cell.images_total:
-        return f"partial: {cell.images_done} of {cell.images_total} images"
-    return ""
-
-
-def _one(cells: pd.DataFrame, column: str, folder: Path) -> str:
-    found = sorted(set(cells[column].dropna()))
-    if len(found) != 1:
-        raise ValueError(
-            f"{folder} holds cells of {len(found)} different values of {column} ({found}); "
-            "a report compares methods on one backbone with one guiding reward: split the folder"
-        )
-    return str(found[0])
 
 
 def _same_prompts(prompts: pd.DataFrame, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""report.md: the tables and figures of a results folder, with captions, coverage and provenance."""
+"""The report of a results folder judged by GenEval: evidence -> document -> files."""
 
 from __future__ import annotations
 
@@ -9,113 +9,57 @@ import pandas as pd
 from rich.console import Console
 
 from bench import stats
-from bench.report import cost, grid, quality, style, table
+from bench.report import choice, files, sections, table
+from bench.report.document import Document, Section
+from bench.report.evidence import Evidence, gather
+from bench.report.gallery import gallery
 from bench.report.load import Results, load
-from bench.report.summary import summarize, tasks
-
-Pictures = list[tuple[str, str, str]]  # file name, heading, caption
 
 
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
-    """Write tables, figures and report.md into ``folder``; returns the path of report.md.
+    """Write report.html, report.md, tables/ and figures/ into ``folder``; returns report.md's path.
 
-    ``only`` these cells, None for all there are; ``show`` also prints the result table and the
-    notes. Raises FileNotFoundError where there is no cell, ValueError where the records make no
-    sense.
+    ``only`` these cells, None for all there are; ``show`` also prints the result table, the notes
+    and the path of report.html. Raises FileNotFoundError where there is no cell, ValueError where
+    the records make no sense.
     """
     results = load(folder, only)
-    summary, by_task = summarize(results), tasks(results)
-    table.write_csv(results, summary, by_task)
-    lines = table.markdown(table.result_display(results, summary))
-    (folder / "table.md").write_text(lines, encoding="utf-8")
-    pictures, absent = draw(results, summary, by_task)
-    page = [
-        f"# {table.escape(', '.join(sorted(set(results.cells.experiment.astype(str)))))}\n",
-        *(f"- {table.escape(note)}" for note in notes(results, summary)),
-        "\n## Results\n",
-        caption(results, summary) + "\n",
-        lines,
-        *by_task_section(results, by_task),
-        *(f"## {head}\n\n{text}\n\n![{head}]({name})\n" for name, head, text in pictures),
-        *(f"{text}\n" for text in absent),
-        "## Provenance\n",
-        "All figures with their intervals: [table.csv](table.csv), [tasks.csv](tasks.csv).\n",
-        table.markdown(provenance(results)),
-    ]
-    path = folder / "report.md"
-    path.write_text("\n".join(page), encoding="utf-8")
+    evidence = gather(results)
+    page, source = files.write(compose(evidence), folder)
     if show:
         console = Console()
-        brief = table.result_display(results, summary, brief=True)
+        brief = table.result_display(results, evidence.summary, brief=True)
         table.show(brief, f"{folder.name}: {results.notes[0]}", console)
-        for note in notes(results, summary)[1:]:
+        for note in notes(results, evidence.summary)[1:]:
             console.print(f"- {note}", markup=False, highlight=False)
-    return path
+        print(page)
+    return source
 
 
-def by_task_section(results: Results, by_task: pd.DataFrame) -> list[str]:
-    """GenEval by task, in words and as a table; nothing where nothing was judged."""
-    if by_task.empty:
-        return []
-    return [
-        "## GenEval by task\n",
-        "Share of images correct [95% interval]. An interval of no width, as at 0 or 1, means that "
-        f"the prompts do not differ, not that the share is certain. {coverage(results)}\n",
-        table.markdown(table.tasks_display(by_task)),
-    ]
-
-
-def draw(
-    results: Results, summary: pd.DataFrame, by_task: pd.DataFrame
-) -> tuple[Pictures, list[str]]:
-    """Write every figure that the records allow; a line for each that they do not."""
-    styles = style.looks(summary)
+def compose(evidence: Evidence) -> Document:
+    """The whole report as data."""
+    results, summary = evidence.results, evidence.summary
     about = coverage(results)
-    figures = [
-        (
-            "geneval_vs_cost.png",
-            "GenEval against cost",
-            cost.geneval_vs_cost(summary, styles),
-            "Up and to the left is better. Cost is relative to vanilla sampling timed on the same "
-            "prompts beside the method.",
-        ),
-        (
-            "speedup.png",
-            "Plain cost",
-            cost.plain_cost(summary, styles),
-            "The plain ratio at these settings, not at matched quality: with a smaller budget a "
-            "method would be cheaper and perhaps as good.",
-        ),
-        (
-            "tasks.png",
-            "Tasks",
-            quality.by_task(by_task, styles),
-            "GenEval by task with 95% intervals over prompts.",
-        ),
-        (
-            "tradeoff.png",
-            "Reward against other judges",
-            quality.tradeoff(summary, results.scores, styles),
-            "Changes relative to vanilla on the prompts that both finished. Right of 0 and below "
-            "it: the guiding reward rose at that judge's or diversity's expense.",
-        ),
-    ]
-    pictures, absent = [], []
-    for name, head, figure, text in figures:
-        (results.folder / name).unlink(missing_ok=True)  # none of an earlier report may stay
-        if figure is None:
-            absent.append(f"No figure “{head}”: the cells hold no measurement for it.")
-        else:
-            style.save(figure, results.folder / name)
-            pictures.append((name, head, f"{text} {about}"))
-    grid.draw(results, grid.choose(results)).save(results.folder / "grid.png")
-    noise = "the same initial noise" if results.cells.seed.nunique() == 1 else "different seeds"
-    text = (
-        f"The first image of each method, same prompts, {noise}; tick or cross is GenEval's "
-        f"verdict, the number is {table.escape(results.reward)}. Not picked by hand: the first "
-        "prompt of every task, those finished by all methods first."
+    named = ", ".join(sorted(set(results.cells.experiment.astype(str))))
+    facts = {
+        "backbone": str(results.cells.backbone.iloc[0]),
+        "guiding reward": results.reward,
+        "cells": str(len(results.cells)),
+        "prompts": str(results.prompts["index"].nunique()),
+        "images a prompt": ", ".join(map(str, sorted(set(results.cells.images)))),
+        "device": ", ".join(sorted(set(results.prompts.device))),
+    }
+    body = (
+        sections.verdict_section(evidence),
+        sections.result_section(evidence, caption(results, summary)),
+        *sections.task_section(evidence, about),
+        *sections.seed_section(evidence),
+        sections.figure_section(evidence, about),
+        sections.comparison_section(evidence),
+        Section("Images", (gallery(results),)),
+        sections.provenance_section(evidence),
     )
-    return [*pictures, ("grid.png", "Images", text)], absent
+    return Document(named, facts, tuple(notes(results, summary)), body)
 
 
 def coverage(results: Results) -> str:
@@ -124,7 +68,7 @@ def coverage(results: Results) -> str:
     if partial.empty:
         return "Complete: every cell has all its prompts and images."
     parts = [f"{row.label} {row.coverage}" for row in partial.itertuples()]
-    return table.escape(f"Not complete: {'; '.join(parts)}.")
+    return f"Not complete: {'; '.join(parts)}."
 
 
 def caption(results: Results, summary: pd.DataFrame) -> str:
@@ -137,7 +81,8 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
         "bootstrap draws stratified by task, the same draws for every method that finished the "
         "same prompts; a task's own share has Wilson's interval. [–]: a task with a single "
         "prompt, so no interval. “Tie”: the interval of the paired difference to vanilla covers "
-        "0. Seconds are the median a prompt; cost is the "
+        "0. P(better): the probability that a prompt of a random task comes out better than with "
+        "vanilla, ties by half; 0.5 is no difference. Seconds are the median a prompt; cost is the "
         f"ratio to vanilla on {timed} prompts a cell; calls are means a prompt, forward / "
         f"backward. {coverage(results)}"
     )
@@ -146,6 +91,13 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
 def notes(results: Results, summary: pd.DataFrame) -> list[str]:
     """What was skipped or is missing, and where a comparison rests on fewer prompts."""
     found = list(results.notes)
+    if results.cells[["steps", "solver"]].drop_duplicates().shape[0] > 1:
+        found.append(
+            "cells of different target solvers or steps: each cost is relative to vanilla with the "
+            "cell's own, so costs are compared only between cells that share them"
+        )
+    begun = results.cells[(results.cells.done > 0) & ~choice.enough(results.cells)]
+    found += [f"{label}: too few prompts for sweeps and verdicts" for label in begun.label]
     if results.reference is None:
         return [*found, "no vanilla cell: no differences to vanilla"]
     found.append(f"differences are to the cell {results.reference}")
@@ -158,11 +110,3 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
         if judged and row.Index != results.reference and common < own:
             found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
     return found
-
-
-def provenance(results: Results) -> pd.DataFrame:
-    """Which cell stands behind each label, with its settings and coverage."""
-    columns = ["label", "backbone", "experiment", "seed", "steps", "solver", "code"]
-    frame = results.cells[columns].reset_index()
-    frame["prompts"] = [f"{row.done} of {row.total}" for row in results.cells.itertuples()]
-    return frame[["label", "cell", "prompts", *columns[1:]]]

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.report import style
+from bench.report.place import name_points
 from bench.report.style import Look
 
 
@@ -18,7 +19,7 @@ def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
         return None
     names = sorted(tasks.task.unique())
     labels = [label for label in styles if label in set(tasks.label)]
-    width = max(6.4, 1.0 + len(names) * (0.55 + 0.16 * len(labels)))
+    width = max(6.4, 1.0 + len(names) * (0.55 + 0.12 * len(labels)))
     fig, (ax,) = style.figure(width, 4.2)
     offsets = np.linspace(-0.36, 0.36, len(labels)) if len(labels) > 1 else np.zeros(1)
     for label, offset in zip(labels, offsets, strict=True):
@@ -27,8 +28,7 @@ def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
         ax.errorbar(
             [names.index(task) + offset for task in own.task], own.share, yerr=spans,
             fmt=styles[label].marker, color=styles[label].color, markersize=styles[label].size - 1,
-            markeredgewidth=0, elinewidth=1,
-            label=style.plain(label),
+            markeredgewidth=0, elinewidth=1, label=style.plain(label),
         )  # fmt: skip
     for edge in np.arange(len(names) - 1) + 0.5:
         ax.axvline(edge, color=style.FAINT, linewidth=0.8)
@@ -40,34 +40,33 @@ def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
     ax.grid(axis="x", visible=False)
     ax.set_ylabel("share of images correct")
     ax.set_title("GenEval by task, 95% intervals over prompts", fontsize=10, loc="left")
-    fig.legend(loc="outside lower center", ncols=min(len(labels), 5), fontsize=8, frameon=False)
+    style.legend(fig, [ax], 5)
     return fig
 
 
-def tradeoff(
+def hacking(
     summary: pd.DataFrame, scores: tuple[str, ...], styles: dict[str, Look]
 ) -> Figure | None:
-    """Change of the guiding reward against change of each judge and of diversity, to vanilla.
+    """Change of the guiding reward against change of GenEval and of each judge, to vanilla.
 
     A method to the right of 0 and below it has paid for its reward with that judge. None where
     no cell can be compared with vanilla.
     """
     reward, *judges = scores
     x = f"score.{reward}.change"
-    targets = [(f"score.{judge}.change", judge) for judge in judges]
-    targets = [
-        t for t in (*targets, ("diversity.change", "diversity")) if summary[t[0]].notna().any()
-    ]
+    targets = {"geneval.change": "GenEval"} | {f"score.{j}.change": j for j in judges}
+    targets = {name: head for name, head in targets.items() if summary[name].notna().any()}
     if not targets or not summary[x].notna().any():
         return None
     columns = min(len(targets), 3)
     rows = -(-len(targets) // columns)
-    fig, axes = style.figure(0.6 + 4.0 * columns, 0.5 + 3.6 * rows, columns, rows)
+    fig, axes = style.figure(max(0.6 + 4.0 * columns, 6.4), 1.1 + 3.4 * rows, columns, rows)
     fig.suptitle(
-        f"Reward hacking: change of the guiding reward ({style.plain(reward)}) against judges that "
-        "did not guide, relative to vanilla", fontsize=10, x=0.01, ha="left",
+        f"Change of the guiding reward ({style.plain(reward)}) against judges that did not guide, "
+        "to vanilla", fontsize=10, x=0.01, ha="left",
     )  # fmt: skip
-    for ax, (name, title) in zip(axes, targets, strict=False):
+    summary = summary.assign(called=style.names(summary))
+    for ax, (name, head) in zip(axes, targets.items(), strict=False):
         frame = summary[summary[x].notna() & summary[name].notna()]
         for axis, column in (("x", x), ("y", name)):
             lows, highs = style.ends(frame, column)
@@ -78,15 +77,37 @@ def tradeoff(
         ax.axvline(0, color=style.INK, linewidth=0.8, linestyle=":")
         ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.set_xlabel(f"change of {style.plain(reward)} (guides)", fontsize=9)
-        ax.set_ylabel(f"change of {style.plain(title)}", fontsize=9)
-        frame = summary[summary[x].notna() & summary[name].notna()]
+        ax.set_ylabel(f"change of {style.plain(head)}", fontsize=9)
         style.scatter(ax, frame, x, name, styles)
     for ax in axes[len(targets) :]:
         ax.remove()
-    drawn = [ax.get_legend_handles_labels() for ax in axes[: len(targets)]]
-    handles = {label: h for found in drawn for h, label in zip(*found, strict=True)}
-    fig.legend(
-        handles.values(), handles.keys(), loc="outside lower center", fontsize=8, frameon=False,
-        ncols=min(len(handles), 2 * columns),
-    )  # fmt: skip
+    style.legend(fig, axes[: len(targets)], 3 * columns)
+    return fig
+
+
+def diversity(summary: pd.DataFrame, reward: str, styles: dict[str, Look]) -> Figure | None:
+    """Diversity of a prompt's images against the guiding reward; None where not measured.
+
+    In a crowd only the typical cells are named.
+    """
+    x = f"score.{reward}"
+    frame = summary[summary[x].notna() & summary.diversity.notna()]
+    if frame.empty:
+        return None
+    many = style.crowded(frame)
+    fig, (ax,) = style.figure(*((8.6, 6.0) if many else (7.2, 4.6)))
+    lows, highs = style.ends(frame, x)
+    room = 0.15 * (highs.max() - lows.min()) or 0.1
+    ax.set_xlim(lows.min() - room, highs.max() + room)
+    _, highs = style.ends(frame, "diversity")
+    ax.set_ylim(0, 1.12 * highs.max() or 1)
+    ax.set_xlabel(f"{style.plain(reward)}, the guiding reward")
+    ax.set_ylabel("diversity: mean squared distance between features")
+    ax.set_title("Diversity against reward, 95% intervals over prompts", fontsize=10, loc="left")
+    frame = frame.assign(called=style.names(frame))
+    style.scatter(ax, frame, x, "diversity", styles)
+    if many:
+        style.legend(fig, [ax], 5)
+    text, named = ("short", frame.typical) if many else ("label", None)
+    name_points(ax, frame, x, "diversity", styles, text, named)
     return fig

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.transforms import Bbox
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 DPI = 160
+CROWD = 10  # cells
 INK = "#222222"
 FAINT = "#d9d9d9"
 # Okabe and Ito's palette without its yellow, which is unreadable on paper, plus a grey and a brown.
@@ -33,6 +34,12 @@ KNOWN = {
     "search": ("#56B4E9", "X"),
     "best_of_n": ("#7F7F7F", "<"),
     "best_of_lookahead": ("#8C510A", ">"),
+    # More of the same and combinations: the color of what they are made of.
+    "vanilla_more_steps": ("#000000", "d"),
+    "lidar_smc": ("#D55E00", "*"),
+    "lidar_bon": ("#D55E00", "^"),
+    "lidar_smc_bon": ("#D55E00", "8"),
+    "smc_bon": ("#E69F00", "h"),
 }
 SPARE = ("#56B4E9", "#E69F00", "#7F7F7F", "#CC79A7", "#8C510A", "#009E73")
 MARKERS = ("*", "h", "d", "p", "8", "<", ">", "X", "P", "v", "^", "s", "D", "o")
@@ -61,17 +68,31 @@ class Look:
 def looks(summary: pd.DataFrame) -> dict[str, Look]:
     """A look for each label: color by method, the same in every report, and a marker of its own.
 
-    An unknown method's color follows from its name. Variants of a method share its color. With
-    more labels than markers, markers come back.
+    An unknown method's color follows from its name. Variants of a method share its color, and in a
+    crowd its marker. With more labels than markers, markers come back.
     """
     chosen: dict[str, Look] = {}
+    methods: dict[str, Look] = {}
     for row in summary.itertuples():
         method, used = str(row.method), {look.marker for look in chosen.values()}
+        if crowded(summary) and method in methods:
+            chosen[str(row.label)] = methods[method]
+            continue
         spare = SPARE[zlib.crc32(method.encode()) % len(SPARE)]
         color, marker = KNOWN.get(method, (spare, MARKERS[0]))
         free = [m for m in (marker, *MARKERS) if m not in used] or [marker]
-        chosen[str(row.label)] = Look(color, free[0])
+        methods[method] = chosen[str(row.label)] = Look(color, free[0])
     return chosen
+
+
+def crowded(summary: pd.DataFrame) -> bool:
+    """More cells than one can tell apart by markers: a method's cells then share one look."""
+    return len(summary) > CROWD
+
+
+def names(summary: pd.DataFrame) -> pd.Series:
+    """What a legend calls each cell: its label, or in a crowd its method."""
+    return summary.method if crowded(summary) else summary.label
 
 
 def figure(
@@ -90,8 +111,12 @@ def figure(
 
 
 def save(fig: Figure, path: Path) -> Path:
-    """Write the figure as PNG; the same figure gives the same bytes on the same machine."""
-    fig.savefig(path, dpi=DPI, metadata={"Software": None})
+    """Write the figure as PNG or PDF, by the suffix of ``path``; the same figure gives the same
+    bytes on the same machine."""
+    about = (
+        {"CreationDate": None, "Producer": None} if path.suffix == ".pdf" else {"Software": None}
+    )
+    fig.savefig(path, dpi=DPI, metadata=about)
     return path
 
 
@@ -114,7 +139,7 @@ def ends(frame: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
 
 
 def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
-    """A point with both intervals for each row."""
+    """A point with both intervals for each row; where a column ``called`` is, it names them."""
     for (_, row), xerr, yerr in zip(
         frame.iterrows(), errors(frame, x).T, errors(frame, y).T, strict=True
     ):
@@ -122,92 +147,36 @@ def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Loo
         ax.errorbar(
             row[x], row[y], xerr=xerr[:, None], yerr=yerr[:, None], fmt=look.marker,
             color=look.color, markersize=look.size, markeredgewidth=0, elinewidth=1.1,
-            zorder=3, label=plain(row.label),
+            zorder=3, label=plain(str(row.get("called", row.label))),
         )  # fmt: skip
 
 
-def name_points(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
-    """Each label beside its point of `scatter`."""
-    bars: list[tuple[float, float]] = []
-    for along, across in zip((frame[x], *ends(frame, x)), (frame[y], *ends(frame, y)), strict=True):
-        bars += list(zip(along, frame[y], strict=True))
-        bars += list(zip(frame[x], across, strict=True))
-    names = [(row.label, styles[row.label].color) for row in frame.itertuples()]
-    place_labels(ax, list(zip(frame[x], frame[y], strict=True)), names, bars)
+def legend(fig: Figure, axes: Sequence[Axes], columns: int) -> None:
+    """One legend below the figure for whatever its axes name, each name once."""
+    found: dict[str, Artist] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    fig.legend(
+        list(found.values()), list(found), loc="outside lower center", fontsize=8, frameon=False,
+        ncols=min(len(found), columns),
+    )  # fmt: skip
 
 
-def place_labels(
-    ax: Axes,
-    points: Sequence[tuple[float, float]],
-    names: Sequence[tuple[str, str]],
-    occupied: Sequence[tuple[float, float]],
-) -> None:
-    """Write each (text, color) near its point (data units), clear of points, bars and each other.
-
-    Candidates lie on circles of growing radius; the first that touches nothing and is nearest to
-    its own point wins, else the least bad. ``occupied`` are the ends of the error bars, one list
-    of ``points``' length after another.
-    """
-    fig = ax.get_figure(root=True)
-    assert fig is not None
-    fig.canvas.draw()  # settles the layout, so that display coordinates hold
-    frame = ax.get_window_extent()
-    unit = DPI / 72
-    dots = ax.transData.transform(np.asarray([*points, *occupied], float))
-    taken = [Bbox.from_bounds(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit) for x, y in dots]
-    taken += _bars(ax, points, occupied, unit)
-    anchors = ax.transData.transform(np.asarray(points, float))
-    for position, ((x, y), (text, color)) in enumerate(zip(points, names, strict=True)):
-        note = ax.annotate(
-            plain(text), (x, y), xytext=(0, 0), textcoords="offset points", fontsize=8,
-            color=color, ha="center", va="center", zorder=4, annotation_clip=False,
-            path_effects=[withStroke(linewidth=2, foreground="white")],
-        )  # fmt: skip
-        size = note.get_window_extent()
-        center = anchors[position]
-        best, least = (0.0, 0.0), np.inf
-        for radius in (9, 16, 24, 34, 46, 60, 80):
-            for angle in np.deg2rad([30, 330, 150, 210, 90, 270, 0, 180]):
-                dx = np.cos(angle) * (radius * unit + size.width / 2)
-                dy = np.sin(angle) * (radius * unit + size.height / 2)
-                x0, y0 = center[0] + dx - size.width / 2, center[1] + dy - size.height / 2
-                box = Bbox.from_bounds(x0, y0, size.width, size.height)
-                hit = sum(_overlap(box, other) for other in taken)
-                outside = box.width * box.height - _overlap(box, frame)
-                near = np.hypot(*(anchors - center - np.array([dx, dy])).T)
-                astray = np.argmin(near) != position  # it would read as another point's label
-                bad = hit + 10 * outside + 300 * astray + radius * 1e-3
-                if bad < least:
-                    best, least, placed = (dx / unit, dy / unit), bad, box
-            if least < 1:
-                break
-        note.set_position(best)
-        taken.append(placed)
-        if np.hypot(*best) > 24 + size.width / 2 / unit:
-            ax.annotate(
-                "", (x, y), xytext=best, textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.5},
-            )  # fmt: skip
+def log_ticks(ax: Axes, unit: str = "") -> None:
+    """Ticks on a log x axis as plain numbers with ``unit``, at steps that suit the range."""
+    low, high = ax.get_xlim()
+    steps = (1, 2, 5) if high / low > 6 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    ticks = [s * 10.0**e for e in range(-4, 6) for s in steps]
+    if high / low < 2:
+        ticks = list(MaxNLocator(5).tick_values(low, high))
+    ax.set_xticks([t for t in ticks if low <= t <= high])
+    ax.minorticks_off()
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}{unit}"))
 
 
-def _bars(
-    ax: Axes,
-    points: Sequence[tuple[float, float]],
-    ends: Sequence[tuple[float, float]],
-    unit: float,
-) -> list[Bbox]:
-    """Boxes around the error bars: from each point to each of its ends, 2 points thick."""
-    start = ax.transData.transform(np.asarray(points, float))
-    stop = ax.transData.transform(np.asarray(ends, float))
-    boxes = []
-    for position, (x, y) in enumerate(stop):
-        x0, y0 = start[position % len(start)]
-        boxes.append(Bbox.from_extents(min(x, x0) - unit, min(y, y0) - unit,
-                                       max(x, x0) + unit, max(y, y0) + unit))  # fmt: skip
-    return boxes
-
-
-def _overlap(a: Bbox, b: Bbox) -> float:
-    width = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return max(width, 0.0) * max(height, 0.0)
+def rows(ax: Axes, labels: Sequence[str]) -> None:
+    """One row a label, the first at the top."""
+    ax.set_yticks(range(len(labels)), [plain(str(label)) for label in labels])
+    ax.set_ylim(len(labels) - 0.45, -0.65)
+    ax.grid(axis="y", visible=False)

@@ -9,10 +9,13 @@ stands without an interval, its ends NaN.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
 from bench import stats
+from bench.report import choice
 from bench.report.load import Results
 from bench.schema import KINDS, PHASES
 
@@ -26,22 +29,28 @@ def draws(prompts: pd.DataFrame, stratified: bool = True) -> stats.Draws:
 
     Timings are not stratified: their prompts are a small sample, often one a task.
     """
-    strata = prompts.tag if stratified else ["all"] * len(prompts)
+    return _drawn(tuple(prompts.tag) if stratified else ("all",) * len(prompts))
+
+
+@lru_cache(maxsize=8)
+def _drawn(strata: tuple[str, ...]) -> stats.Draws:
     return stats.resample(np.asarray(strata), stats.DRAWS, np.random.default_rng(SEED))
 
 
 def summarize(results: Results) -> pd.DataFrame:
     """One row for each cell with a finished prompt, in the order of ``results.cells``.
 
-    Columns: label, method, coverage, geneval, geneval.change (to the vanilla cell, on common
-    prompts), score.<name>, diversity, their .change, seconds (median a prompt), cost (ratio to the
-    yardstick), cost.<phase> (its parts), lidar_speedup, calls.<kind> and calls.<phase>.<kind>
-    (mean a prompt).
+    Columns: label, short (the label within its method), typical (whether it is the method's typical
+    cell), method, coverage, geneval, geneval.change (to the vanilla cell, on common prompts),
+    improvement (probability that a prompt does better than vanilla's), score.<name>, diversity,
+    their .change, seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its
+    parts), lidar_speedup (of LiDAR's typical cell), calls.<kind> and calls.<phase>.<kind> (mean a
+    prompt).
     """
     cells = results.cells[results.cells.done > 0]
     frames = {cell: results.of(cell) for cell in cells.index}
     reference = frames.get(results.reference or "")
-    lidar = cells.index[cells.method == "lidar"]
+    lidar, usual = choice.typical(results.cells, "lidar"), choice.typicals(results.cells)
     rows = []
     for cell, own in frames.items():
         estimates = quality(own, results.scores)
@@ -49,9 +58,10 @@ def summarize(results: Results) -> pd.DataFrame:
         estimates |= changes(own, other, results.scores)
         timed = own.dropna(subset=["yardstick.vanilla", "yardstick.method"])
         estimates["cost"] = cost(timed)
-        if len(lidar) == 1:
-            estimates["lidar_speedup"] = lidar_speedup(frames[lidar[0]], own)
+        if lidar is not None:
+            estimates["lidar_speedup"] = lidar_speedup(frames[lidar], own)
         row = {key: cells.loc[cell, key] for key in ("label", "method", "coverage")}
+        row |= {"short": choice.short(results.cells, cell), "typical": cell in usual}
         for name, interval in estimates.items():
             row |= {name: interval.value, f"{name}.low": interval.low}
             row |= {f"{name}.high": interval.high, f"{name}.prompts": interval.prompts}
@@ -88,13 +98,18 @@ def changes(
     names = (*(f"score.{s}" for s in scores), "diversity")
     common = own.index[:0] if reference is None else own.index.intersection(reference.index)
     if reference is None or common.empty:
-        return {f"{name}.change": NOTHING for name in ("geneval", *names)}
+        found = {f"{name}.change": NOTHING for name in ("geneval", *names)}
+        return found | {"improvement": NOTHING}
     own, base = own.loc[common], reference.loc[common]
     tasks = np.asarray(own.tag)
-    found = {"geneval.change": NOTHING}
+    found = {"geneval.change": NOTHING, "improvement": NOTHING}
     if not (own.correct.isna() | base.correct.isna()).any():
-        difference = stats.geneval_difference(_marks(own), _marks(base), tasks, draws(own))
-        found = {"geneval.change": difference}
+        marks = _marks(own), _marks(base)
+        mine, theirs = (right / images for right, images in marks)
+        found = {
+            "geneval.change": stats.geneval_difference(*marks, tasks, draws(own)),
+            "improvement": stats.improvement(mine, theirs, tasks, draws(own)),
+        }
     for name in names:
         change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])
         found[f"{name}.change"] = _mean(change, "change")

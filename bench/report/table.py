@@ -1,11 +1,10 @@
-"""The result tables: display text (Markdown, terminal) and the full figures (CSV)."""
+"""The result tables as display text, and on a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,22 +13,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.report import paper
 from bench.report.load import Results
 
 NONE = "–"
 Cell = Callable[[pd.Series], str]
 
 
-def result_display(results: Results, summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
+def result_display(
+    results: Results,
+    summary: pd.DataFrame,
+    brief: bool = False,
+    published: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """One row a cell, every value as short text; a label with * is of partial coverage.
 
     ``brief`` suits a terminal: of the calls only the denoiser's, and an interval for GenEval alone.
+    ``published``: the paper's figures by cell (`paper.columns`), in columns of their own.
     """
     reward, *judges = results.scores
     columns: dict[str, Cell] = {
         "method": lambda row: row.label + (" *" if row.coverage else ""),
         "GenEval [95%]": lambda row: spread(row, "geneval"),
         "vs vanilla": lambda row: difference(row, brief),
+        **({} if brief else {"P(better)": lambda row: spread(row, "improvement", "{:.2f}")}),
         f"{reward} (guides)": lambda row: number(row[f"score.{reward}"]),
     }
     for judge in judges:
@@ -43,6 +50,10 @@ def result_display(results: Results, summary: pd.DataFrame, brief: bool = False)
         columns["cost / vanilla [95%]"] = lambda row: spread(row, "cost", "{:.2f}")
         for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
             columns[f"{head} fwd / bwd"] = partial(calls, kind)
+    if published is not None:
+        for name in published:
+            head, form = paper.SHOWN[name]
+            columns[head] = partial(_published, published[name], form)
     rows = [row for _, row in summary.iterrows()]
     return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
 
@@ -100,26 +111,14 @@ def difference(row: pd.Series, brief: bool = False) -> str:
     return text
 
 
+def _published(column: pd.Series, form: str, row: pd.Series) -> str:
+    return number(column[row.name], form)
+
+
 def calls(kind: str, row: pd.Series) -> str:
     """Calls a prompt, phases summed, forward and backward: "550 / 0"."""
     ways = ("", "_backward")
     return " / ".join(f"{row[f'calls.{kind}{way}']:.1f}".removesuffix(".0") for way in ways)
-
-
-def markdown(display: pd.DataFrame) -> str:
-    """A Markdown table; text that Markdown would read as syntax is escaped."""
-    lines = [[escape(str(column)) for column in display.columns]]
-    lines += [[":--", *["--:"] * (len(display.columns) - 1)]]
-    lines += [[escape(str(value)) for value in row] for row in display.to_numpy()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def escape(text: str) -> str:
-    """``text`` on one line, with Markdown's and HTML's special characters made literal."""
-    text = " ".join(text.split())
-    for character in "\\`*_[]|#~$":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def show(display: pd.DataFrame, title: str, console: Console) -> None:
@@ -138,12 +137,3 @@ def show(display: pd.DataFrame, title: str, console: Console) -> None:
         table.add_row(*(Text(value) for value in row))
     console.width = max(console.width, needed)
     console.print(table)
-
-
-def write_csv(results: Results, summary: pd.DataFrame, by_task: pd.DataFrame) -> list[Path]:
-    """table.csv and tasks.csv at full precision, with cell ids, settings and coverage."""
-    settings = results.cells.drop(columns=["path", "label", "method", "coverage"])
-    frames: dict[str, Any] = {"table.csv": summary.join(settings), "tasks.csv": by_task}
-    for name, frame in frames.items():
-        frame.to_csv(results.folder / name, index=name == "table.csv")
-    return [results.folder / name for name in frames]

@@ -13,8 +13,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from omegaconf import OmegaConf
 
 from bench.report import style
+from bench.truth.curves import by_dimension, by_scale, lookahead_errors, slope
 from bench.truth.judge import target
-from bench.truth.read import Truth, slope
+from bench.truth.read import Truth
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#8C510A")
 REACH = 4.3  # half the width of a panel of samples
@@ -39,22 +40,9 @@ def _curves(ax: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
     _log(ax, sorted(frame[x].unique()))
 
 
-def _varied(probed: pd.DataFrame, free: str, fixed: str) -> pd.DataFrame:
-    """Estimators probed at three or more values of ``free``, at the usual value of ``fixed``."""
-    if probed.empty:
-        return probed
-    own = probed[probed[fixed] == probed[fixed].mode().iloc[0]]
-    return own.groupby("label").filter(lambda group: group[free].nunique() > 2)
-
-
 def _legend(fig: Figure, ax: Axes) -> None:
     handles, names = ax.get_legend_handles_labels()
     fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
-
-
-def by_scale(probed: pd.DataFrame) -> pd.DataFrame:
-    """The probes over λ."""
-    return _varied(probed, "scale", "dimension")
 
 
 def against_scale(probed: pd.DataFrame) -> Figure | None:
@@ -73,11 +61,6 @@ def against_scale(probed: pd.DataFrame) -> Figure | None:
     return fig
 
 
-def by_dimension(probed: pd.DataFrame) -> pd.DataFrame:
-    """The probes over the dimension D."""
-    return _varied(probed, "dimension", "scale")
-
-
 def against_dimension(probed: pd.DataFrame) -> Figure | None:
     """Relative error of the shift over D; None where no estimator was probed in three."""
     frame = by_dimension(probed)
@@ -89,19 +72,6 @@ def against_dimension(probed: pd.DataFrame) -> Figure | None:
     ax.set_title("Shift: error relative to the exact shift's size", fontsize=9, loc="left")
     _legend(fig, ax)
     return fig
-
-
-def lookahead_errors(probed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lookahead probes over n at the settings with most n, and over δ likewise."""
-    own = probed[probed.estimator == "lookahead"] if not probed.empty else probed
-    if own.empty:
-        return own, own
-
-    def longest(fixed: list[str], free: str) -> pd.DataFrame:
-        groups = [g for _, g in own.groupby([*fixed, "dimension"]) if g[free].nunique() > 2]
-        return max(groups, key=len).sort_values(free) if groups else own.head(0)
-
-    return longest(["solver", "steps", "scale"], "n"), longest(["solver", "n", "scale"], "steps")
 
 
 def convergence(probed: pd.DataFrame) -> Figure | None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.truth import figures
-from bench.truth.read import slope
+from bench.truth import curves
+from bench.truth.curves import slope
 
 
 def findings(summary: pd.DataFrame, errors: pd.DataFrame) -> Iterator[str]:
@@ -30,7 +30,7 @@ def samplers(summary: pd.DataFrame) -> Iterator[str]:
 
 
 def convergence(errors: pd.DataFrame) -> Iterator[str]:
-    by_n, by_steps = figures.lookahead_errors(errors)
+    by_n, by_steps = curves.lookahead_errors(errors)
     if not by_n.empty:
         yield (
             f"theorem 3.5 (error as n^−0.5): LiDAR's shift error falls as "
@@ -54,7 +54,7 @@ def convergence(errors: pd.DataFrame) -> Iterator[str]:
 
 def growth(errors: pd.DataFrame) -> Iterator[str]:
     """The paper's claim 4, that Taylor's error grows with λ and LiDAR's does not."""
-    frame = figures.by_scale(errors)
+    frame = curves.by_scale(errors)
     for label, own in frame.groupby("label"):
         own = own.sort_values("scale")
         power, first, last = slope(own.scale, own.value), own.iloc[0], own.iloc[-1]
@@ -75,7 +75,7 @@ def growth(errors: pd.DataFrame) -> Iterator[str]:
 
 
 def dimensions(errors: pd.DataFrame) -> Iterator[str]:
-    for label, own in figures.by_dimension(errors).groupby("label"):
+    for label, own in curves.by_dimension(errors).groupby("label"):
         own = own.sort_values("dimension")
         first, last = own.iloc[0], own.iloc[-1]
         yield (

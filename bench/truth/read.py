@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from bench.report.load import coverage, labels, read_cells
+from bench.report.cells import coverage, labels, read_cells
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 
@@ -167,8 +167,3 @@ def probed(probes: pd.DataFrame) -> pd.DataFrame:
         for row, (_, values) in zip(grouped.itertuples(), grouped.iterrows(), strict=True)
     ]
     return grouped
-
-
-def slope(x: Any, y: Any) -> float:
-    """Of the least-squares line through log y over log x."""
-    return float(np.polyfit(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)), 1)[0])

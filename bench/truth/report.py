@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from bench.report import style, table
+from bench.report import markdown, style, table
 from bench.truth import figures
 from bench.truth.findings import findings
 from bench.truth.read import Truth, load, probed
@@ -22,7 +22,7 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
     summary, errors = summarize(truth), probed(truth.probes)
     summary.to_csv(folder / "table.csv", index=False)
     errors.to_csv(folder / "estimators.csv", index=False)
-    lines = table.markdown(display(summary))
+    lines = markdown.table(display(summary))
     (folder / "table.md").write_text(lines, encoding="utf-8")
     page = [f"# {folder.name}: every method where the target is known\n", *intro(truth)]
     page += ["\n## What it says\n", *(f"- {line}" for line in findings(summary, errors))]
@@ -53,7 +53,7 @@ def intro(truth: Truth) -> list[str]:
         "Gaussian mixtures with a closed-form reward: posterior mean, expected future reward and "
     ]
     lines[0] += "tilted target are exact, so nothing here rests on a judge."
-    lines += [f"- {table.escape(note)}" for note in truth.notes]
+    lines += [f"- {markdown.escape(note)}" for note in truth.notes]
     if not cells.empty:
         row, solver = cells.iloc[0], cells.solver.mode().iloc[0]
         lines.append(

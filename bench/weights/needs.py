@@ -33,14 +33,14 @@ def _walk(config: Mapping[str, Any]) -> Iterator[Need]:
     usual = [config["solver"], (config.get("lookahead") or {}).get("solver")]
     solvers = backbone.get("solvers") or {}
     used = {solvers[name].get("denoiser") for name in usual if name in solvers}
-    for what, source in _sources(backbone, backbone["name"]):
+    for what, source in sources(backbone, backbone["name"]):
         name = what.rpartition(".students.")[2] if ".students." in what else None
         yield Need(what, source, name is not None and name not in used)
     for name in _used_rewards(config):
-        for what, source in _sources(config["rewards"][name], f"rewards.{name}"):
+        for what, source in sources(config["rewards"][name], f"rewards.{name}"):
             yield Need(what, source, False)
     if isinstance(config.get("judge"), Mapping):
-        for what, source in _sources(config["judge"], "judge"):
+        for what, source in sources(config["judge"], "judge"):
             yield Need(what, source, False)
 
 
@@ -55,11 +55,12 @@ def _used_rewards(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _sources(node: Any, what: str) -> Iterator[tuple[str, Source]]:
+def sources(node: Any, what: str) -> Iterator[tuple[str, Source]]:
+    """Every pinned place below a mapping that takes pretrained weights, with a name for each."""
     if not isinstance(node, Mapping) or node.get("weights", "pretrained") != "pretrained":
         return
     if "repo" in node:
         yield what.removesuffix(".source"), Source.of(node)
         return
     for key, child in node.items():
-        yield from _sources(child, f"{what}.{key}")
+        yield from sources(child, f"{what}.{key}")

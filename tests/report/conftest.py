@@ -1,4 +1,4 @@
-"""A synthetic results folder, and its records."""
+"""Synthetic results folders, and their records."""
 
 from __future__ import annotations
 
@@ -16,3 +16,14 @@ def folder(tmp_path: Path) -> Path:
     for method in ("vanilla", "lidar", "ug"):
         synthetic.cell(tmp_path, method)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A full set of cells with its report, built once: to be read only."""
+    from bench.report.page import build
+
+    folder = tmp_path_factory.mktemp("swept")
+    synthetic.sweep(folder)
+    build(folder)
+    return folder

@@ -25,18 +25,23 @@ EFFECTS = {
 KINDS = ("denoiser", "denoiser_backward", "decode", "decode_backward", "reward", "reward_backward")
 
 
-def record(method: str, index: int, rng: np.random.Generator) -> dict[str, Any]:
+Effect = tuple[float, float, float, float, float]
+
+
+def record(effect: Effect, method: str, index: int, rng: np.random.Generator) -> dict[str, Any]:
     """A finished prompt with four images; the yardstick is timed on every third prompt."""
-    right, gain, judge, diversity, ratio = EFFECTS[method]
+    right, gain, judge, diversity, ratio = effect
     base = 0.6 + 0.02 * (index % 5)
-    shares = {"prepare": 0.5, "denoise": 0.45, "decode": 0.05} if method == "lidar" else {
-        "prepare": 0.02, "denoise": 0.9, "decode": 0.08}  # fmt: skip
+    lookahead = {"prepare": 0.45, "annotate": 0.05, "denoise": 0.45, "decode": 0.05}
+    plain = {"prepare": 0.02, "annotate": 0.0, "denoise": 0.9, "decode": 0.08}
+    shares = lookahead if method == "lidar" else plain
     total = base * ratio * float(rng.uniform(0.95, 1.05))
     seconds = {phase: share * total for phase, share in shares.items()}
     calls = {phase: dict.fromkeys(KINDS, 0) for phase in shares}
     calls["denoise"]["denoiser"] = 800
     calls["decode"]["decode"] = 4
-    calls["prepare"] |= {"denoiser": 500, "decode": 50, "reward": 50} if method == "lidar" else {}
+    calls["prepare"] |= {"denoiser": 500, "decode": 50} if method == "lidar" else {}
+    calls["annotate"] |= {"reward": 50} if method == "lidar" else {}
     calls["denoise"] |= {"denoiser_backward": 400, "reward_backward": 400} if method == "ug" else {}
     correct = (rng.random(4) < right).tolist()
     return {
@@ -63,9 +68,17 @@ def record(method: str, index: int, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def cell(
-    folder: Path, kind: str, *, name: str | None = None, total: int = 24, **changes: Any
+    folder: Path,
+    kind: str,
+    *,
+    name: str | None = None,
+    total: int = 24,
+    effect: Effect | None = None,
+    pictures: bool = True,
+    **changes: Any,
 ) -> Path:
-    """Write one complete cell; ``changes`` replace keys of its config. Returns its folder."""
+    """Write one complete cell of the planted ``effect``, its kind's own where None; ``changes``
+    replace keys of its config; ``pictures``: image files, too. Returns its folder."""
     name = name or f"{kind}0123456789"
     path = folder / "cells" / name
     path.mkdir(parents=True)
@@ -76,14 +89,56 @@ def cell(
     } | changes  # fmt: skip
     (path / "config.yaml").write_text(yaml.safe_dump(config))
     rng = np.random.default_rng(sum(map(ord, name)))
-    records = [record(kind, index, rng) for index in range(total)]
+    records = [record(effect or EFFECTS[kind], kind, index, rng) for index in range(total)]
     write(path, records)
-    for one in records:
+    for one in records if pictures else []:
         for image in one["images"]:
             at = path / "images" / image
             at.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(at)
     return path
+
+
+def lidar(n: int = 50, steps: int = 5, scale: float = 12.5, **others: Any) -> dict[str, Any]:
+    """Settings of a lidar cell, or of one that goes by another name."""
+    lookahead = {"n": n, "steps": steps, "scale": 5000.0}
+    return {"name": "lidar", "efr": {"lookahead": lookahead},
+            "steer": {"guidance": {"scale": scale}}} | others  # fmt: skip
+
+
+def sweep(folder: Path) -> None:
+    """A full set of cells: every method, its budget or its scale swept, for every figure."""
+    cell(folder, "vanilla")
+    cell(folder, "smc", name="smc0", method=smc("lidar_smc", lidar()))
+    cell(folder, "smc", name="smc1", method=smc("fk_smc", {}))
+    for n in (9, 50, 200):
+        effect = (0.45 + 0.001 * n, 0.3 + n / 500, 0.03, 0.27, 1 + n / 50)
+        cell(folder, "lidar", name=f"lidar-n{n}", effect=effect, method=lidar(n=n))
+        spent = (0.4 + 0.0005 * n, 0.3, 0.01, 0.28, n / 50)
+        of = {"efr": {"lookahead": {"n": n, "steps": 5, "scale": 5000.0}}}
+        own = {"name": "best_of_lookahead"} | of
+        cell(folder, "lidar", name=f"lookahead-n{n}", effect=spent, method=own)
+    for steps in (3, 10):
+        cell(folder, "lidar", name=f"lidar-s{steps}", method=lidar(steps=steps))
+    cell(folder, "lidar", name="lidar-scale", method=lidar(scale=5.0))
+    for n in (2, 4, 8):
+        effect = (0.45 + 0.02 * n, 0.1 * n, 0.01, 0.28, float(n))
+        of = {"name": "best_of_n", "steer": {"best_of_n": {"n": n}}}
+        cell(folder, "best_of_n", name=f"bon-n{n}", effect=effect, method=of)
+    for every in (1, 2, 5):
+        effect = (0.56 - 0.01 * every, 0.6, -0.01, 0.24, 12.0 / every)
+        of = {"name": "date", "steer": {"embedding": {"every": every, "scale": 0.1}}}
+        cell(folder, "date", name=f"date-e{every}", effect=effect, method=of)
+    for scale in (0.5, 2.0, 8.0):
+        of = {"name": "ug", "efr": {"tweedie": {"scale": scale}}}
+        cell(folder, "ug", name=f"ug-{scale}", method=of)
+
+
+def smc(name: str, base: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a method that resamples."""
+    tweedie = {"tweedie": {"scale": 10.0}}
+    steers = base.get("steer", {}) | {"smc": {"particles": None}}
+    return {"name": name, "efr": base.get("efr", {}) | tweedie, "steer": steers}
 
 
 def write(path: Path, records: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import records_of
 
-from bench.report import cost, grid, quality, style
+from bench import stats
+from bench.report import cost, grid, quality, scaling, sections, style, svg
+from bench.report.evidence import gather
 from bench.report.load import load
+from bench.report.saved import saved
+from bench.report.speedups import Speedup
 from bench.report.summary import summarize
 
 
@@ -35,7 +40,7 @@ def test_grid_enlarges_by_whole_pixels_and_shows_a_missing_image_in_grey(folder:
     assert (np.asarray(grid.tile(path, font)) == enlarged).all()
     path.unlink()
     assert grid.tile(path, font).getpixel((0, 0)) == grid.GREY
-    assert grid.draw(results, grid.choose(results)).width > 3 * grid.TILE
+    assert grid.draw(results, grid.choose(results), list(results.cells.index)).width > 3 * grid.TILE
 
 
 def texts_in(figure: Figure) -> list:
@@ -43,12 +48,19 @@ def texts_in(figure: Figure) -> list:
     return [t for ax in figure.axes for t in ax.texts if t.get_text()]
 
 
-@pytest.mark.parametrize("draw", ["geneval_vs_cost", "plain_cost"])
+DRAWN = {
+    "cost": lambda summary, looks: cost.geneval_vs_cost(summary, looks, {}),
+    "phases": lambda summary, _: cost.phases(summary),
+    "diversity": lambda summary, looks: quality.diversity(summary, "preference", looks),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWN)
 def test_figure_labels_stay_inside_and_apart(tmp_path: Path, draw: str) -> None:
     for method in synthetic.EFFECTS:
         synthetic.cell(tmp_path, method)
     summary = summarize(load(tmp_path))
-    figure = getattr(cost, draw)(summary, style.looks(summary))
+    figure = DRAWN[draw](summary, style.looks(summary))
     boxes = [text.get_window_extent() for text in texts_in(figure)]
     assert len(boxes) >= 8
     frame = figure.bbox
@@ -57,12 +69,54 @@ def test_figure_labels_stay_inside_and_apart(tmp_path: Path, draw: str) -> None:
     assert not overlaps
 
 
-def test_tradeoff_draws_a_panel_for_each_judge_and_diversity(folder: Path) -> None:
+def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:
     results = load(folder)
     summary = summarize(results)
-    figure = quality.tradeoff(summary, results.scores, style.looks(summary))
+    figure = quality.hacking(summary, results.scores, style.looks(summary))
     assert figure is not None
     assert [ax.get_ylabel() for ax in figure.axes] == [
-        "change of clip", "change of jpeg", "change of diversity",
+        "change of GenEval", "change of clip", "change of jpeg",
     ]  # fmt: skip
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"lidar", "ug"}
+
+
+def test_a_full_set_of_cells_draws_every_figure(tmp_path: Path) -> None:
+    synthetic.sweep(tmp_path)
+    section = sections.figure_section(gather(load(tmp_path)), "")
+    assert [part.name for part in section.parts if part.figure is None] == []
+    assert len(section.parts) == 8
+
+
+def test_curves_run_over_the_cells_that_differ_in_one_setting(tmp_path: Path) -> None:
+    synthetic.sweep(tmp_path)
+    results = load(tmp_path)
+    summary = summarize(results)
+    figure = scaling.scaling(results, summary, style.looks(summary))
+    n, steps = figure.axes[:2]
+    assert [float(t.get_text()) for t in n.get_xticklabels()] == [9, 50, 200]
+    assert [float(t.get_text()) for t in steps.get_xticklabels()] == [3, 5, 10]
+    [line] = [one for one in n.containers if one.get_label() == "lidar"]
+    assert line.lines[0].get_ydata() == pytest.approx(
+        [summary.geneval[f"lidar-n{value}"] for value in (9, 50, 200)]
+    )
+
+
+def test_not_reached_is_written_where_a_bar_would_be(tmp_path: Path) -> None:
+    draws = stats.resample(["all"] * 20, 50, np.random.default_rng(0))
+    unreached = stats.Matched("not reached", 0.5, None, 0.0, ("fast",))
+    plain = stats.student_ratio(2.0, np.linspace(1.9, 2.1, 50), draws)
+    figure = saved([Speedup("date", unreached, None, "", plain, ((), ()))])
+    assert "not reached" in [text.get_text() for text in texts_in(figure)]
+
+
+def test_a_figure_in_the_page_has_no_namespace_and_ids_of_its_own(folder: Path) -> None:
+    summary = summarize(load(folder))
+    figure = cost.phases(summary)
+    element = svg.inline(figure, "phases")
+    assert element.startswith("<svg") and "http" not in element and "<style" not in element
+    ids = re.findall(r'id="([^"]*)"', element)
+    assert len(ids) == len(set(ids)) and all(i.startswith("phases-") for i in ids)
+    used = set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', element))
+    assert {a or b for a, b in used} <= set(ids)
+    assert style.INK not in element and "var(--ink)" in element
+    assert svg.inline(figure, "phases") == element

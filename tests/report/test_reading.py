@@ -10,7 +10,8 @@ import pytest
 import synthetic
 from synthetic import records_of
 
-from bench.report import page, style, table
+from bench.report import sections, style, table
+from bench.report.evidence import gather
 from bench.report.load import load
 from bench.report.page import build
 from bench.report.summary import summarize
@@ -39,11 +40,12 @@ def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Pat
     records[4] = {"index": 4, "error": "out of memory"}
     synthetic.write(path, records[:-2])
     text = build(folder).read_text()
-    assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 6  # 2 tables, 4 figures
+    assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 8  # 2 tables, 6 figures
     assert "compared with vanilla on 21 common prompts of 24" in text
-    row = pd.read_csv(folder / "table.csv").set_index("label").loc["lidar"]
+    assert "lidar: prompt 4 failed: out of memory" in text
+    row = pd.read_csv(folder / "tables" / "results.csv").set_index("label").loc["lidar"]
     assert (row.done, row.total, row.failed, row["geneval.change.prompts"]) == (21, 24, 1, 21)
-    assert "| lidar \\* |" in (folder / "table.md").read_text()
+    assert "| lidar \\* |" in (folder / "tables" / "results.md").read_text()
 
 
 def test_a_change_is_measured_on_the_common_prompts_only(folder: Path) -> None:
@@ -147,7 +149,8 @@ def test_an_unfinished_cell_is_listed_but_not_in_the_tables(folder: Path) -> Non
     summary = summarize(results)
     assert "smc: partial: 0 of 24 prompts" in results.notes
     assert table.result_display(results, summary).method.tolist() == ["vanilla", "lidar", "ug"]
-    assert page.provenance(results).prompts.tolist()[2] == "0 of 24"
+    [part] = sections.provenance_section(gather(results)).parts
+    assert part.shown.prompts.tolist()[2] == "0 of 24"
 
 
 def test_cells_of_two_judges_are_not_compared(folder: Path) -> None:
@@ -168,7 +171,7 @@ def test_verdicts_of_an_untested_detector_are_no_scores(tmp_path: Path) -> None:
     notes = load(tmp_path / "a").notes
     assert sum("a detector that has proved nothing" in note for note in notes) == 2
     page_of = build(tmp_path / "a").read_text()
-    assert "GenEval by task" not in page_of and (tmp_path / "a" / "grid.png").is_file()
+    assert "GenEval by task" not in page_of and (tmp_path / "a" / "figures" / "grid.png").is_file()
 
 
 def test_a_record_that_lacks_only_its_scores_is_an_error(folder: Path) -> None:

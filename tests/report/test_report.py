@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import subprocess
@@ -15,24 +14,31 @@ import synthetic
 from PIL import Image
 from synthetic import records_of
 
-from bench.report import cost, style, table
+from bench.report import cost, table
 from bench.report.__main__ import main
 from bench.report.load import load
 from bench.report.page import build
 from bench.report.summary import summarize, tasks
 
-PICTURES = ("geneval_vs_cost", "speedup", "tasks", "tradeoff", "grid")
+PICTURES = ("geneval_vs_cost", "speedup", "phases", "tasks", "hacking", "diversity", "grid")
+TABLES = ("verdicts", "criteria", "results", "tasks", "speedups", "controls", "break_even")
 
 
 def test_build_writes_every_table_and_picture_and_links_them(folder: Path) -> None:
     text = build(folder).read_text()
     for name in PICTURES:
-        assert f"({name}.png)" in text
-        with Image.open(folder / f"{name}.png") as picture:
+        assert f"(figures/{name}.png)" in text
+        with Image.open(folder / "figures" / f"{name}.png") as picture:
             assert min(picture.size) > 300
+    for name in PICTURES[:-1]:
+        assert (folder / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    for name in (*TABLES, "provenance"):
+        for suffix in ("csv", "md", "tex"):
+            assert f"(tables/{name}.{suffix})" in text
+            assert (folder / "tables" / f"{name}.{suffix}").stat().st_size > 0
     assert "Complete: every cell has all its prompts" in text
     assert "lidar0123456789" in text.split("## Provenance")[1]
-    assert (folder / "table.md").read_text() in text
+    assert "[lidar](cells/lidar0123456789/records.jsonl)" in text
 
 
 def test_planted_effects_come_out(folder: Path) -> None:
@@ -48,41 +54,24 @@ def test_planted_effects_come_out(folder: Path) -> None:
 def test_without_vanilla_or_yardstick_the_report_says_so(tmp_path: Path) -> None:
     path = synthetic.cell(tmp_path, "ug")
     synthetic.write(path, [r | {"yardstick": None} for r in synthetic.read(path)])
-    (tmp_path / "speedup.png").write_bytes(b"of an earlier report")
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    (figures / "phases.png").write_bytes(b"of an earlier report")
     text = build(tmp_path).read_text()
     assert "no vanilla cell" in text
-    assert "No figure “Plain cost”" in text
-    assert not (tmp_path / "speedup.png").exists()
-    assert not (tmp_path / "tradeoff.png").exists()
+    assert "No figure “Cost by phase”" in text
+    assert not (figures / "phases.png").exists()
+    assert not (figures / "hacking.png").exists()
 
 
 def test_lidar_without_a_yardstick_leaves_the_others_costs(folder: Path) -> None:
     path, records = records_of(folder, "lidar")
     synthetic.write(path, [record | {"yardstick": None} for record in records])
     summary = summarize(load(folder))
-    figure = cost.plain_cost(summary, style.looks(summary))
+    figure = cost.phases(summary)
     assert figure is not None
     [bars] = figure.axes
     assert [label.get_text() for label in bars.get_yticklabels()] == ["vanilla", "ug"]
-
-
-def test_markdown_and_csv_survive_hostile_labels(folder: Path) -> None:
-    label = "a|b [x](y) <i>,\n$1$"
-    synthetic.cell(folder, "ug", name="hostile", method={"name": "ug", "x": label})
-    results = load(folder)
-    summary = summarize(results)
-    table.write_csv(results, summary, tasks(results))
-    rows = table.markdown(table.result_display(results, summary)).splitlines()
-    unescaped = {row.replace("\\|", "").count("|") for row in rows}
-    assert len(rows) == 2 + 4 and len(unescaped) == 1
-    assert "&lt;i&gt;" in rows[-2] + rows[-1]
-    with (folder / "table.csv").open(newline="") as file:
-        assert f"ug (x {label})" in [row["label"] for row in csv.DictReader(file)]
-
-
-def test_markdown_escapes_what_would_be_syntax() -> None:
-    text = table.escape("_a_ *b* `c` | <d> & [e]\nf")
-    assert text == r"\_a\_ \*b\* \`c\` \| &lt;d&gt; &amp; \[e\] f"
 
 
 def test_tasks_average_to_the_headline(folder: Path) -> None:
@@ -101,7 +90,7 @@ def test_command_prints_every_column_and_the_path(
     monkeypatch.setenv("COLUMNS", "60")
     assert main([str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == str(folder / "report.md")
+    assert lines[-2:] == [str(folder / "report.html"), str(folder / "report.md")]
     [row] = [line for line in lines if line.startswith("lidar ")]
     assert row.endswith("2.00×  1300 / 0")
     assert len(row.split()) == 14  # ten columns; an interval is three words, so are the calls

@@ -8,9 +8,9 @@ import pytest
 from bench.backbones.mixture import MixtureBackbone
 from bench.noise import Ledger
 from bench.rewards.quadratic import MixtureReward
+from bench.truth.curves import slope
 from bench.truth.judge import reference, wasserstein
 from bench.truth.problems import generate
-from bench.truth.read import slope
 from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, TweedieSettings
 from methods.interfaces import Problem
 from methods.method import Method

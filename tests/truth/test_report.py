@@ -13,8 +13,9 @@ from bench.report.build import build
 from bench.run import run_cells
 from bench.store import read_records
 from bench.truth import figures
+from bench.truth.curves import slope
 from bench.truth.findings import findings
-from bench.truth.read import load, probed, slope
+from bench.truth.read import load, probed
 
 TOY = ["experiment=ground_truth", "images=24", "steps=8", "prompts.n=1"]
 LINES = [
@@ -112,7 +113,7 @@ def test_cells_with_and_without_a_known_target_do_not_share_a_report(folder, tmp
         cell = tmp_path / "cells" / name
         cell.mkdir(parents=True)
         (cell / "config.yaml").write_text(f"judge: {{kind: {judge}}}\n")
-    with pytest.raises(ValueError, match="with and without a known target"):
+    with pytest.raises(ValueError, match="cells of geneval and truth: split the folder"):
         build(tmp_path)
 
 

@@ -1,0 +1,135 @@
+"""Which cells are compared: the typical cell of a method, its settings varied, its budget swept.
+
+Nothing here looks at a result: a cell chosen by its outcome would owe its rank to luck.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+# Settings that buy more of something. What is left is a matter of taste or tuning.
+BUDGET = frozenset(
+    "n steps particles rounds repeats inner perturbations draws every steps_factor".split()
+)
+# The same method with more of its budget, under a name of its own.
+FAMILY = {"vanilla_more_steps": "vanilla"}
+
+
+def family(method: str) -> str:
+    """The method whose budget sweep a cell of ``method`` belongs to."""
+    return FAMILY.get(method, method)
+
+
+def settings(row: pd.Series) -> dict[str, str]:
+    """All settings of a cell by dotted key, the target solver's included."""
+    target = {f"target.{key}": str(row[key]) for key in ("seed", "steps", "solver", "images")}
+    return {**row.settings, **target}
+
+
+def differing(one: pd.Series, other: pd.Series) -> set[str]:
+    """Keys in which two cells differ."""
+    a, b = settings(one), settings(other)
+    return {key for key in {*a, *b} if _value(a.get(key)) != _value(b.get(key))}
+
+
+def agree(one: pd.Series, other: pd.Series) -> bool:
+    """Whether two cells of different methods are equal in every setting that both have.
+
+    Their names apart, and which of its estimates a steer goes by: that goes without saying where
+    there is one alone.
+    """
+    a, b = settings(one), settings(other)
+    shared = {key for key in {*a} & {*b} if key.rsplit(".", 1)[-1] not in ("name", "efr")}
+    return all(_value(a[key]) == _value(b[key]) for key in shared)
+
+
+def enough(cells: pd.DataFrame) -> pd.Series:
+    """Which cells have at least half as many finished prompts as the one with the most.
+
+    Comparisons are over the prompts that all their cells finished: one that has hardly begun would
+    leave nothing of the others.
+    """
+    return (cells.done > 0) & (2 * cells.done >= cells.done.max())
+
+
+def typical(cells: pd.DataFrame, method: str) -> str | None:
+    """The cell whose settings are the most common ones among the method's cells.
+
+    In sweeps that leave from one point it is that point. Of equals the middle one, in the order of
+    their labels. None where the method has no cell with `enough` prompts.
+    """
+    own = cells[(cells.method == method) & enough(cells)]
+    if own.empty:
+        return None
+    rows = [row for _, row in own.iterrows()]
+    apart = [sum(len(differing(row, other)) for other in rows) for row in rows]
+    equals = [cell for cell, count in zip(own.index, apart, strict=True) if count == min(apart)]
+    return str(equals[(len(equals) - 1) // 2])
+
+
+def typicals(cells: pd.DataFrame) -> list[str]:
+    """The typical cell of every method, in the order of ``cells``."""
+    found = {typical(cells, str(method)) for method in cells.method.unique()}
+    return [str(cell) for cell in cells.index if cell in found]
+
+
+def varied(cells: pd.DataFrame, method: str, key: str) -> pd.Series:
+    """Cells that differ from the typical one in ``key`` alone, and that one: cell id -> value.
+
+    In order of the value; empty where there are fewer than two.
+    """
+    base = typical(cells, method)
+    if base is None or key not in cells.settings[base]:
+        return pd.Series(dtype=float)
+    own = cells[(cells.method == method) & enough(cells)]
+    values = {
+        cell: float(row.settings[key])
+        for cell, row in own.iterrows()
+        if differing(row, cells.loc[base]) <= {key} and number(row.settings[key])
+    }
+    if len(values) < 2:
+        return pd.Series(dtype=float)
+    return pd.Series(values).sort_values()
+
+
+def budget(cells: pd.DataFrame, method: str) -> list[str]:
+    """Cells of the method's family that differ from its typical one in budget settings alone."""
+    base = typical(cells, method)
+    if base is None:
+        return []
+    alike = cells.method.map(family) == family(method)
+    own = cells[alike & enough(cells)]
+    return [str(c) for c, row in own.iterrows() if _more(differing(row, cells.loc[base]))]
+
+
+def short(cells: pd.DataFrame, cell: str) -> str:
+    """The method's name for its typical cell, else what tells a cell from that one: "n 9"."""
+    row = cells.loc[cell]
+    base = typical(cells, str(row.method))
+    if base is None or base == cell:
+        return str(row.method)
+    own = settings(row)
+    keys = sorted(differing(row, cells.loc[base]))
+    return ", ".join(f"{key.rsplit('.', 1)[-1]} {own.get(key, 'none')}" for key in keys)
+
+
+def number(text: str) -> bool:
+    """Whether ``text`` is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _value(text: str | None) -> float | str | None:
+    """A number as such, so that 3 and 3.0 are equal."""
+    return float(text) if text is not None and number(text) else text
+
+
+def _more(keys: set[str]) -> bool:
+    """Whether these settings are all a budget's; the target's own steps are the yardstick's too."""
+    return all(
+        key == "name" or (key.rsplit(".", 1)[-1] in BUDGET and not key.startswith("target."))
+        for key in keys
+    )

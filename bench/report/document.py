@@ -1,0 +1,117 @@
+"""A report as data: sections of text, tables, figures and one grid of images, in plain text.
+
+Renderers (`markdown`, `web`) escape what they print; nothing in here is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of short lines."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """``href`` is relative to the results folder."""
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """``name``: of its files in tables/. ``shown``: every value as text. ``full``: what its CSV
+    holds in place of that, at full precision. ``prose``: columns of words, set flush left.
+    ``links``: of each row, shown in its first cell."""
+
+    name: str
+    shown: pd.DataFrame
+    caption: str = ""
+    full: pd.DataFrame | None = None
+    prose: tuple[str, ...] = ()
+    links: tuple[tuple[Link, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """``name``: of its files in figures/. ``figure`` None: the cells hold no measurement for it."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure | None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One image of the grid: PNG or JPEG bytes (None where it is missing) and the lines under it.
+
+    ``correct``: the verdict, None where nothing was judged.
+    """
+
+    data: bytes | None
+    kind: str
+    alt: str
+    verdict: str
+    correct: bool | None
+    lines: tuple[str, ...]
+    pixelated: bool = False
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Rows are prompts (their text, and a line about them), columns methods.
+
+    ``sheet``: the same as one picture, for pages without a grid of their own.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[Tile, ...]], ...]
+    caption: str
+    sheet: Image.Image
+
+
+Part = Text | Bullets | Table | Picture | Gallery
+
+
+@dataclass(frozen=True)
+class Section:
+    """``title`` is unique in its document."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+    @property
+    def anchor(self) -> str:
+        return "".join(c if c.isalnum() else "-" for c in self.title.lower())
+
+
+@dataclass(frozen=True)
+class Document:
+    """``facts``: name -> value, shown under the title."""
+
+    title: str
+    facts: Mapping[str, str]
+    notes: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+    def parts(self) -> list[Part]:
+        return [part for section in self.sections for part in section.parts]

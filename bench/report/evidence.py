@@ -1,0 +1,109 @@
+"""Everything a report says, worked out once from the results: what pages and verdicts read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench import stats
+from bench.report import choice, paper
+from bench.report.breakeven import break_evens
+from bench.report.controls import Comparison, comparisons
+from bench.report.load import Results
+from bench.report.seeds import pooled
+from bench.report.speedups import Speedup, speedups
+from bench.report.summary import draws, summarize, tasks
+
+ESTIMATORS = Path(__file__).parents[2] / "results" / "measured" / "ground_truth" / "estimators.csv"
+# Scores that say nothing of a picture's quality or of its prompt.
+NOT_QUALITY = ("jpeg",)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``summary``: one row a cell. ``by_task``: one a cell and task. ``estimators``: errors of the
+    estimators on the ground truth, as committed in the repository, or None."""
+
+    results: Results
+    summary: pd.DataFrame
+    by_task: pd.DataFrame
+    speedups: list[Speedup]
+    controls: list[Comparison]
+    break_evens: dict[str, stats.BreakEven]
+    seeds: pd.DataFrame
+    paper: pd.DataFrame
+    estimators: pd.DataFrame | None
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Scores that did not guide and that do say something of quality."""
+        _, *others = self.results.scores
+        kinds = self.results.cells.config.iloc[0].get("rewards") or {}
+        return tuple(
+            name for name in others if (kinds.get(name) or {}).get("kind", name) not in NOT_QUALITY
+        )
+
+    def typical(self, method: str) -> str | None:
+        """The method's typical cell, if it is in the summary."""
+        return choice.typical(self.results.cells, method)
+
+    def estimate(self, cell: str, name: str) -> stats.Interval:
+        """A column of the summary with its ends, as an interval; NaN where it is not there."""
+        if name not in self.summary:
+            return stats.Interval(np.nan, np.nan, np.nan, 0)
+        row = self.summary.loc[cell]
+        value, low, high = (float(row[f"{name}{end}"]) for end in ("", ".low", ".high"))
+        return stats.Interval(value, low, high, int(row[f"{name}.prompts"]))
+
+    def difference(self, cell: str, other: str, name: str) -> stats.Interval | None:
+        """``cell`` less ``other`` in ``name`` ("geneval", "diversity", "score.clip"), paired by
+        prompt; None where they share no prompt that has it."""
+        own, base = self.results.of(cell), self.results.of(other)
+        column = "correct" if name == "geneval" else name
+        if column not in own:
+            return None
+        own, base = own.dropna(subset=[column]), base.dropna(subset=[column])
+        shared = own.index.intersection(base.index)
+        if shared.empty:
+            return None
+        own, base = own.loc[shared], base.loc[shared]
+        drawn = draws(own)
+        if name != "geneval":
+            return stats.mean((own[name] - base[name]).to_numpy(float), drawn)
+        marks = [(f.correct.to_numpy(float), f.images.to_numpy(float)) for f in (own, base)]
+        return stats.geneval_difference(marks[0], marks[1], np.asarray(own.tag), drawn)
+
+    def mean(self, values: pd.Series, prompts: pd.DataFrame) -> stats.Interval:
+        """Mean of ``values`` a prompt, under the draws of these prompts."""
+        return stats.mean(values.to_numpy(float), draws(prompts))
+
+    def partner(self, both: str, alone: str) -> str | None:
+        """The cell of ``alone`` equal to ``both``'s typical cell in every setting that they share.
+
+        Of several the typical one. None where there is none.
+        """
+        cells, cell = self.results.cells, choice.typical(self.results.cells, both)
+        if cell is None:
+            return None
+        own = cells[(cells.method == alone) & choice.enough(cells)]
+        alike = [c for c, row in own.iterrows() if choice.agree(row, cells.loc[cell])]
+        return choice.typical(cells.loc[alike], alone) if alike else None
+
+
+def gather(results: Results, estimators: Path = ESTIMATORS) -> Evidence:
+    """Every table and comparison of a results folder."""
+    known = pd.read_csv(estimators) if estimators.is_file() else None
+    return Evidence(
+        results,
+        summarize(results),
+        tasks(results),
+        speedups(results),
+        comparisons(results),
+        break_evens(results),
+        pooled(results),
+        paper.columns(results),
+        known,
+    )

@@ -1,0 +1,73 @@
+"""Which cells are compared: by their settings, never by their results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import synthetic
+
+from bench.report import choice
+from bench.report.load import load
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("choice")
+    synthetic.sweep(folder)
+    return load(folder).cells
+
+
+def test_the_typical_cell_is_where_the_sweeps_meet(cells) -> None:
+    assert choice.typical(cells, "lidar") == "lidar-n50"
+    assert choice.typical(cells, "ug") == "ug-2.0"  # of equals the middle one
+    assert choice.typical(cells, "svdd") is None
+
+
+def test_one_setting_varied_leaves_all_others_alone(cells) -> None:
+    n = choice.varied(cells, "lidar", "efr.lookahead.n")
+    assert n.to_dict() == {"lidar-n9": 9, "lidar-n50": 50, "lidar-n200": 200}
+    assert list(choice.varied(cells, "lidar", "efr.lookahead.steps")) == [3, 5, 10]
+    assert choice.varied(cells, "vanilla", "efr.lookahead.n").empty
+
+
+def test_a_budget_sweep_takes_more_of_something_and_no_other_scale(cells) -> None:
+    swept = set(choice.budget(cells, "lidar"))
+    assert swept == {"lidar-n9", "lidar-n50", "lidar-n200", "lidar-s3", "lidar-s10"}
+    assert choice.budget(cells, "ug") == ["ug-2.0"]
+
+
+def test_more_steps_of_vanilla_are_vanilla_s_budget_and_another_target_is_not(tmp_path) -> None:
+    synthetic.cell(tmp_path, "vanilla", method={"name": "vanilla", "steps_factor": 1})
+    more = {"name": "vanilla_more_steps", "steps_factor": 2}
+    synthetic.cell(tmp_path, "vanilla", name="more", method=more)
+    cells = load(tmp_path).cells
+    assert set(choice.budget(cells, "vanilla")) == {"vanilla0123456789", "more"}
+    assert choice.differing(cells.loc["more"], cells.loc["vanilla0123456789"]) == {
+        "name", "steps_factor",
+    }  # fmt: skip
+    other = {"name": "vanilla", "steps_factor": 1}
+    synthetic.cell(tmp_path, "vanilla", name="other", method=other, steps=20)
+    assert not {"other", "more"} <= set(choice.budget(load(tmp_path).cells, "vanilla"))
+
+
+def test_a_cell_that_has_hardly_begun_is_left_out_of_comparisons(tmp_path: Path) -> None:
+    for n in (9, 50, 200):
+        settings = synthetic.lidar(n=n)
+        path = synthetic.cell(tmp_path, "lidar", name=f"lidar-n{n}", method=settings)
+    synthetic.write(path, synthetic.read(path)[:11])
+    cells = load(tmp_path).cells
+    assert set(choice.budget(cells, "lidar")) == {"lidar-n9", "lidar-n50"}
+    assert choice.varied(cells, "lidar", "efr.lookahead.n").tolist() == [9, 50]
+
+
+def test_numbers_are_equal_however_they_are_written(cells) -> None:
+    one, other = cells.loc["ug-2.0"].copy(), cells.loc["ug-2.0"].copy()
+    other["settings"] = other.settings | {"efr.tweedie.scale": "2"}
+    assert choice.differing(one, other) == set()
+
+
+def test_a_short_label_says_what_differs_from_the_typical_cell(cells) -> None:
+    assert choice.short(cells, "lidar-n50") == "lidar"
+    assert choice.short(cells, "lidar-n9") == "n 9"
+    assert choice.short(cells, "lidar-scale") == "scale 5.0"

@@ -1,0 +1,212 @@
+"""Sweeps spread over processes: the same bytes as one process, one report of all, failures kept
+apart. What needs an optional plugin of Hydra is skipped where it is not installed."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.cell import make_cell
+from bench.compose import PLUGINS, cell_settings, check_command_line
+from bench.errors import BenchError
+from bench.objective import check_objective, objective
+from bench.run import run_cell
+from bench.store import CellStore, read_records
+from bench.turns import alone, at_work, reporting
+
+TOY = ["prompts.per_task=1", "steps=2", "images=2", "yardstick_every=3"]
+LIDAR = ["method=lidar", "method.efr.lookahead.n=4", "method.efr.lookahead.steps=2"]
+SHARDS = "shard=0/4,1/4,2/4,3/4"
+TIMES = ("seconds", "judge_seconds", "yardstick", "memory")
+
+
+def plugin(group: str, name: str) -> pytest.MarkDecorator:
+    package = PLUGINS[group][name]
+    there = find_spec("hydra_plugins") and find_spec(f"hydra_plugins.{package}")
+    return pytest.mark.skipif(not there, reason=f"{package} is not installed")
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def images(folder: Path) -> dict[str, bytes]:
+    files = sorted((folder / "images").rglob("*.*"))
+    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in files}
+
+
+def results(folder: Path) -> dict[int, dict]:
+    """Records without what a clock or a device's memory measured."""
+    records, torn = read_records(folder / "records.jsonl")
+    assert not torn
+    return {
+        index: {k: v for k, v in record.items() if k not in TIMES}
+        for index, record in sorted(records.items())
+    }
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory) -> Path:
+    """The cell run by one process, this one."""
+    cell = make_cell(cell_settings([*TOY, *LIDAR], []))
+    return run_cell(cell, tmp_path_factory.mktemp("one"), lambda: None)
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        pytest.param([], id="basic"),
+        pytest.param(["launch=joblib"], id="joblib", marks=plugin("launch", "joblib")),
+        pytest.param(["launch=ray"], id="ray", marks=plugin("launch", "ray")),
+        pytest.param(
+            ["launch=submitit_local"],
+            id="submitit_local",
+            marks=plugin("launch", "submitit_local"),
+        ),
+    ],
+)
+def test_four_shards_are_one_process_and_the_last_reports_on_all(launch, one, tmp_path):
+    done = bench("-m", *launch, f"results={tmp_path}", *TOY, *LIDAR, SHARDS)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "demo" / "cells").iterdir()
+    assert folder.name == one.name
+    assert len(results(folder)) == 6 and results(folder) == results(one)
+    assert images(folder) == images(one)
+    report = (tmp_path / "demo" / "report.md").read_text()
+    assert "Complete: every cell has all its prompts" in report
+    assert not Path("multirun").exists() and not Path("multirun.yaml").exists()
+
+
+@plugin("launch", "joblib")
+def test_a_process_loads_its_models_once_for_all_its_jobs(tmp_path):
+    """Four jobs by two processes: two of them find the models there."""
+    small = ["prompts.per_task=1", "prompts.limit=1", "steps=2", "images=1", "method=vanilla"]
+    done = bench("-m", "launch=joblib", f"results={tmp_path}", *small, "seed=0,1,2,3")
+    assert done.returncode == 0, done.stderr
+    configs = [yaml.safe_load(f.read_text()) for f in tmp_path.glob("demo/cells/*/config.yaml")]
+    seconds = sorted(config["load_seconds"] for config in configs)
+    assert len(seconds) == 4
+    assert max(seconds[:2]) < 0.2 < seconds[2], seconds
+
+
+@plugin("sweep", "optuna")
+def test_optuna_finds_the_best_of_its_trials_by_the_objective(tmp_path):
+    small = ["prompts.per_task=1", "prompts.limit=2", "steps=2", "images=1"]
+    search = ["objective=preference", "method.steer.guidance.scale=interval(0.5,8)"]
+    count = ["hydra.sweeper.n_trials=4"]
+    done = bench("-m", "sweep=optuna", f"results={tmp_path}", *small, *LIDAR, *search, *count)
+    assert done.returncode == 0, done.stderr
+    found = yaml.safe_load((tmp_path / "multirun" / "optimization_results.yaml").read_text())
+    cells = list((tmp_path / "demo" / "cells").iterdir())
+    values = {cell: objective("preference", [cell]) for cell in cells}
+    assert len(cells) == 4 and found["best_value"] == pytest.approx(max(values.values()))
+    best = yaml.safe_load((max(values, key=values.__getitem__) / "config.yaml").read_text())
+    (scale,) = found["best_params"].values()
+    assert scale == pytest.approx(best["method"]["steer"]["guidance"]["scale"])
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        pytest.param([], id="basic"),
+        pytest.param(["launch=joblib"], id="joblib", marks=plugin("launch", "joblib")),
+    ],
+)
+def test_a_failed_job_lets_the_others_finish(launch, tmp_path):
+    small = ["prompts.per_task=1", "prompts.limit=1", "steps=2", "images=1", "method=vanilla"]
+    done = bench("-m", *launch, f"results={tmp_path}", *small, "seed=-1,5,6")
+    assert done.returncode == 1
+    assert "error: seed must be an integer >= 0, got -1" in done.stderr
+    configs = [yaml.safe_load(f.read_text()) for f in tmp_path.glob("demo/cells/*/config.yaml")]
+    assert sorted(config["seed"] for config in configs) == [5, 6]
+    assert (tmp_path / "demo" / "report.md").is_file()
+
+
+def test_usage_statistics_of_ray_are_off_before_it_starts(monkeypatch):
+    import bench.__main__ as app
+
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    monkeypatch.setattr(app, "main", lambda: None)
+    assert app.command(["-m", "seed=0,1"]) == 0
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+@pytest.mark.parametrize("choice", ["launch=ray", "launch=submitit_local", "sweep=optuna"])
+def test_a_plugin_that_is_not_installed_is_named_with_its_remedy(choice, monkeypatch):
+    monkeypatch.setattr("bench.compose.find_spec", lambda name: None)
+    group, name = choice.split("=")
+    package = PLUGINS[group][name].replace("_", "-")
+    with pytest.raises(BenchError, match=rf"{choice} needs the package {package}: pip install"):
+        check_command_line(["-m", choice])
+    with pytest.raises(BenchError, match=r"there is no launch 'rai': .* did you mean 'ray'"):
+        check_command_line(["-m", "launch=rai"])
+
+
+def test_a_launcher_without_a_sweep_is_refused(monkeypatch):
+    monkeypatch.setattr("bench.compose.find_spec", lambda name: name)
+    with pytest.raises(BenchError, match="launch=joblib is for a sweep's jobs: add -m"):
+        check_command_line(["launch=joblib"])
+
+
+def test_of_jobs_side_by_side_the_last_to_finish_is_alone(tmp_path):
+    with at_work(tmp_path) as first, at_work(tmp_path) as second:
+        assert not alone(first)
+        assert alone(second), "the first has finished"
+    with at_work(tmp_path) as again:
+        assert alone(again)
+    with at_work(tmp_path, sweep=False) as single:
+        assert alone(single)
+
+
+def test_a_job_that_begins_while_another_reports_waits(tmp_path):
+    waiting = "import sys, pathlib; from bench.turns import at_work\n"
+    waiting += "with at_work(pathlib.Path(sys.argv[1])): print('began')"
+    with at_work(tmp_path) as first, reporting(tmp_path):
+        assert alone(first)
+        command = [sys.executable, "-c", waiting, str(tmp_path)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=1.5)
+    assert process.communicate(timeout=30)[0] == "began\n"
+
+
+def record(index, tag, verdicts, score, error=None):
+    made = {"index": index, "tag": tag, "error": error}
+    return made if error else made | {"geneval": verdicts, "scores": {"clip": score}}
+
+
+def test_the_objective_is_geneval_s_mean_over_tasks_or_a_score_s_mean(tmp_path):
+    store = CellStore(tmp_path)
+    store.append(record(0, "colors", [True, True], [1.0, 2.0]))
+    store.append(record(1, "colors", [True, False], [0.0, 0.0]))
+    store.append(record(2, "counting", [False, False], [3.0, 6.0]))
+    store.append(record(3, "counting", [], [], error="not finite"))
+    assert objective("geneval", [tmp_path]) == pytest.approx((3 / 4 + 0) / 2)
+    assert objective("clip", [tmp_path]) == pytest.approx((1.5 + 0 + 4.5) / 3)
+    assert objective(None, [tmp_path]) is None
+    (tmp_path / "records.jsonl").write_text(
+        json.dumps(record(3, "counting", [], [], error="not finite")) + "\n"
+    )
+    with pytest.raises(BenchError, match="no prompt was finished"):
+        objective("clip", [tmp_path])
+
+
+def test_an_objective_that_a_job_cannot_return_is_refused_before_it_runs():
+    cell = make_cell(cell_settings(["method=vanilla"], []))
+    check_objective("geneval", [cell])
+    check_objective(None, [cell, cell])
+    with pytest.raises(BenchError, match="is of one cell, and this job has 2"):
+        check_objective("geneval", [cell, cell])
+    with pytest.raises(
+        BenchError, match="objective must be one of geneval, preference, clip, jpeg"
+    ):
+        check_objective("hps", [cell])
+    points = make_cell(cell_settings(["backbone=mixture"], []))
+    with pytest.raises(BenchError, match="objective must be one of quadratic, linear"):
+        check_objective("geneval", [points])
