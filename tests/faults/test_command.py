@@ -23,6 +23,7 @@ def forked(arguments, results, before=lambda: None):
             os.dup2(os.open(results / name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         sys.argv = ["bench", *arguments]
+        os.chdir(results)  # a sweep leaves Hydra's multirun.yaml where it is called
         before()
         code = app.command(arguments)
         sys.stdout.flush()
