@@ -33,6 +33,8 @@ def test_published_figures_stand_beside_measured_ones(tmp_path: Path) -> None:
     sd15(tmp_path, "lidar")
     sd15(tmp_path, "lidar", "method.efr.lookahead.n=49")
     results = load(tmp_path)
+    for config in results.cells.config:
+        config["reward"] = "imagereward"  # as the paper's tables; the synthetic scores are others
     summary = summarize(results)
     measured = table.result_display(results, summary)
     shown = table.result_display(results, summary, published=paper.columns(results))

@@ -1,11 +1,11 @@
 """The ground truth at toy size: cells on disk, tables, figures, findings."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from bench.__main__ import plan
@@ -32,7 +32,7 @@ LINES = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     results = tmp_path_factory.mktemp("truth") / "ground_truth"
-    cells = plan(SimpleNamespace(cells=LINES), TOY)
+    cells = plan(OmegaConf.create({"cells": LINES}), TOY)
     run_cells(cells, results, Console(quiet=True))
     build(results)
     return results
@@ -54,7 +54,7 @@ def test_a_cell_keeps_its_points_and_measures_them(folder):
 
 
 def test_a_finished_cell_is_not_run_again_and_a_lost_file_is_made_anew(folder):
-    cells = plan(SimpleNamespace(cells=["method=exact"]), TOY)
+    cells = plan(OmegaConf.create({"cells": ["method=exact"]}), TOY)
     (cell,) = folder.glob("cells/exact-*")
     before = (cell / "records.jsonl").read_bytes()
     run_cells(cells, folder, Console(quiet=True))
