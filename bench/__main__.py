@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from bench.compose import cell_settings, check_command_line, expand
@@ -109,6 +111,9 @@ def command(arguments: Sequence[str]) -> int:
         main()
     except BenchError:  # main has said it
         return 1 if {"-m", "--multirun"} & set(arguments) else 2
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
