@@ -86,12 +86,14 @@ def main(config: DictConfig) -> float | None:
     from bench.objective import objective
 
     overrides: Any = list(HydraConfig.get().overrides.task)
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        folders = run(config, overrides, HydraConfig.get().mode == RunMode.MULTIRUN)
-        return objective(config.objective, folders)
+        return objective(config.objective, run(config, overrides, sweep))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise
+        if sweep:
+            raise  # the launcher goes on with the other jobs
+        raise SystemExit(2) from None
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -109,8 +111,8 @@ def command(arguments: Sequence[str]) -> int:
         return 2
     try:
         main()
-    except BenchError:  # main has said it
-        return 1 if {"-m", "--multirun"} & set(arguments) else 2
+    except BenchError:  # of a sweep's job, which has said it
+        return 1
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
