@@ -172,8 +172,10 @@ def _read() -> Iterator[tuple[str, Key, dict[str, float]]]:
         key = Key("sd15", DDPM, "lidar", "dpm5", 50, clip=clip)
         yield "table6", key if guided else Key("sd15", DDPM, "vanilla"), _values(row)
     for row in _table("table7_negative_guidance"):
-        lookahead = () if row["method"] == "vanilla" else ("dpm5", 50)
-        yield "table7", Key("sd15", DDPM, str(row["method"]), *lookahead), _values(row)
+        key = Key("sd15", DDPM, str(row["method"]))
+        if key.method != "vanilla":
+            key = key._replace(lookahead="dpm5", n=50)
+        yield "table7", key, _values(row)
     for row in _table("table8_populations"):
         for particles in (int(column) for column in row if column.isdigit()):
             values = {"imagereward": float(row[str(particles)])}

@@ -158,7 +158,9 @@ def test_a_smoothed_reward_is_the_mean_over_perturbed_copies(on_mixture):
     # E r(x + τε) = r(x) − τ²/2·tr A for r = −½‖x − a‖²
     expected = plain.estimate.rewards - 0.3**2 / 2 * 2
     torch.testing.assert_close(many.estimate.rewards, expected, atol=0.1, rtol=0)
-    assert many.images is None and plain.images is not None
+    assert many.images is None and plain.images is None, "nobody asked for them to be kept"
+    kept = LookaheadSettings(n=6, steps=3).prepare(replace(problem, keep=True))
+    assert torch.equal(kept.images, problem.backbone.decode(kept.estimate.samples))
 
 
 def test_the_probe_watches_vanilla_and_sums_squared_errors(on_mixture):
