@@ -17,9 +17,13 @@ def main(arguments: list[str] | None = None) -> int:
     folder = parser.parse_args(arguments).folder
 
     from bench.report.build import build  # here, so that --help answers at once
+    from bench.turns import reporting
 
     try:
-        path = build(folder, show=True)
+        if not (folder / "cells").is_dir():
+            raise FileNotFoundError(f"no cells in {folder}: expected {folder}/cells/<cell>/")
+        with reporting(folder):
+            path = build(folder, show=True)
     except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -58,6 +58,8 @@ def read_config(path: Path) -> dict[str, Any]:
     row["settings"] = leaves(OmegaConf.to_container(config.method))
     row["settings"] |= leaves(OmegaConf.to_container(config.backbone), "backbone")
     row["config"] = OmegaConf.to_container(config)
+    guiding = (row["config"].get("rewards") or {}).get(row["reward"]) or {}
+    row["settings"] |= leaves(guiding, "reward")
     return row
 
 

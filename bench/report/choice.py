@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+TARGET = ["seed", "steps", "solver"]  # what a cell shares with the vanilla that it is compared with
 # Settings that buy more of something. What is left is a matter of taste or tuning.
 BUDGET = frozenset(
     "n steps particles rounds repeats inner perturbations draws every steps_factor".split()
@@ -55,16 +56,20 @@ def enough(cells: pd.DataFrame) -> pd.Series:
 def typical(cells: pd.DataFrame, method: str) -> str | None:
     """The cell whose settings are the most common ones among the method's cells.
 
-    In sweeps that leave from one point it is that point. Of equals the middle one, in the order of
-    their labels. None where the method has no cell with `enough` prompts.
+    In sweeps that leave from one point it is that point. Of equals those whose target solver, steps
+    and seed are most common among all cells, and of these the middle one, in the order of their
+    labels. None where the method has no cell with `enough` prompts.
     """
     own = cells[(cells.method == method) & enough(cells)]
     if own.empty:
         return None
     rows = [row for _, row in own.iterrows()]
     apart = [sum(len(differing(row, other)) for other in rows) for row in rows]
-    equals = [cell for cell, count in zip(own.index, apart, strict=True) if count == min(apart)]
-    return str(equals[(len(equals) - 1) // 2])
+    equals = own[[count == min(apart) for count in apart]]
+    targets = cells[TARGET]
+    shared = [(targets == row).all(axis=1).sum() for _, row in targets.loc[equals.index].iterrows()]
+    usual = [cell for cell, n in zip(equals.index, shared, strict=True) if n == max(shared)]
+    return str(usual[(len(usual) - 1) // 2])
 
 
 def typicals(cells: pd.DataFrame) -> list[str]:
@@ -111,6 +116,11 @@ def short(cells: pd.DataFrame, cell: str) -> str:
     own = settings(row)
     keys = sorted(differing(row, cells.loc[base]))
     return ", ".join(f"{key.rsplit('.', 1)[-1]} {own.get(key, 'none')}" for key in keys)
+
+
+def reward(row: pd.Series) -> dict[str, str]:
+    """The settings of a cell's guiding reward."""
+    return {key: text for key, text in row.settings.items() if key.startswith("reward.")}
 
 
 def number(text: str) -> bool:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
+from bench.disk import publish
 from bench.report import markdown, style, svg, web
 from bench.report.document import Document, Gallery, Picture, Table
 from bench.report.latex import latex
 
 PAGES = ("report.html", "report.md")
+SUFFIXES = (".csv", ".md", ".tex", ".png", ".pdf")
+STAGED = ".partial-report"
 
 
 def write(document: Document, folder: Path) -> tuple[Path, Path]:
     """Write everything; returns the paths of report.html and report.md.
 
-    tables/ and figures/ belong to the report: what an earlier one left there is removed.
+    Every file is whole at any moment. tables/ and figures/ belong to the report: what an earlier
+    one left there is removed. Not for two processes at once (`bench.turns.reporting`).
     """
-    tables, figures = _emptied(folder / "tables"), _emptied(folder / "figures")
+    staged = folder / STAGED
+    shutil.rmtree(staged, ignore_errors=True)  # what a report that was cut off left
+    tables, figures = staged / "tables", staged / "figures"
+    for place in (tables, figures):
+        place.mkdir(parents=True)
     drawn = {}
     for part in document.parts():
         if isinstance(part, Table):
@@ -29,10 +38,15 @@ def write(document: Document, folder: Path) -> tuple[Path, Path]:
             drawn[part.name] = svg.inline(part.figure, part.name)
         elif isinstance(part, Gallery):
             part.sheet.save(figures / f"{part.name}.png")
-    page, source = (folder / name for name in PAGES)
-    page.write_text(web.render(document, drawn), encoding="utf-8")
-    source.write_text(markdown.render(document), encoding="utf-8")
-    return page, source
+    page, source = PAGES
+    (staged / page).write_text(web.render(document, drawn), encoding="utf-8")
+    (staged / source).write_text(markdown.render(document), encoding="utf-8")
+    made = {path.relative_to(staged) for path in staged.rglob("*")}
+    publish(staged, folder)
+    for path in (*folder.glob("tables/*"), *folder.glob("figures/*")):
+        if path.suffix in SUFFIXES and path.relative_to(folder) not in made:
+            path.unlink()
+    return folder / page, folder / source
 
 
 def _write_table(table: Table, folder: Path) -> None:
@@ -42,11 +56,3 @@ def _write_table(table: Table, folder: Path) -> None:
         markdown.table(table.shown, table.prose), encoding="utf-8"
     )
     (folder / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")
-
-
-def _emptied(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    for path in folder.iterdir():
-        if path.suffix in (".csv", ".md", ".tex", ".png", ".pdf"):
-            path.unlink()
-    return folder

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.cells import coverage, one, read_cells
+from bench.report.choice import TARGET
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 
@@ -53,14 +54,22 @@ class Results:
         return self.prompts[self.prompts.cell == cell].set_index("index").sort_index()
 
     @property
-    def reference(self) -> str | None:
-        """The vanilla cell that others are compared with: the one most like the other cells."""
-        vanilla = self.cells[self.cells.method == "vanilla"]
-        if vanilla.empty:
-            return None
-        settings = self.cells[["seed", "steps", "solver"]]
-        alike = {cell: (settings == settings.loc[cell]).sum().sum() for cell in vanilla.index}
-        return str(max(alike, key=alike.__getitem__))
+    def references(self) -> dict[str, str]:
+        """Each cell's vanilla cell, that it is compared with: cell id -> cell id.
+
+        The one of its own target solver, steps and seed; where there is none, the one that shares
+        most of these, of equals the one most like all the other cells. Empty without vanilla.
+        """
+        targets = self.cells[TARGET]
+        vanilla = self.cells.index[self.cells.method == "vanilla"]
+        usual = {cell: int((targets == targets.loc[cell]).sum().sum()) for cell in vanilla}
+        return {
+            str(cell): str(
+                max(usual, key=lambda v: ((targets.loc[v] == targets.loc[cell]).sum(), usual[v]))
+            )
+            for cell in self.cells.index
+            if usual
+        }
 
 
 def load(folder: Path, only: Collection[str] | None = None) -> Results:

@@ -88,6 +88,23 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
     )
 
 
+def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
+    """Which vanilla cells the differences are to, and where one is not of a cell's own target."""
+    used = dict.fromkeys(cell for cell in cells.index if cell in references.values())
+    found = [f"differences are to {cells.label[cell]}, the cell {cell}" for cell in used]
+    if len(used) > 1:
+        found = [f"{text}, where solver, steps and seed are its" for text in found]
+    for cell, base in references.items():
+        if apart := [key for key in choice.TARGET if cells[key][cell] != cells[key][base]]:
+            what = " and ".join(apart)
+            found.append(f"{cells.label[cell]}: compared with vanilla of another {what}")
+    if any(
+        choice.reward(cells.loc[c]) != choice.reward(cells.loc[b]) for c, b in references.items()
+    ):
+        found.append("the guiding reward is not the same in all cells: compare its parts, not it")
+    return found
+
+
 def notes(results: Results, summary: pd.DataFrame) -> list[str]:
     """What was skipped or is missing, and where a comparison rests on fewer prompts."""
     found = list(results.notes)
@@ -98,15 +115,16 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
         )
     begun = results.cells[(results.cells.done > 0) & ~choice.enough(results.cells)]
     found += [f"{label}: too few prompts for sweeps and verdicts" for label in begun.label]
-    if results.reference is None:
+    references = results.references
+    if not references:
         return [*found, "no vanilla cell: no differences to vanilla"]
-    found.append(f"differences are to the cell {results.reference}")
+    found += compared_with(results.cells, references)
     for row in summary.itertuples():
         own, common = (
             results.cells.total[row.Index],
             int(summary.loc[row.Index, "geneval.change.prompts"]),
         )
         judged = pd.notna(row.geneval)
-        if judged and row.Index != results.reference and common < own:
+        if judged and row.Index != references[row.Index] and common < own:
             found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
     return found

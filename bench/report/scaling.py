@@ -73,7 +73,7 @@ def _panels(
                 _curve(ax, summary, cells, name, method, styles)
             ticks = sorted({float(value) for _, cells in curves for value in cells})
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-            _reference(ax, results, summary, name)
+            _reference(ax, results, summary, name, str(curves[0][1].index[0]))
             ax.set_xlabel(style.plain(setting), fontsize=9)
             if place == 0:
                 ax.set_ylabel(style.plain(head), fontsize=9)
@@ -104,8 +104,9 @@ def _curve(
         ax.minorticks_off()
 
 
-def _reference(ax: Axes, results: Results, summary: pd.DataFrame, name: str) -> None:
-    """Vanilla as a dotted line."""
-    if results.reference in summary.index and summary[name].notna()[results.reference]:
-        ax.axhline(summary[name][results.reference], color=style.INK, linewidth=1, linestyle=":",
+def _reference(ax: Axes, results: Results, summary: pd.DataFrame, name: str, cell: str) -> None:
+    """The vanilla of ``cell`` as a dotted line."""
+    vanilla = results.references.get(cell)
+    if vanilla in summary.index and summary[name].notna()[vanilla]:
+        ax.axhline(summary[name][vanilla], color=style.INK, linewidth=1, linestyle=":",
                    label="vanilla")  # fmt: skip

@@ -41,7 +41,7 @@ def summarize(results: Results) -> pd.DataFrame:
     """One row for each cell with a finished prompt, in the order of ``results.cells``.
 
     Columns: label, short (the label within its method), typical (whether it is the method's typical
-    cell), method, coverage, geneval, geneval.change (to the vanilla cell, on common prompts),
+    cell), method, coverage, geneval, geneval.change (to its vanilla cell, on common prompts),
     improvement (probability that a prompt does better than vanilla's), score.<name>, diversity,
     their .change, seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its
     parts), lidar_speedup (of LiDAR's typical cell), calls.<kind> and calls.<phase>.<kind> (mean a
@@ -49,13 +49,15 @@ def summarize(results: Results) -> pd.DataFrame:
     """
     cells = results.cells[results.cells.done > 0]
     frames = {cell: results.of(cell) for cell in cells.index}
-    reference = frames.get(results.reference or "")
+    references = results.references
     lidar, usual = choice.typical(results.cells, "lidar"), choice.typicals(results.cells)
     rows = []
     for cell, own in frames.items():
         estimates = quality(own, results.scores)
-        other = None if cell == results.reference else reference
-        estimates |= changes(own, other, results.scores)
+        base = references.get(str(cell), cell)
+        estimates |= changes(own, None if base == cell else frames.get(base), results.scores)
+        if choice.reward(cells.loc[cell]) != choice.reward(results.cells.loc[base]):
+            estimates[f"score.{results.reward}.change"] = NOTHING  # of two different rewards
         timed = own.dropna(subset=["yardstick.vanilla", "yardstick.method"])
         estimates["cost"] = cost(timed)
         if lidar is not None:

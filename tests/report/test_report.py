@@ -129,3 +129,26 @@ def test_one_prompt_a_task_gives_estimates_without_intervals(tmp_path: Path, pro
     assert table.spread(row, "geneval") == f"{row.geneval:.3f} [–]"
     assert "tie" not in table.difference(row)
     assert tasks(load(tmp_path))[["low", "high"]].notna().all(axis=None)
+
+
+def test_a_report_cut_off_leaves_the_old_one_whole_and_the_next_clears_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(folder)
+    before = {path: path.read_bytes() for path in folder.glob("tables/*")}
+    stale = folder / "tables" / "older.csv"
+    stale.write_text("left by another report")
+    note = folder / "tables" / "note.txt"
+    note.write_text("a user's")
+
+    def cut_off(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.report.markdown.render", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            build(folder)
+    assert {path: path.read_bytes() for path in before} == before
+    build(folder)
+    assert not stale.exists() and note.exists()
+    assert not list(folder.glob(".partial*"))

@@ -107,9 +107,10 @@ def target_ratio(evidence: Evidence, cell: str) -> stats.Interval | None:
 
 
 def memory(evidence: Evidence) -> Verdict:
-    cells, vanilla = sizes(evidence), evidence.results.reference
-    if not cells or vanilla is None:
+    cells, references = sizes(evidence), evidence.results.references
+    if not cells or not references:
         return missing(MEMORY, "cells of lidar and of vanilla are needed")
+    vanilla = references[next(iter(cells.values()))]
     base = evidence.results.of(vanilla).memory.max()
     held = {n: evidence.results.of(cell).memory.max() for n, cell in cells.items()}
     if np.isnan(base) or any(np.isnan(gib) for gib in held.values()):

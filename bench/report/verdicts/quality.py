@@ -119,12 +119,13 @@ def _kept(
     evidence: Evidence, claim: Claim, cell: str, share: float, below: bool = False
 ) -> Verdict:
     """Whether diversity is above (or below) a share of vanilla's."""
-    rest = kept(evidence, cell, share)
-    if rest is None:
+    vanilla = evidence.results.references.get(cell)
+    rest = None if vanilla is None else kept(evidence, cell, vanilla, share)
+    if vanilla is None or rest is None:
         return missing(claim, "diversity was not measured in this cell and in a vanilla cell")
     outcome = opposite(above(rest)) if below else above(rest)
     own = evidence.estimate(cell, "diversity")
-    base = evidence.estimate(str(evidence.results.reference), "diversity")
+    base = evidence.estimate(vanilla, "diversity")
     measured = (
         f"{text(own, '{:.3f}')}, {own.value / base.value:.0%} of vanilla's "
         f"{text(base, '{:.3f}')}; less {share:g} of vanilla's: {text(rest)}"
@@ -132,11 +133,8 @@ def _kept(
     return decide(claim, outcome, measured, rest)
 
 
-def kept(evidence: Evidence, cell: str, share: float) -> stats.Interval | None:
+def kept(evidence: Evidence, cell: str, vanilla: str, share: float) -> stats.Interval | None:
     """Diversity less ``share`` of vanilla's, paired by prompt; None where it was not measured."""
-    vanilla = evidence.results.reference
-    if vanilla is None:
-        return None
     own, base = (evidence.results.of(c).dropna(subset=["diversity"]) for c in (cell, vanilla))
     shared = own.index.intersection(base.index)
     if shared.empty:

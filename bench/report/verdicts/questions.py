@@ -49,7 +49,7 @@ def elsewhere(evidence: Evidence) -> Verdict:
     backbone, cell = str(results.cells.backbone.iloc[0]), evidence.typical("lidar")
     if backbone in PAPERS_BACKBONES and results.reward == PAPERS_REWARD:
         return missing(ELSEWHERE, f"{backbone} with {results.reward} is the paper's own setting")
-    if cell is None or results.reference is None:
+    if cell is None or not results.references:
         return missing(ELSEWHERE, "cells of lidar and of vanilla are needed")
     change = evidence.estimate(cell, "geneval.change")
     if change.value != change.value:

@@ -1,0 +1,76 @@
+"""Which vanilla cell each cell is compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import synthetic
+
+from bench.report.load import load
+from bench.report.page import compared_with, notes
+from bench.report.summary import summarize
+
+
+@pytest.fixture
+def solvers(tmp_path: Path) -> Path:
+    """Vanilla and LiDAR by two target solvers, of which ddpm has more cells; another's UG."""
+    for solver, right in (("ddpm", 0.2), ("ddim", 0.8)):
+        effect = (right, 0.0, 0.0, 0.3, 1.0)
+        synthetic.cell(tmp_path, "vanilla", name=f"vanilla-{solver}", effect=effect, solver=solver)
+        synthetic.cell(tmp_path, "lidar", name=f"lidar-{solver}", solver=solver)
+    synthetic.cell(tmp_path, "date", name="date", solver="ddpm")
+    synthetic.cell(tmp_path, "ug", name="ug", solver="dpm")
+    return tmp_path
+
+
+def test_each_cell_is_compared_with_vanilla_of_its_own_solver(solvers: Path) -> None:
+    results = load(solvers)
+    assert results.references == {
+        "vanilla-ddpm": "vanilla-ddpm", "lidar-ddpm": "vanilla-ddpm", "date": "vanilla-ddpm",
+        "vanilla-ddim": "vanilla-ddim", "lidar-ddim": "vanilla-ddim",
+        "ug": "vanilla-ddpm",  # none of its own: the one most like all the others
+    }  # fmt: skip
+    summary = summarize(results)
+    for cell, base in (("lidar-ddpm", "vanilla-ddpm"), ("lidar-ddim", "vanilla-ddim")):
+        change = summary.geneval[cell] - summary.geneval[base]
+        assert summary["geneval.change"][cell] == pytest.approx(change)
+    own = summary["geneval.change.prompts"]
+    assert (own[["vanilla-ddpm", "vanilla-ddim"]] == 0).all()
+
+
+def test_the_notes_say_which_vanilla_and_where_it_is_another_target_s(solvers: Path) -> None:
+    results = load(solvers)
+    said = "\n".join(notes(results, summarize(results)))
+    assert "differences are to vanilla (solver ddpm), the cell vanilla-ddpm, where" in said
+    assert "differences are to vanilla (solver ddim), the cell vanilla-ddim, where" in said
+    assert "ug: compared with vanilla of another solver" in said
+    assert said.count("compared with vanilla of another") == 1
+
+
+def test_a_seed_is_compared_with_vanilla_of_that_seed(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        for kind in ("vanilla", "lidar"):
+            synthetic.cell(tmp_path, kind, name=f"{kind}-{seed}", seed=seed)
+    references = load(tmp_path).references
+    assert references["lidar-0"] == "vanilla-0"
+    assert references["lidar-1"] == "vanilla-1"
+
+
+def test_cells_of_different_rewards_are_told_apart_and_not_subtracted(tmp_path: Path) -> None:
+    weights = ({"clip": 1.0}, {"clip": 0.6, "hps": 0.4}, {"hps": 1.0})
+    for place, of in enumerate(weights):
+        rewards = {"preference": {"kind": "mix", "of": of}}
+        synthetic.cell(tmp_path, "lidar", name=f"lidar-{place}", rewards=rewards)
+    rewards = {"preference": {"kind": "mix", "of": weights[0]}}
+    synthetic.cell(tmp_path, "vanilla", name="vanilla", rewards=rewards)
+    results = load(tmp_path)
+    assert list(results.cells.label[["lidar-0", "lidar-1", "lidar-2"]]) == [
+        "lidar (clip 1.0, hps none)", "lidar (clip 0.6, hps 0.4)", "lidar (clip none, hps 1.0)",
+    ]  # fmt: skip
+    change = summarize(results)["score.preference.change"]
+    assert change.notna().to_dict() == {
+        "vanilla": False, "lidar-0": True, "lidar-1": False, "lidar-2": False,
+    }  # fmt: skip
+    said = compared_with(results.cells, results.references)
+    assert any("guiding reward is not the same" in line for line in said)
