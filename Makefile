@@ -23,7 +23,7 @@ reproduce: $(READY)
 	@echo "reports:" && ls -1 results/paper_*_quick/report.md
 
 test: $(READY) lint
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n logical --maxprocesses 8 --dist loadfile
 
 lint: $(READY)
 	$(RUN) -m ruff check .
