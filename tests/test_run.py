@@ -202,8 +202,8 @@ def test_without_a_judge_costs_are_measured_and_reported_alone(tmp_path):
         assert not {"geneval", "reasons", "scores", "diversity"} & set(record)
     page = build(tmp_path).read_text()
     assert "what methods cost" in page
-    assert "GenEval by task" not in page and not (tmp_path / "tasks.png").exists()
-    assert (tmp_path / "costs.png").is_file()
+    assert "GenEval by task" not in page and not (tmp_path / "figures" / "tasks.png").exists()
+    assert (tmp_path / "figures" / "costs.png").is_file()
 
 
 def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
-"""report.md of cells without a judge: the decomposition of the cost, memory, calls."""
+"""The report of cells without a judge: the decomposition of the cost, memory, calls."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from bench.costs.read import load
-from bench.report import markdown, style, table
+from bench.report import files, style, table
+from bench.report.document import Document, Picture, Section, Table
 
 CAPTION = (
     "Seconds a prompt (means; four images unless the config says otherwise) from the prompt's text "
@@ -22,36 +23,39 @@ CAPTION = (
     "Calls are samples, forward / backward; classifier-free guidance counts two. The paper's ratio "
     "and seconds (one A100 80 GB, trained weights) are its own, not measured here."
 )
+BARS = (
+    "prepare: text and lookahead samples; annotate: their rewards; denoise: the steered sampling; "
+    "decode: the delivered images. A mark is the paper's ratio where it has such a row."
+)
 
 
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
-    """Write costs.csv, costs.png and report.md into ``folder``; returns the path of report.md.
+    """Write report.html, report.md, tables/ and figures/ into ``folder``; report.md's path.
 
     Raises FileNotFoundError where there is no cell, ValueError where no prompt is finished.
     """
     costs, notes = load(folder, only)
     if costs.empty:
         raise ValueError(f"{folder}: no prompt is finished in any cell; {'; '.join(notes)}")
-    costs.to_csv(folder / "costs.csv", index=False)
-    style.save(bars(costs), folder / "costs.png")
     notes = [*about(costs), *notes]
-    lines = markdown.table(display(costs))
-    page = [
-        f"# {markdown.escape(folder.name)}: what methods cost\n",
-        *(f"- {markdown.escape(note)}" for note in notes),
-        f"\n{CAPTION}\n",
-        lines,
-        "![Seconds relative to vanilla, by phase](costs.png)\n",
-        "All figures: [costs.csv](costs.csv).\n",
-    ]
-    path = folder / "report.md"
-    path.write_text("\n".join(page), encoding="utf-8")
+    page, source = files.write(compose(costs, notes, folder.name), folder)
     if show:
         console = Console()
         table.show(display(costs, brief=True), f"{folder.name}: {notes[0]}", console)
         for note in notes[1:]:
             console.print(f"- {note}", markup=False, highlight=False)
-    return path
+        print(page)
+    return source
+
+
+def compose(costs: pd.DataFrame, notes: Sequence[str], name: str) -> Document:
+    """The whole report as data."""
+    picture = Picture("costs", "Seconds relative to vanilla, by phase", BARS, bars(costs))
+    body = (
+        Section("Costs", (Table("costs", display(costs), CAPTION, costs),)),
+        Section("By phase", (picture,)),
+    )
+    return Document(f"{name}: what methods cost", {}, tuple(notes), body)
 
 
 def about(costs: pd.DataFrame) -> list[str]:

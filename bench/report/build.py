@@ -19,9 +19,8 @@ REPORTS = {
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
     """Write the report into ``folder``; returns the path of report.md.
 
-    Of GenEval's cells there is a report.html too: ``show`` prints its path. Raises
-    FileNotFoundError where there is no cell, ValueError where the records make no sense or cells of
-    both kinds share the folder.
+    report.html lies beside it; ``show`` prints its path. Raises FileNotFoundError where there is no
+    cell, ValueError where the records make no sense or cells of two kinds share the folder.
     """
     configs = sorted(folder.glob("cells/*/config.yaml"))
     if only is not None:

@@ -17,7 +17,8 @@ from bench.report.seeds import pooled
 from bench.report.speedups import Speedup, speedups
 from bench.report.summary import draws, summarize, tasks
 
-ESTIMATORS = Path(__file__).parents[2] / "results" / "measured" / "ground_truth" / "estimators.csv"
+MEASURED = Path(__file__).parents[2] / "results" / "measured"
+ESTIMATORS = MEASURED / "ground_truth" / "tables" / "estimators.csv"
 # Scores that say nothing of a picture's quality or of its prompt.
 NOT_QUALITY = ("jpeg",)
 

@@ -1,42 +1,38 @@
-"""report.md of cells on the mixture: the table of methods, estimator errors, and what they say."""
+"""The report of cells on the mixture: the methods, the estimators' errors, and what they say."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from bench.report import markdown, style, table
+from bench.report import files, table
+from bench.report.document import Bullets, Document, Picture, Section, Table, Text
 from bench.truth import figures
 from bench.truth.findings import findings
 from bench.truth.read import Truth, load, probed
 
-SAMPLE = "One problem (the first separated one): samples over the target's contours; the number is "
-
 
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
-    """Write tables, figures and report.md into ``folder``; returns the path of report.md."""
+    """Write report.html, report.md, tables/ and figures/ into ``folder``; report.md's path."""
     truth = load(folder, only)
     summary, errors = summarize(truth), probed(truth.probes)
-    summary.to_csv(folder / "table.csv", index=False)
-    errors.to_csv(folder / "estimators.csv", index=False)
-    lines = markdown.table(display(summary))
-    (folder / "table.md").write_text(lines, encoding="utf-8")
-    page = [f"# {folder.name}: every method where the target is known\n", *intro(truth)]
-    page += ["\n## What it says\n", *(f"- {line}" for line in findings(summary, errors))]
-    page += ["\n## Methods\n", CAPTION, "", lines, *draw(truth, errors)]
-    path = folder / "report.md"
-    path.write_text("\n".join(page), encoding="utf-8")
+    page, source = files.write(compose(truth, summary, errors), folder)
     if show:
         console = Console()
         table.show(display(summary, brief=True), f"{folder.name}: distance over its floor", console)
         for line in [*truth.notes, *findings(summary, errors)]:
             console.print(f"- {line}", markup=False, highlight=False)
-    return path
+        print(page)
+    return source
 
 
+ABOUT = (
+    "Gaussian mixtures with a closed-form reward: posterior mean, expected future reward and "
+    "tilted target are exact, so nothing here rests on a judge."
+)
 CAPTION = (
     "Distances to the exact tilted target, over their finite-sample floor (the mean distance "
     "between two exact sets of the same size): 1 is a perfect sampler. Means over problems, in "
@@ -47,20 +43,56 @@ CAPTION = (
 )
 
 
-def intro(truth: Truth) -> list[str]:
-    cells = truth.cells
-    lines = [
-        "Gaussian mixtures with a closed-form reward: posterior mean, expected future reward and "
+ERRORS = (
+    "Means over the trajectories of all problems. Value: Σ (V − V̂)² along a trajectory. Shift: "
+    "error of the posterior mean's shift over the exact shift's size."
+)
+
+
+def compose(truth: Truth, summary: pd.DataFrame, errors: pd.DataFrame) -> Document:
+    """The whole report as data."""
+    facts = {}
+    if not truth.cells.empty:
+        row, solver = truth.cells.iloc[0], truth.cells.solver.mode().iloc[0]
+        facts = {
+            "problems": str(row.total),
+            "samples a problem": str(row.images),
+            "target solver": f"{solver}, {row.steps} steps, where no other is named",
+        }
+    said = tuple(findings(summary, errors))
+    body = (
+        Section("What it says", (Text(ABOUT), Bullets(said))),
+        Section("Methods", (method_table(summary),)),
+        Section("Estimators", (error_table(errors),)),
+        Section("Figures", draw(truth, errors)),
+    )
+    title = f"{truth.folder.name}: every method where the target is known"
+    return Document(title, facts, truth.notes, body)
+
+
+def method_table(summary: pd.DataFrame) -> Table | Text:
+    """Every sampling cell, best first."""
+    if summary.empty:
+        return Text("No cell samples: estimators alone were probed.")
+    ordered = summary.sort_values("w2")
+    return Table("methods", display(ordered), CAPTION, ordered)
+
+
+def error_table(errors: pd.DataFrame) -> Table | Text:
+    """Every estimator that was probed, at each λ and dimension."""
+    if errors.empty:
+        return Text("No estimator was probed.")
+    shown = [
+        {
+            "estimator": row.label,
+            "λ": f"{row.scale:g}",
+            "dimension": str(row.dimension),
+            "value": f"{row.value:.3g}",
+            "shift": f"{row.shift:.3f}",
+        }
+        for row in errors.itertuples()
     ]
-    lines[0] += "tilted target are exact, so nothing here rests on a judge."
-    lines += [f"- {markdown.escape(note)}" for note in truth.notes]
-    if not cells.empty:
-        row, solver = cells.iloc[0], cells.solver.mode().iloc[0]
-        lines.append(
-            f"\n{row.total} problems, {row.images} samples each; target solver {solver} in "
-            f"{row.steps} steps where no other is named."
-        )
-    return lines
+    return Table("estimators", pd.DataFrame(shown), ERRORS, errors)
 
 
 def summarize(truth: Truth) -> pd.DataFrame:
@@ -87,7 +119,6 @@ def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
     """The table's text, best first."""
     if summary.empty:
         return summary
-    ordered = summary.sort_values("w2")
     judges = [c for c in summary if c.startswith("judge.")]
 
     def text(row: pd.Series) -> dict[str, str]:
@@ -109,38 +140,22 @@ def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
                 cells[f"{head} calls"] = " / ".join(f"{c:.4g}" for c in calls)
         return cells
 
-    return pd.DataFrame([text(row) for _, row in ordered.iterrows()])
+    return pd.DataFrame([text(row) for _, row in summary.sort_values("w2").iterrows()])
 
 
-def draw(truth: Truth, errors: pd.DataFrame) -> Iterator[str]:
-    """Write the figures; their Markdown, with a line for each that the cells do not allow."""
+def draw(truth: Truth, errors: pd.DataFrame) -> tuple[Picture, ...]:
+    """The figures; those that the cells do not allow are admitted."""
     made = (
-        (
-            "efr_error.png",
-            "Estimators against λ",
-            figures.against_scale(errors),
-            "The paper's figure 8 (right), with the exact value for V: along trajectories of the "
-            "prior, squared error of the value summed over steps, and error of the posterior "
-            "mean's shift.",
-        ),
-        (
-            "dimension.png",
-            "Estimators against the dimension",
-            figures.against_dimension(errors),
-            "The same problems in more dimensions: what a fixed number of samples is worth there.",
-        ),
-        (
-            "convergence.png",
-            "LiDAR against n and δ",
-            figures.convergence(errors),
-            "Relative error of LiDAR's shift along trajectories of the prior.",
-        ),
-        ("samples.png", "Samples", figures.samples(truth), SAMPLE + "W2 over its floor."),
-    )
-    for name, head, figure, text in made:
-        (truth.folder / name).unlink(missing_ok=True)
-        if figure is None:
-            yield f"\nNo figure “{head}”: the cells hold no measurement for it."
-        else:
-            style.save(figure, truth.folder / name)
-            yield f"\n## {head}\n\n{text}\n\n![{head}]({name})"
+        ("efr_error", "Estimators against λ", figures.against_scale(errors),
+         "The paper's figure 8 (right), with the exact value for V: along trajectories of the "
+         "prior, squared error of the value summed over steps, and error of the posterior mean's "
+         "shift."),
+        ("dimension", "Estimators against the dimension", figures.against_dimension(errors),
+         "The same problems in more dimensions: what a fixed number of samples is worth there."),
+        ("convergence", "LiDAR against n and δ", figures.convergence(errors),
+         "Relative error of LiDAR's shift along trajectories of the prior."),
+        ("samples", "Samples", figures.samples(truth),
+         "One problem (the first separated one): samples over the target's contours; the number is "
+         "W2 over its floor."),
+    )  # fmt: skip
+    return tuple(Picture(name, head, text, figure) for name, head, figure, text in made)

@@ -81,7 +81,8 @@ def test_the_cost_experiment_runs_to_its_report_at_toy_size(tmp_path):
     assert ((parts <= costs.seconds) & (parts > 0.8 * costs.seconds)).all()
     annotated = costs.set_index("label")["seconds.annotate"] > 0
     assert annotated["lidar"] and annotated.sum() == 1
-    assert (tmp_path / "costs.png").stat().st_size > 10_000
+    assert (tmp_path / "figures" / "costs.png").stat().st_size > 10_000
+    assert "what methods cost" in (tmp_path / "report.html").read_text()
 
 
 def test_failed_and_missing_prompts_are_said(tmp_path):

@@ -68,10 +68,15 @@ def test_a_finished_cell_is_not_run_again_and_a_lost_file_is_made_anew(folder):
 
 def test_the_report_holds_its_table_findings_and_figures(folder):
     page = (folder / "report.md").read_text()
-    table = pd.read_csv(folder / "table.csv")
+    table = pd.read_csv(folder / "tables" / "methods.csv")
     assert len(table) == 5 and set(table.method) == {"vanilla", "exact", "fk_smc", "lidar"}
     for name in ("efr_error", "dimension", "convergence", "samples"):
-        assert (folder / f"{name}.png").stat().st_size > 0 and f"({name}.png)" in page
+        assert (folder / "figures" / f"{name}.png").stat().st_size > 0
+        assert f"(figures/{name}.png)" in page
+    html = (folder / "report.html").read_text()
+    assert html.count('<figure class="plot"') == 4 and "theorem 3.5" in html
+    errors = pd.read_csv(folder / "tables" / "estimators.csv")
+    assert set(errors.estimator) == {"lookahead", "tweedie"}
     assert "theorem 3.5" in page and "claim 4" in page and "in 4" in page
     row = table[table.method == "exact"].iloc[0]
     records, _ = read_records(folder / "cells" / row.cell / "records.jsonl")
