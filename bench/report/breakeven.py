@@ -26,6 +26,8 @@ def break_evens(results: Results) -> dict[str, stats.BreakEven]:
         return {}
     found = {}
     for cell in choice.typicals(results.cells):
+        if not choice.same_target(results.cells, ours, cell):
+            continue
         if cell == ours or results.of(cell)["calls.prepare.denoiser"].any():
             continue
         own, rival = timed(results, [ours, cell])

@@ -5,13 +5,19 @@ Nothing here looks at a result: a cell chosen by its outcome would owe its rank 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 import pandas as pd
 
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?![\w.])")
 TARGET = ["seed", "steps", "solver"]  # what a cell shares with the vanilla that it is compared with
 # Settings that buy more of something. What is left is a matter of taste or tuning.
 BUDGET = frozenset(
     "n steps particles rounds repeats inner perturbations draws every steps_factor".split()
 )
+# Methods that pay for every step that they guide: the part of the schedule is their budget too.
+PER_STEP = frozenset("ug ug_full lgd rollout rollout_glass".split())
 # The same method with more of its budget, under a name of its own.
 FAMILY = {"vanilla_more_steps": "vanilla"}
 
@@ -33,6 +39,16 @@ def differing(one: pd.Series, other: pd.Series) -> set[str]:
     return {key for key in {*a, *b} if _value(a.get(key)) != _value(b.get(key))}
 
 
+def apart(one: pd.Series, other: pd.Series) -> set[str]:
+    """What two cells differ in outside their methods: target, backbone, images, reward, code."""
+    found = {k for k in (*TARGET, "images", "code") if str(one[k]) != str(other[k])}
+    a, b = (
+        {k: _value(v) for k, v in row.settings.items() if k.startswith(("backbone.", "reward."))}
+        for row in (one, other)
+    )
+    return found | {key for key in {*a, *b} if a.get(key) != b.get(key)}
+
+
 def agree(one: pd.Series, other: pd.Series) -> bool:
     """Whether two cells of different methods are equal in every setting that both have.
 
@@ -48,9 +64,28 @@ def enough(cells: pd.DataFrame) -> pd.Series:
     """Which cells have at least half as many finished prompts as the one with the most.
 
     Comparisons are over the prompts that all their cells finished: one that has hardly begun would
-    leave nothing of the others.
+    leave nothing of the others. Of `twins` one alone counts: they are no sweep.
     """
-    return (cells.done > 0) & (2 * cells.done >= cells.done.max())
+    return (cells.done > 0) & (2 * cells.done >= cells.done.max()) & ~twins(cells)
+
+
+def twins(cells: pd.DataFrame) -> pd.Series:
+    """Which cells repeat the settings of another: of one setting, run by several versions of the
+    code, all but the one with the most finished prompts, of equals the last in order."""
+    alike: dict[str, list[str]] = {}
+    for cell, row in cells.iterrows():
+        own = {"method": str(row.method), **settings(row)}
+        key = repr(sorted((k, _value(v)) for k, v in own.items()))
+        alike.setdefault(key, []).append(str(cell))
+    kept = {max(group, key=lambda c: (cells.done[c], group.index(c))) for group in alike.values()}
+    return pd.Series([cell not in kept for cell in cells.index], cells.index)
+
+
+def same_target(cells: pd.DataFrame, one: str, other: str) -> bool:
+    """Whether costs relative to vanilla are in one unit: that of equal target solver and steps."""
+    return bool(
+        (cells.loc[one, ["steps", "solver"]] == cells.loc[other, ["steps", "solver"]]).all()
+    )
 
 
 def typical(cells: pd.DataFrame, method: str) -> str | None:
@@ -104,7 +139,8 @@ def budget(cells: pd.DataFrame, method: str) -> list[str]:
         return []
     alike = cells.method.map(family) == family(method)
     own = cells[alike & enough(cells)]
-    return [str(c) for c, row in own.iterrows() if _more(differing(row, cells.loc[base]))]
+    known = BUDGET | {"interval"} if family(method) in PER_STEP else BUDGET
+    return [str(c) for c, row in own.iterrows() if _more(differing(row, cells.loc[base]), known)]
 
 
 def short(cells: pd.DataFrame, cell: str) -> str:
@@ -132,14 +168,14 @@ def number(text: str) -> bool:
     return True
 
 
-def _value(text: str | None) -> float | str | None:
-    """A number as such, so that 3 and 3.0 are equal."""
-    return float(text) if text is not None and number(text) else text
+def _value(text: str | None) -> str | None:
+    """A setting in one spelling: 3 as 3.0, [0, 1] as [0.0, 1.0]."""
+    return None if text is None else NUMBER.sub(lambda found: str(float(found[0])), text)
 
 
-def _more(keys: set[str]) -> bool:
+def _more(keys: set[str], known: Collection[str]) -> bool:
     """Whether these settings are all a budget's; the target's own steps are the yardstick's too."""
     return all(
-        key == "name" or (key.rsplit(".", 1)[-1] in BUDGET and not key.startswith("target."))
+        key == "name" or (key.rsplit(".", 1)[-1] in known and not key.startswith("target."))
         for key in keys
     )

@@ -3,10 +3,10 @@
 Three controls, each swept in its budget: Best-of-N; the best of LiDAR's own lookahead samples,
 delivered as they are; vanilla with more steps. Cost is seconds relative to vanilla.
 
-Where a method costs more or less than any setting of the control, the control's nearest setting
-stands in. Within a twentieth of the method's cost that is the same cost; further off the comparison
-is one-sided: a control that wins although it is cheaper would win at the method's budget too, and a
-method that wins although it is cheaper would too. Any other outcome leaves the question open.
+Where a method costs more or less than any setting of the control, by more than a twentieth, the
+control's nearest setting stands in, and the comparison is one-sided: a control that wins although
+it is cheaper would win at the method's budget too, and a method that wins although it is cheaper
+would too. Any other outcome leaves the question open.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ from typing import Literal
 from bench import stats
 from bench.report import choice
 from bench.report.load import Results
-from bench.report.sweeps import by_cost, sweeps
+from bench.report.sweeps import FEW, by_cost, sweeps
 
 CONTROLS = {
     "best_of_n": "Best-of-N",
     "best_of_lookahead": "best of lookahead",
     "vanilla": "vanilla, more steps",
 }
-SAME = 1.05
 Where = Literal["matched", "a cheaper control", "a dearer control"]
+WHERE: dict[str, Where] = {
+    "matched": "matched",
+    "dearer than the sweep": "a cheaper control",
+    "cheaper than the sweep": "a dearer control",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Comparison:
 
     ``settings``: of the control's sweep; ``where``: whether the cost is matched, or which end of
     the control's sweep, of cost ``stands_in``, was compared with. ``difference`` is None where
-    ``reason`` says why.
+    ``reason`` says why. ``timed``: prompts on which all of these cells were timed.
     """
 
     cell: str
@@ -45,6 +49,7 @@ class Comparison:
     stands_in: float | None
     difference: stats.Interval | None
     reason: str
+    timed: int = 0
 
     @property
     def wins(self) -> bool:
@@ -68,7 +73,7 @@ def comparisons(results: Results) -> list[Comparison]:
             if control == method or method == "vanilla":
                 continue
             group = by_cost(results, choice.budget(results.cells, control))
-            if group:
+            if len(group) > (control == "vanilla"):  # vanilla alone has no more steps
                 found.append(compare(results, cell, control, group))
     return found
 
@@ -79,36 +84,27 @@ def compare(results: Results, cell: str, control: str, group: list[str]) -> Comp
     def failed(reason: str) -> Comparison:
         return Comparison(cell, control, len(group), None, None, None, None, reason)
 
-    target = ["steps", "solver"]
-    if not results.cells.loc[cell, target].equals(results.cells.loc[group[0], target]):
+    if not choice.same_target(results.cells, cell, group[0]):
         return failed("another target solver, so another yardstick")
     pair = sweeps(results, [[cell], group])
     if pair is None:
-        return failed("not judged, or fewer than two prompts timed in both")
-    own, rival = pair
-    matched = stats.at_matched_cost(own, rival)
-    if not own.draws.known:
-        return failed("a task with a single prompt: no interval")
-    if matched.difference is not None:
-        return Comparison(cell, control, len(group), matched.cost, "matched", matched.cost,
-                          matched.difference, "")  # fmt: skip
-    dearer = matched.status == "dearer than the sweep"
-    best = stats.best_of(rival) if dearer else stats.setting_of(rival, 0)
-    value = own.quality.value[0] - best.value
-    samples = own.quality.samples[:, 0] - best.samples
-    stands_in = float(rival.cost.value[-1 if dearer else 0])
-    where: Where = "a cheaper control" if dearer else "a dearer control"
-    if 1 / SAME <= stands_in / matched.cost <= SAME:
-        where = "matched"
+        return failed(FEW)
+    found = stats.at_matched_cost(*pair)
+    if found.difference is None:
+        single = "a task with a single prompt: no interval"
+        return failed(single if found.status == "too few prompts" else found.status)
+    where = WHERE[found.status]
+    timed = pair[0].cost.freedom
     return Comparison(
         cell,
         control,
         len(group),
-        matched.cost,
+        found.cost,
         where,
-        stands_in,
-        stats.percentile(value, samples, own.draws),
+        found.stands_in,
+        found.difference,
         "",
+        0 if timed is None else timed + 1,
     )
 
 

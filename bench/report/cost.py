@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,23 @@ from bench.report.style import Look
 from bench.report.sweeps import by_cost, sweeps
 
 Frontiers = Mapping[str, list[stats.Point]]
+
+
+def by_target(
+    results: Results, summary: pd.DataFrame, styles: dict[str, Look]
+) -> Iterator[tuple[str, str, Figure | None]]:
+    """`geneval_vs_cost` for every target solver and steps, the commonest first: they have different
+    vanillas, so different units of cost. (name, what to add to its title, figure)."""
+    targets = results.cells.groupby(["solver", "steps"], sort=False).size()
+    for place, (solver, steps) in enumerate(
+        targets.sort_values(ascending=False, kind="stable").index
+    ):
+        own = results.cells[(results.cells.solver == solver) & (results.cells.steps == steps)]
+        part = replace(results, cells=own)
+        shown = summary[summary.index.isin(own.index)]
+        of = f", {solver} in {steps} steps" if len(targets) > 1 else ""
+        name = "geneval_vs_cost" + (f"_{solver}_{steps}" if place else "")
+        yield name, of, geneval_vs_cost(shown, styles, frontiers(part))
 
 
 def frontiers(results: Results) -> Frontiers:

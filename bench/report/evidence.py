@@ -59,7 +59,9 @@ class Evidence:
         value, low, high = (float(row[f"{name}{end}"]) for end in ("", ".low", ".high"))
         return stats.Interval(value, low, high, int(row[f"{name}.prompts"]))
 
-    def difference(self, cell: str, other: str, name: str) -> stats.Interval | None:
+    def difference(
+        self, cell: str, other: str, name: str, level: float = stats.LEVEL
+    ) -> stats.Interval | None:
         """``cell`` less ``other`` in ``name`` ("geneval", "diversity", "score.clip"), paired by
         prompt; None where they share no prompt that has it."""
         own, base = self.results.of(cell), self.results.of(other)
@@ -73,9 +75,10 @@ class Evidence:
         own, base = own.loc[shared], base.loc[shared]
         drawn = draws(own)
         if name != "geneval":
-            return stats.mean((own[name] - base[name]).to_numpy(float), drawn)
+            return stats.mean((own[name] - base[name]).to_numpy(float), drawn, level=level)
         marks = [(f.correct.to_numpy(float), f.images.to_numpy(float)) for f in (own, base)]
-        return stats.geneval_difference(marks[0], marks[1], np.asarray(own.tag), drawn)
+        tasks = np.asarray(own.tag)
+        return stats.geneval_difference(marks[0], marks[1], tasks, drawn, level=level)
 
     def mean(self, values: pd.Series, prompts: pd.DataFrame) -> stats.Interval:
         """Mean of ``values`` a prompt, under the draws of these prompts."""

@@ -18,9 +18,9 @@ QUALITY = 80  # of their JPEG
 
 
 def gallery(results: Results) -> Gallery:
-    """The first image of every method's typical cell, for one prompt of each task."""
+    """An image of every method's typical cell, for one prompt of each task."""
     cells, indices = choice.typicals(results.cells), grid.choose(results)
-    first = results.images[results.images.position == 0].set_index(["cell", "index"])
+    first = grid.one_a_prompt(results)
     texts = results.prompts.drop_duplicates("index").set_index("index")
     rows = []
     for index in indices:
@@ -37,10 +37,12 @@ def gallery(results: Results) -> Gallery:
         rows.append((prompt, f"{tag}, no. {index}", tiles))
     noise = "the same initial noise" if results.cells.seed.nunique() == 1 else "different seeds"
     caption = (
-        f"The first image of each method, same prompts, {noise}. Under each GenEval's verdict and "
-        f"the image's scores; {results.reward} guides. Not picked by hand: the first prompt of "
-        "every task, those finished by all methods first; of a method with several settings the "
-        "typical one."
+        f"Same prompts, {noise}, but for methods that deliver the best of several candidates: "
+        "theirs is one of those chosen, from its own noise. Under each GenEval's verdict and the "
+        f"image's scores; {results.reward} guides. Not picked by hand: the first prompt of every "
+        "task, those finished by all methods first; of its images the one whose number is the "
+        "prompt's modulo their count (some methods deliver the best first); of a method with "
+        "several settings the typical one."
     )
     labels = tuple(str(results.cells.label[cell]) for cell in cells)
     sheet = grid.draw(results, indices, cells)

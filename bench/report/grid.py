@@ -1,4 +1,4 @@
-"""An image grid: rows are prompts, columns are methods, the first image of each."""
+"""An image grid: rows are prompts, columns are methods, one image of each."""
 
 from __future__ import annotations
 
@@ -33,10 +33,22 @@ def choose(results: Results, rows: int = 6) -> list[int]:
     return [int(index) for index in picked["index"].sort_values()]
 
 
+def one_a_prompt(results: Results) -> pd.DataFrame:
+    """An image a cell and prompt, indexed by both: at the same position in every cell.
+
+    The position follows from the prompt's number: the first would favor methods that deliver their
+    images in order of reward.
+    """
+    count = results.cells.images.reindex(results.images.cell).to_numpy()
+    return results.images[results.images.position == results.images["index"] % count].set_index(
+        ["cell", "index"]
+    )
+
+
 def draw(results: Results, indices: list[int], shown: list[str]) -> Image.Image:
     """The grid of these prompts and cells. An image that is not on disk is a grey tile."""
     cells = results.cells.loc[shown]
-    first = results.images[results.images.position == 0].set_index(["cell", "index"])
+    first = one_a_prompt(results)
     texts = results.prompts.drop_duplicates("index").set_index("index")
     font, small = _font(13), _font(12)
     header = 20 + 17 * max(len(textwrap.wrap(label, 22)) for label in cells.label)

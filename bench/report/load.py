@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report import choice
 from bench.report.cells import coverage, one, read_cells
-from bench.report.choice import TARGET
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 
@@ -36,7 +36,8 @@ class Results:
     ``prompts``: one row a cell and finished prompt: cell, index, prompt, tag, seconds.<phase>,
     calls.<kind> (summed over phases), calls.<phase>.<kind>, yardstick.vanilla and
     yardstick.method (seconds or NaN), correct (NaN where nothing was judged), images, diversity,
-    memory (peak GiB allocated, NaN on a CPU), device, score.<name> (mean over images).
+    memory (peak GiB allocated, NaN on a CPU), device, batch (images together / samples a call of
+    the denoiser / of the decoder), score.<name> (mean over images).
     ``images``: one row an image: cell, index, position, path, correct, reasons, score.<name>.
     ``scores``: names of the rewards, the guiding one first. ``notes``: what a reader should know.
     """
@@ -57,18 +58,25 @@ class Results:
     def references(self) -> dict[str, str]:
         """Each cell's vanilla cell, that it is compared with: cell id -> cell id.
 
-        The one of its own target solver, steps and seed; where there is none, the one that shares
-        most of these, of equals the one most like all the other cells. Empty without vanilla.
+        A vanilla cell's is itself; another's the one that differs from it in the fewest settings
+        outside its method (`choice.apart`), solver, steps and seed before all others; of equals the
+        most complete, then the one most like all the other cells. Empty without vanilla.
         """
-        targets = self.cells[TARGET]
-        vanilla = self.cells.index[self.cells.method == "vanilla"]
-        usual = {cell: int((targets == targets.loc[cell]).sum().sum()) for cell in vanilla}
+        cells = self.cells
+        vanilla = [str(c) for c in cells.index[(cells.method == "vanilla") & (cells.done > 0)]]
+        usual = {
+            v: int((cells[choice.TARGET] == cells.loc[v, choice.TARGET]).sum().sum())
+            for v in vanilla
+        }
+
+        def near(cell: str, v: str) -> tuple[int, ...]:
+            keys = choice.apart(cells.loc[cell], cells.loc[v])
+            return -len(keys & set(choice.TARGET)), -len(keys), int(cells.done[v]), usual[v]
+
         return {
-            str(cell): str(
-                max(usual, key=lambda v: ((targets.loc[v] == targets.loc[cell]).sum(), usual[v]))
-            )
-            for cell in self.cells.index
-            if usual
+            cell: cell if cell in usual else max(vanilla, key=lambda v: near(cell, v))
+            for cell in map(str, cells.index)
+            if vanilla
         }
 
 
@@ -110,6 +118,13 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     notes += [f"{row.label}: {row.coverage}" for row in cells.itertuples() if row.coverage]
     notes += _missing_tasks(cells, prompts)
     notes += [] if unjudged else _missing_scores(cells, prompts, scores)
+    sizes = prompts.groupby("cell").batch.unique()
+    if len({size for own in sizes for size in own if size}) > 1:
+        notes.append(
+            "not all prompts were sampled in batches of one size (memory ran out, or the setting "
+            "differs): "
+            + "; ".join(f"{cells.label[c]} {', '.join(sorted(own))}" for c, own in sizes.items())
+        )
     if cells.code.nunique() > 1:
         notes.append("the cells were made by different versions of the code (see provenance)")
     return Results(folder, cells, prompts, images, reward, scores, tuple(notes))
@@ -172,6 +187,7 @@ def flatten(record: dict[str, Any], where: str) -> tuple[dict[str, Any], list[di
     row["diversity"] = np.nan if diversity is None else diversity
     row["memory"] = np.nan if held is None else held / GIB
     row["device"] = record.get("device", "unknown")
+    row["batch"] = " / ".join(str(size) for size in (record.get("batch") or {}).values())
     row |= {f"score.{name}": float(np.mean(values)) for name, values in scores.items()}
     reasons = full.get("reasons") or [[]] * len(paths)
     pictures = [

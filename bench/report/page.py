@@ -9,11 +9,12 @@ import pandas as pd
 from rich.console import Console
 
 from bench import stats
-from bench.report import choice, files, sections, table
+from bench.report import files, sections, table
 from bench.report.document import Document, Section
 from bench.report.evidence import Evidence, gather
 from bench.report.gallery import gallery
 from bench.report.load import Results, load
+from bench.report.notes import notes
 
 
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
@@ -86,45 +87,3 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
         f"ratio to vanilla on {timed} prompts a cell; calls are means a prompt, forward / "
         f"backward. {coverage(results)}"
     )
-
-
-def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
-    """Which vanilla cells the differences are to, and where one is not of a cell's own target."""
-    used = dict.fromkeys(cell for cell in cells.index if cell in references.values())
-    found = [f"differences are to {cells.label[cell]}, the cell {cell}" for cell in used]
-    if len(used) > 1:
-        found = [f"{text}, where solver, steps and seed are its" for text in found]
-    for cell, base in references.items():
-        if apart := [key for key in choice.TARGET if cells[key][cell] != cells[key][base]]:
-            what = " and ".join(apart)
-            found.append(f"{cells.label[cell]}: compared with vanilla of another {what}")
-    if any(
-        choice.reward(cells.loc[c]) != choice.reward(cells.loc[b]) for c, b in references.items()
-    ):
-        found.append("the guiding reward is not the same in all cells: compare its parts, not it")
-    return found
-
-
-def notes(results: Results, summary: pd.DataFrame) -> list[str]:
-    """What was skipped or is missing, and where a comparison rests on fewer prompts."""
-    found = list(results.notes)
-    if results.cells[["steps", "solver"]].drop_duplicates().shape[0] > 1:
-        found.append(
-            "cells of different target solvers or steps: each cost is relative to vanilla with the "
-            "cell's own, so costs are compared only between cells that share them"
-        )
-    begun = results.cells[(results.cells.done > 0) & ~choice.enough(results.cells)]
-    found += [f"{label}: too few prompts for sweeps and verdicts" for label in begun.label]
-    references = results.references
-    if not references:
-        return [*found, "no vanilla cell: no differences to vanilla"]
-    found += compared_with(results.cells, references)
-    for row in summary.itertuples():
-        own, common = (
-            results.cells.total[row.Index],
-            int(summary.loc[row.Index, "geneval.change.prompts"]),
-        )
-        judged = pd.notna(row.geneval)
-        if judged and row.Index != references[row.Index] and common < own:
-            found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
-    return found

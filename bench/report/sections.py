@@ -18,8 +18,8 @@ VERDICTS = (
     "scored."
 )
 TASKS = (
-    "Share of images correct [95% interval]. An interval of no width, as at 0 or 1, means that the "
-    "prompts do not differ, not that the share is certain."
+    "Share of images correct [95% interval, Wilson's, over prompts]: at 0 and at 1 it still has a "
+    "width."
 )
 SPEEDUPS = (
     "How many times cheaper LiDAR is, read off the cost–quality frontiers of both sweeps: at the "
@@ -30,9 +30,15 @@ SPEEDUPS = (
 )
 CONTROLS = (
     "GenEval of each method's typical cell less what a control attains for the same cost [95% "
-    "interval]; “tie” where the interval covers 0. Where no setting of the control costs as much "
-    "(or as little), give or take a twentieth, its nearest one stands in: a cheaper control that "
-    "wins would win at the same cost too, one that loses says nothing."
+    "interval]; “tie” where the interval covers 0. Between two settings of the control its GenEval "
+    "is linear in log cost. Where no setting of the control costs as much (or as little), give or "
+    "take a twentieth, its nearest one stands in: a cheaper control that wins would win at the "
+    "same cost too, one that loses says nothing."
+)
+COSTS = (
+    "Up and to the left is better. Cost is relative to vanilla sampling by the same target solver "
+    "and steps, timed on the same prompts beside the method. Lines are frontiers: the best GenEval "
+    "for at most each cost, where a method's budget was swept."
 )
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "
@@ -128,6 +134,7 @@ def comparison_section(evidence: Evidence) -> Section:
                 "method faster, at LiDAR's best GenEval": speedups.said(s.reverse, s.reason),
                 "plain ratio": spelled(s.plain, "{:.2f}×"),
                 "settings, LiDAR / method": " / ".join(str(len(group)) for group in s.cells),
+                "prompts timed": str(s.timed) if s.timed else table.NONE,
             }
             for s in evidence.speedups
         ]
@@ -137,11 +144,15 @@ def comparison_section(evidence: Evidence) -> Section:
         parts.append(Text("No speedups: there is no finished cell of lidar beside another."))
     if evidence.controls:
         frame = pd.DataFrame({c: {} for c in controls.CONTROLS.values()}, dtype=str)
+        timed: dict[str, int] = {}
         for one in evidence.controls:
             frame.loc[label[one.cell], controls.CONTROLS[one.control]] = controls.said(one)
+            timed[label[one.cell]] = max(one.timed, timed.get(label[one.cell], 0))
         frame = frame.dropna(axis=1, how="all").fillna(table.NONE)
+        words = tuple(frame.columns)
+        frame["prompts timed"] = [str(timed[name] or table.NONE) for name in frame.index]
         shown = frame.rename_axis("method").reset_index()
-        parts.append(Table("controls", shown, CONTROLS, prose=tuple(frame.columns)))
+        parts.append(Table("controls", shown, CONTROLS, prose=words))
     else:
         parts.append(Text("No controls: no timed cell of Best-of-N, lookahead or vanilla."))
     if evidence.break_evens:
@@ -163,11 +174,8 @@ def figure_section(evidence: Evidence, coverage: str) -> Section:
     typical = set(summary.label[summary.typical])
     few = evidence.by_task[evidence.by_task.label.isin(typical)]
     made = (
-        ("geneval_vs_cost", "GenEval against cost",
-         cost.geneval_vs_cost(summary, looks, cost.frontiers(results)),
-         "Up and to the left is better. Cost is relative to vanilla sampling timed on the same "
-         "prompts beside the method. Lines are frontiers: the best GenEval for at most each cost, "
-         "where a method's budget was swept."),
+        *((name, f"GenEval against cost{of}", figure, COSTS)
+          for name, of, figure in cost.by_target(results, summary, looks)),
         ("speedup", "LiDAR's speedup", saved(evidence.speedups),
          "At matched quality where both budgets were swept, and the plain ratio at typical "
          "settings: with a smaller budget a method would be cheaper and perhaps as good."),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench import stats
 from bench.report import choice
+from bench.report.cells import labels
 from bench.report.load import Results
 from bench.report.summary import draws
 from bench.report.sweeps import judged, stack
@@ -26,8 +27,11 @@ def groups(cells: pd.DataFrame) -> list[list[str]]:
 
 def pooled(results: Results) -> pd.DataFrame:
     """One row a group of `groups`: GenEval over all images, and the deviation between seeds."""
-    rows = []
-    for cells in groups(results.cells):
+    rows: list[dict[str, object]] = []
+    found = groups(results.cells)
+    ones = results.cells.loc[[cells[0] for cells in found]].assign(seed=0).reset_index()
+    names = dict(zip(ones.cell, labels(ones), strict=True))
+    for cells in found:
         frames = judged(results, cells)
         if frames[0].empty:
             continue
@@ -35,7 +39,14 @@ def pooled(results: Results) -> pd.DataFrame:
         tags = np.asarray(frames[0].tag)
         score = stats.geneval(*stats.pool(marks, images), tags, draws(frames[0]))
         deviation = stats.spread(marks, images, tags).deviation
-        name = results.cells.label[cells[0]].split(" (seed")[0].split(", seed")[0]
-        row = (name, len(cells), score.value, score.low, score.high, deviation, score.prompts)
+        row = (
+            names[cells[0]],
+            len(cells),
+            score.value,
+            score.low,
+            score.high,
+            deviation,
+            score.prompts,
+        )
         rows.append(dict(zip(COLUMNS, (*row, " ".join(cells)), strict=True)))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from bench import stats
 from bench.report import choice
 from bench.report.load import Results
-from bench.report.summary import lidar_speedup
-from bench.report.sweeps import by_cost, sweeps
+from bench.report.summary import NOTHING, lidar_speedup
+from bench.report.sweeps import FEW, by_cost, sweeps
 
 LIDAR = "lidar"
-NOT_TIMED = "not timed on common prompts"
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Speedup:
     ``faster``: cost of the method over cost of LiDAR at the method's best GenEval; ``reverse``:
     cost of LiDAR over cost of the method at LiDAR's best; both None with a ``reason``. ``plain``:
     the ratio of costs at the typical settings, whatever the quality. ``cells``: LiDAR's and the
-    method's, swept.
+    method's, swept. ``timed``: prompts on which all of these were timed.
     """
 
     method: str
@@ -30,6 +29,7 @@ class Speedup:
     reason: str
     plain: stats.Interval
     cells: tuple[tuple[str, ...], tuple[str, ...]]
+    timed: int = 0
 
 
 def speedups(results: Results) -> list[Speedup]:
@@ -43,25 +43,27 @@ def speedups(results: Results) -> list[Speedup]:
         theirs = choice.typical(cells, method)
         if method == LIDAR or theirs is None:
             continue
-        plain = lidar_speedup(results.of(ours), results.of(theirs))
+        plain = NOTHING
+        if choice.same_target(cells, ours, theirs):
+            plain = lidar_speedup(results.of(ours), results.of(theirs))
         groups = [by_cost(results, choice.budget(cells, m)) for m in (LIDAR, method)]
         reason = _reason(results, ours, theirs, groups)
         pair = None if reason else sweeps(results, groups)
         swept = tuple(groups[0]), tuple(groups[1])
         if pair is None:
-            found.append(Speedup(method, None, None, reason or NOT_TIMED, plain, swept))
+            found.append(Speedup(method, None, None, reason or FEW, plain, swept))
             continue
         fast, slow = pair
         faster = stats.matched(fast, slow, stats.best_of(slow))
         reverse = stats.matched(slow, fast, stats.best_of(fast))
-        found.append(Speedup(method, faster, reverse, "", plain, swept))
+        timed = (fast.cost.freedom or 0) + 1
+        found.append(Speedup(method, faster, reverse, "", plain, swept, timed))
     return found
 
 
 def _reason(results: Results, ours: str, theirs: str, groups: list[list[str]]) -> str:
     """Why there can be no speedup at matched quality, "" where there can."""
-    target = ["steps", "solver"]
-    if not results.cells.loc[ours, target].equals(results.cells.loc[theirs, target]):
+    if not choice.same_target(results.cells, ours, theirs):
         return "another target solver, so another yardstick"
     for who, group in zip(("LiDAR's budget", "its budget"), groups, strict=True):
         if len(group) < 2:  # settings

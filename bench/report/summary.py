@@ -44,8 +44,8 @@ def summarize(results: Results) -> pd.DataFrame:
     cell), method, coverage, geneval, geneval.change (to its vanilla cell, on common prompts),
     improvement (probability that a prompt does better than vanilla's), score.<name>, diversity,
     their .change, seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its
-    parts), lidar_speedup (of LiDAR's typical cell), calls.<kind> and calls.<phase>.<kind> (mean a
-    prompt).
+    parts), lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
+    calls.<phase>.<kind> (mean a prompt).
     """
     cells = results.cells[results.cells.done > 0]
     frames = {cell: results.of(cell) for cell in cells.index}
@@ -59,8 +59,8 @@ def summarize(results: Results) -> pd.DataFrame:
         if choice.reward(cells.loc[cell]) != choice.reward(results.cells.loc[base]):
             estimates[f"score.{results.reward}.change"] = NOTHING  # of two different rewards
         timed = own.dropna(subset=["yardstick.vanilla", "yardstick.method"])
-        estimates["cost"] = cost(timed)
-        if lidar is not None:
+        estimates |= {"cost": cost(timed), "lidar_speedup": NOTHING}
+        if lidar is not None and choice.same_target(results.cells, lidar, str(cell)):
             estimates["lidar_speedup"] = lidar_speedup(frames[lidar], own)
         row = {key: cells.loc[cell, key] for key in ("label", "method", "coverage")}
         row |= {"short": choice.short(results.cells, cell), "typical": cell in usual}

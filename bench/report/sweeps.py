@@ -13,6 +13,8 @@ from bench.report.load import Results
 from bench.report.summary import draws
 
 SIDES = ["yardstick.vanilla", "yardstick.method"]
+LEAST = 8  # timed prompts: intervals of a speedup over fewer cover too seldom (6: 90%, 3: 74%)
+FEW = f"not judged, or fewer than {LEAST} prompts timed in all of the cells"
 
 
 def common(frames: Sequence[pd.DataFrame]) -> pd.Index:
@@ -37,12 +39,12 @@ def judged(results: Results, cells: Sequence[str]) -> list[pd.DataFrame]:
 def sweeps(results: Results, groups: Sequence[Sequence[str]]) -> list[stats.Sweep] | None:
     """One sweep for each group of cells, all over the same prompts under the same draws.
 
-    None where fewer than two prompts were timed in all of the cells, or none judged. Cost and
+    None where fewer than `LEAST` prompts were timed in all of the cells, or none judged. Cost and
     quality are resampled apart: only some of the prompts are timed.
     """
     cells = [cell for group in groups for cell in group]
     quality, cost = judged(results, cells), timed(results, cells)
-    if quality[0].empty or len(cost[0]) < 2:
+    if quality[0].empty or len(cost[0]) < LEAST:
         return None
     of_quality, of_cost = draws(quality[0]), draws(cost[0], stratified=False)
     found = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from bench.stats.bootstrap import Array, Draws
-from bench.stats.interval import Interval, student_ratio
+from bench.stats.interval import LEVEL, Interval, student_ratio
 
 
-def cost_ratio(method: Array, yardstick: Array, draws: Draws) -> Interval:
+def cost_ratio(method: Array, yardstick: Array, draws: Draws, *, level: float = LEVEL) -> Interval:
     """Cost relative to vanilla: Σ method seconds / Σ yardstick seconds over n timed prompts.
 
     Both are (n,), in seconds, positive, measured side by side on the same prompts.
@@ -16,7 +16,7 @@ def cost_ratio(method: Array, yardstick: Array, draws: Draws) -> Interval:
     check_seconds(draws, method, yardstick)
     weights = draws.weights
     samples = (weights @ method) / (weights @ yardstick)
-    return student_ratio(method.sum() / yardstick.sum(), samples, draws)
+    return student_ratio(method.sum() / yardstick.sum(), samples, draws, level=level)
 
 
 def speedup(fast: tuple[Array, Array], slow: tuple[Array, Array], draws: Draws) -> Interval:

@@ -34,11 +34,16 @@ class Point:
     frontier: Interval
 
 
+def in_order(cost: Array, quality: Array) -> tuple[Array, Array]:
+    """Rows (…, k) -> costs in increasing order, and the quality of each."""
+    order = np.argsort(cost, axis=-1, kind="stable")
+    return np.take_along_axis(cost, order, -1), np.take_along_axis(quality, order, -1)
+
+
 def running_best(cost: Array, quality: Array) -> tuple[Array, Array]:
     """Rows (…, k) -> costs in increasing order and the best quality up to each."""
-    order = np.argsort(cost, axis=-1, kind="stable")
-    best = np.maximum.accumulate(np.take_along_axis(quality, order, -1), axis=-1)
-    return np.take_along_axis(cost, order, -1), best
+    ordered, own = in_order(cost, quality)
+    return ordered, np.maximum.accumulate(own, axis=-1)
 
 
 def cost_at(cost: Array, best: Array, level: Array) -> Array:
@@ -86,7 +91,7 @@ def points(sweep: Sweep) -> list[Point]:
     best = Estimates(of_estimates(sweep)[1][0], best_until(sweep))
     columns = [
         [
-            percentile(value, samples, sweep.draws)
+            percentile(value, samples, sweep.draws, freedom=sweep.freedom)
             for value, samples in zip(of.value, of.samples.T, strict=True)
         ]
         for of in (sweep.cost, sweep.quality, best)
@@ -112,4 +117,4 @@ def attained(sweep: Sweep, budget: float) -> Interval | None:
     if not inside[0]:
         return None
     samples, _ = quality_at(*of_draws(sweep), np.full(len(sweep.draws.weights), budget))
-    return percentile(value[0], samples, sweep.draws)
+    return percentile(value[0], samples, sweep.draws, freedom=sweep.freedom)

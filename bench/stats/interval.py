@@ -101,8 +101,18 @@ def student_ratio(value: float, samples: Array, draws: Draws, *, level: float = 
     )
 
 
-def percentile(value: float, samples: Array, draws: Draws, *, level: float = LEVEL) -> Interval:
+def percentile(
+    value: float,
+    samples: Array,
+    draws: Draws,
+    *,
+    level: float = LEVEL,
+    freedom: int | None = None,
+) -> Interval:
     """The expanded percentile interval: quantiles Φ(±t(freedom)) of ``samples`` (draws,).
+
+    ``freedom``: that of the draws where None; fewer where a part of the statistic rests on fewer
+    prompts.
 
     Hesterberg (2015), "What teachers should know about the bootstrap": plain quantiles are too
     narrow for few prompts, as 1.96 is in place of Student's t. Ends are draws themselves, never
@@ -110,7 +120,7 @@ def percentile(value: float, samples: Array, draws: Draws, *, level: float = LEV
     """
     if not draws.known:
         return Interval(float(value), np.nan, np.nan, draws.prompts)
-    outside = tail(draws.freedom, level)
+    outside = tail(draws.freedom if freedom is None else freedom, level)
     low, high = np.quantile(samples, [outside, 1 - outside], method="inverted_cdf")
     return Interval(float(value), float(low), float(high), draws.prompts)
 

@@ -59,7 +59,8 @@ class Matched:
     """The speedup at one quality, or why there is none.
 
     ``status``: "reached"; "at least": already the fast method's cheapest setting is better than
-    the level, its cost stands in, and value and interval are of a lower bound; "not reached" by the
+    the level, by the estimate or in too many draws, its cost stands in, and value and interval are
+    of a lower bound; "not reached" by the
     methods ``missing`` ("fast", "slow"), by their estimates or in too many draws; "below the
     sweep": the slow method's cheapest setting is better, so its cost at the level is unknown; "too
     few prompts": a stratum with a single prompt. ``value`` is None but for the first two; then all
@@ -106,14 +107,18 @@ def matched(fast: Sweep, slow: Sweep, level: Level, confidence: float = LEVEL) -
     both = float(reached.all(axis=0).mean())
     if not draws.known:
         return Matched("too few prompts", level.value, None, both)
-    needed = {"fast": FAST_SHARE, "slow": 1 - tail(draws.freedom, confidence)}
+    freedom = min(fast.freedom, slow.freedom)
+    few = tail(freedom, confidence)
+    needed = {"fast": FAST_SHARE, "slow": 1 - few}
     enough = np.isfinite(costs) & (reached.mean(axis=1) >= list(needed.values()))
     if not enough.all():
         missing = tuple(name for name, is_so in zip(needed, enough, strict=True) if not is_so)
         return Matched("not reached", level.value, None, both, missing)
     if level.value < of_estimates(slow)[1][0, 0]:
         return Matched("below the sweep", level.value, None, both)
-    status: Status = "at least" if level.value < of_estimates(fast)[1][0, 0] else "reached"
+    below = level.value < of_estimates(fast)[1][0, 0]
+    often = float((level.samples < of_draws(fast)[1][:, 0]).mean()) > few
+    status: Status = "at least" if below or often else "reached"
     ratios = np.divide(samples[1], samples[0], out=np.zeros_like(samples[0]), where=reached[0])
-    found = percentile(costs[1] / costs[0], ratios, draws, level=confidence)
+    found = percentile(costs[1] / costs[0], ratios, draws, level=confidence, freedom=freedom)
     return Matched(status, level.value, found, both)

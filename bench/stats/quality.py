@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.stats.bootstrap import Array, Draws, Strata
-from bench.stats.interval import Interval, share, student
+from bench.stats.interval import LEVEL, Interval, share, student
 
 
 def task_shares(correct: Array, images: Array, tasks: Strata, weights: Array) -> dict[str, Array]:
@@ -66,7 +66,12 @@ def geneval_tasks(
 
 
 def geneval_difference(
-    method: tuple[Array, Array], reference: tuple[Array, Array], tasks: Strata, draws: Draws
+    method: tuple[Array, Array],
+    reference: tuple[Array, Array],
+    tasks: Strata,
+    draws: Draws,
+    *,
+    level: float = LEVEL,
 ) -> Interval:
     """Headline score of ``method`` less that of ``reference``, paired by prompt.
 
@@ -74,10 +79,10 @@ def geneval_difference(
     """
     value = headline(*method, tasks) - headline(*reference, tasks)
     samples = overall(*method, tasks, draws.weights) - overall(*reference, tasks, draws.weights)
-    return student(value, samples, draws)
+    return student(value, samples, draws, level=level)
 
 
-def mean(values: Array, draws: Draws) -> Interval:
+def mean(values: Array, draws: Draws, *, level: float = LEVEL) -> Interval:
     """Mean over prompts of ``values`` (n,): a reward, a diversity, or a paired difference."""
     draws.check(values)
-    return student(values.mean(), draws.weights @ values / draws.prompts, draws)
+    return student(values.mean(), draws.weights @ values / draws.prompts, draws, level=level)

@@ -13,10 +13,15 @@ from bench.stats.quality import headline, overall
 
 @dataclass(frozen=True)
 class Estimates:
-    """``value`` (k,) of k settings and their bootstrap ``samples`` (draws, k), all finite."""
+    """``value`` (k,) of k settings and their bootstrap ``samples`` (draws, k), all finite.
+
+    ``freedom``: degrees of freedom of draws of their own, as of the timed prompts; None for those
+    of the sweep, and for what is exact.
+    """
 
     value: Array
     samples: Array
+    freedom: int | None = None
 
     def __post_init__(self) -> None:
         if self.value.ndim != 1 or not self.value.size:
@@ -56,13 +61,19 @@ class Sweep:
                 f"settings must be in order of increasing cost, got {self.cost.value.tolist()}"
             )
 
+    @property
+    def freedom(self) -> int:
+        """The fewest degrees of freedom behind cost and quality."""
+        own = (self.cost.freedom, self.quality.freedom)
+        return min([self.draws.freedom, *(f for f in own if f is not None)])
+
     def only(self, setting: int) -> Sweep:
         """The sweep of setting number ``setting`` (from 0, by cost) alone."""
         if not 0 <= setting < self.cost.value.size:
             raise ValueError(f"the settings are 0 to {self.cost.value.size - 1}, not {setting}")
         of = slice(setting, setting + 1)
         cost, quality = (
-            Estimates(e.value[of], e.samples[:, of]) for e in (self.cost, self.quality)
+            Estimates(e.value[of], e.samples[:, of], e.freedom) for e in (self.cost, self.quality)
         )
         return Sweep(cost, quality, self.draws)
 
@@ -96,14 +107,14 @@ def cost_ratios(method: Array, yardstick: Array, draws: Draws) -> Estimates:
     """Cost relative to vanilla of k settings: seconds (k, n) of the method and of its yardstick.
 
     Where only some of the prompts were timed, ``draws`` are of those alone, as many as the
-    quality's: cost and quality then vary independently of each other. Time at least 16, say: the
-    percentiles of a speedup do not widen for fewer as `cost_ratio` does.
+    quality's: cost and quality then vary independently of each other, and intervals are as wide as
+    the fewer prompts ask for.
     """
     check_seconds(draws, method, yardstick)
     if not draws.known:
         raise ValueError("a single timed prompt has no spread: time more, or pass exact costs")
     samples = (draws.weights @ method.T) / (draws.weights @ yardstick.T)
-    return Estimates(method.sum(axis=1) / yardstick.sum(axis=1), samples)
+    return Estimates(method.sum(axis=1) / yardstick.sum(axis=1), samples, draws.freedom)
 
 
 def exact(values: Array, draws: Draws) -> Estimates:

@@ -67,6 +67,34 @@ def test_numbers_are_equal_however_they_are_written(cells) -> None:
     assert choice.differing(one, other) == set()
 
 
+def test_the_guided_part_of_the_schedule_is_the_budget_of_who_pays_for_each_step(tmp_path) -> None:
+    """As in the experiment paper/fig4: three intervals, and twice the steps."""
+    base = {"name": "ug", "efr": {"tweedie": {"scale": 2.0}}, "steps_factor": 1}
+    for place, interval in enumerate(([0.8, 1], [0.5, 1], [0.0, 1.0])):
+        own = base | {"steer": {"guidance": {"interval": interval}}}
+        synthetic.cell(tmp_path, "ug", name=f"ug-{place}", method=own)
+    own = base | {"steps_factor": 2, "steer": {"guidance": {"interval": [0, 1]}}}
+    synthetic.cell(tmp_path, "ug", name="ug-more", method=own)
+    for place, interval in enumerate(([0, 1], [0.2, 1])):
+        own = synthetic.lidar() | {"steer": {"guidance": {"interval": interval, "scale": 3}}}
+        synthetic.cell(tmp_path, "lidar", name=f"lidar-{place}", method=own)
+    cells = load(tmp_path).cells
+    assert choice.typical(cells, "ug") == "ug-2"
+    assert set(choice.budget(cells, "ug")) == {"ug-0", "ug-1", "ug-2", "ug-more"}
+    assert len(choice.budget(cells, "lidar")) == 1
+
+
+def test_two_versions_of_the_code_are_no_sweep(tmp_path: Path) -> None:
+    for code in ("old", "new"):
+        method = synthetic.lidar(n=25)
+        path = synthetic.cell(tmp_path, "lidar", name=f"lidar-{code}", code=code, method=method)
+    synthetic.write(path, synthetic.read(path)[:20])
+    cells = load(tmp_path).cells
+    assert choice.twins(cells).to_dict() == {"lidar-old": False, "lidar-new": True}
+    assert choice.budget(cells, "lidar") == ["lidar-old"]
+    assert choice.varied(cells, "lidar", "efr.lookahead.n").empty
+
+
 def test_a_short_label_says_what_differs_from_the_typical_cell(cells) -> None:
     assert choice.short(cells, "lidar-n50") == "lidar"
     assert choice.short(cells, "lidar-n9") == "n 9"

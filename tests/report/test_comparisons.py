@@ -9,8 +9,10 @@ import pytest
 import synthetic
 
 from bench import stats
-from bench.report import breakeven, controls, seeds, speedups
+from bench.report import breakeven, controls, seeds, speedups, style
+from bench.report.cost import by_target
 from bench.report.load import load
+from bench.report.summary import summarize
 from bench.report.sweeps import sweeps
 
 
@@ -81,8 +83,18 @@ def test_without_a_sweep_only_the_plain_ratio_is_given(folder: Path) -> None:
 def test_another_target_solver_has_another_yardstick(tmp_path: Path) -> None:
     synthetic.cell(tmp_path, "lidar")
     synthetic.cell(tmp_path, "ug", steps=20)
-    [found] = speedups.speedups(load(tmp_path))
+    results = load(tmp_path)
+    [found] = speedups.speedups(results)
     assert found.faster is None and "another yardstick" in found.reason
+    assert np.isnan(found.plain.value)  # of two units
+    assert breakeven.break_evens(results) == {}
+    summary = summarize(results)
+    assert summary.lidar_speedup.notna().to_dict() == {
+        "lidar0123456789": True,
+        "ug0123456789": False,
+    }
+    names = [name for name, _, _ in by_target(results, summary, style.looks(summary))]
+    assert names == ["geneval_vs_cost", "geneval_vs_cost_ddim_20"]
 
 
 @pytest.mark.parametrize(
@@ -138,3 +150,24 @@ def test_seeds_of_equal_settings_are_pooled(tmp_path: Path) -> None:
     assert (row.method, row.seeds, row.prompts) == ("ug", 3, 24)
     assert row.pooled == pytest.approx(np.mean(scores))
     assert row.deviation == pytest.approx(np.std(scores, ddof=1))
+
+
+def test_seeds_keep_what_else_tells_their_cells_apart(tmp_path: Path) -> None:
+    for solver in ("ddpm", "ddim"):
+        for seed in (0, 1):
+            synthetic.cell(tmp_path, "ug", name=f"ug-{solver}-{seed}", seed=seed, solver=solver)
+    rows = seeds.pooled(load(tmp_path))
+    assert set(rows.method) == {"ug (solver ddpm)", "ug (solver ddim)"}
+
+
+def test_fewer_than_eight_timed_prompts_make_no_speedup(tmp_path: Path) -> None:
+    for n, right, spent in ((2, 0.5, 2.0), (16, 0.8, 16.0)):
+        bon(tmp_path, n, right, spent)
+        lidar(tmp_path, n, right, spent / 2)
+    results = load(tmp_path)
+    [found] = speedups.speedups(results)
+    assert found.faster is not None and found.timed == 32
+    few = results.prompts["index"] >= 3 * 7
+    results.prompts.loc[few, ["yardstick.vanilla", "yardstick.method"]] = np.nan
+    [found] = speedups.speedups(results)
+    assert found.faster is None and "fewer than 8 prompts timed" in found.reason

@@ -31,6 +31,15 @@ def test_grid_takes_one_prompt_a_task_and_prefers_prompts_that_all_finished(fold
     assert len(grid.choose(results, 9)) == 9
 
 
+def test_the_grid_shows_one_position_in_all_cells_and_not_always_the_first(folder: Path) -> None:
+    results = load(folder)
+    shown = grid.one_a_prompt(results)
+    assert len(shown) == len(results.prompts)
+    positions = shown.position.groupby("index").unique()
+    assert all(list(own) == [index % 4] for index, own in positions.items())
+    assert set(shown.position) == {0, 1, 2, 3}
+
+
 def test_grid_enlarges_by_whole_pixels_and_shows_a_missing_image_in_grey(folder: Path) -> None:
     results = load(folder)
     path = results.images.path.iloc[0]

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from bench.report.load import load
-from bench.report.page import compared_with, notes
+from bench.report.notes import compared_with, notes, placebo
 from bench.report.summary import summarize
 
 
@@ -74,3 +74,43 @@ def test_cells_of_different_rewards_are_told_apart_and_not_subtracted(tmp_path: 
     }  # fmt: skip
     said = compared_with(results.cells, results.references)
     assert any("guiding reward is not the same" in line for line in said)
+
+
+def test_a_guidance_weight_is_compared_with_vanilla_of_that_weight(tmp_path: Path) -> None:
+    for weight in (2.5, 6.0):
+        backbone = {"name": "miniature", "guidance": weight}
+        for kind in ("vanilla", "lidar"):
+            synthetic.cell(tmp_path, kind, name=f"{kind}-{weight}", backbone=backbone)
+    own = {"name": "miniature", "guidance": 4.0}
+    synthetic.cell(tmp_path, "ug", name="ug", backbone=own)
+    results = load(tmp_path)
+    assert results.references["lidar-2.5"] == "vanilla-2.5"
+    assert results.references["lidar-6.0"] == "vanilla-6.0"
+    said = compared_with(results.cells, results.references)
+    assert any(line.startswith("ug: compared with vanilla of another guidance") for line in said)
+
+
+def test_an_unfinished_vanilla_gives_way_to_a_whole_one(tmp_path: Path) -> None:
+    path = synthetic.cell(tmp_path, "vanilla", name="vanilla-a", code="a")
+    synthetic.write(path, synthetic.read(path)[:3])
+    synthetic.cell(tmp_path, "vanilla", name="vanilla-b", code="b")
+    synthetic.cell(tmp_path, "lidar", code="c")
+    assert load(tmp_path).references["lidar0123456789"] == "vanilla-b"
+
+
+def test_a_vanilla_dearer_than_itself_warns_of_the_clock(tmp_path: Path) -> None:
+    synthetic.cell(tmp_path, "vanilla", name="steady")
+    results = load(tmp_path)
+    results.prompts["yardstick.method"] = 1.01 * results.prompts["yardstick.vanilla"]
+    assert not placebo(results, summarize(results))
+    results.prompts["yardstick.method"] *= 1.3
+    [line] = placebo(results, summarize(results))
+    assert "over vanilla, itself, is 1.3" in line and "go by calls" in line
+
+
+def test_batches_of_different_sizes_are_said(tmp_path: Path) -> None:
+    for kind, size in (("vanilla", 4), ("lidar", 2)):
+        path = synthetic.cell(tmp_path, kind)
+        batch = {"batch": {"images": size, "denoiser": 8, "decoder": 8}}
+        synthetic.write(path, [one | batch for one in synthetic.read(path)])
+    assert any("lidar 2 / 8 / 8; " in f"{note}; " for note in load(tmp_path).notes)

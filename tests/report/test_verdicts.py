@@ -167,8 +167,8 @@ def test_lifting_all_rewards(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("diversity", "collapsed", "kept", "free"),
-    [(0.09, HOLDS, FAILS, FAILS), (0.2, FAILS, FAILS, FAILS), (0.29, FAILS, HOLDS, UNKNOWN),
-     (0.4, FAILS, HOLDS, HOLDS)],
+    [(0.09, HOLDS, FAILS, FAILS), (0.2, FAILS, FAILS, FAILS), (0.28, FAILS, HOLDS, FAILS),
+     (0.2995, FAILS, HOLDS, HOLDS), (0.4, FAILS, HOLDS, HOLDS)],
 )  # fmt: skip
 def test_what_becomes_of_diversity(tmp_path, diversity, collapsed, kept, free) -> None:
     plant(tmp_path, "vanilla")

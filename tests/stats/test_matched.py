@@ -174,3 +174,23 @@ def test_a_level_of_other_draws_is_refused() -> None:
 def test_a_level_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="must be a number"):
         stats.fixed(float("nan"), exact_sweep([1], [0.1], DRAWS))
+
+
+def test_a_fast_method_often_better_from_the_start_gives_a_lower_bound_and_no_refutation() -> None:
+    """In these draws its true cost is not known: that of its cheapest setting stands in."""
+    level = np.where(np.arange(len(DRAWS.weights)) % 5, 0.42, 0.38)  # below 0.4 in a fifth of draws
+    fast, slow = exact_sweep([2, 4], [0.4, 0.5], DRAWS), exact_sweep([0.9, 1.2], [0.3, 0.45], DRAWS)
+    found = stats.matched(fast, slow, stats.Level(0.42, level))
+    assert found.status == "at least"
+    assert stats.matched(fast, slow, stats.Level(0.42, np.full(50, 0.42))).status == "reached"
+
+
+def test_few_timed_prompts_widen_the_interval() -> None:
+    fast, slow = planted(4, headroom=0.3)
+    timed = [
+        stats.Sweep(stats.Estimates(s.cost.value, s.cost.samples, 3), s.quality, s.draws)
+        for s in (fast, slow)
+    ]
+    found = [stats.matched(*pair, stats.best_of(slow)).value for pair in ((fast, slow), timed)]
+    assert all(interval is not None for interval in found)
+    assert found[1].high / found[1].low > 1.1 * found[0].high / found[0].low

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bench import stats
 from bench.report.evidence import Evidence
 from bench.report.verdicts.base import (
@@ -26,8 +28,9 @@ HACKING = Claim(
     "5a", "UG lifts its own reward and lowers the others",
     "ImageReward −0.001 to 0.326, GenEval 0.426 to 0.355, CLIP 0.271 to 0.262 (SD v1.5, table 2)",
     "Changes to vanilla, paired by prompt; the others are GenEval and the judges that did not "
-    "guide. Holds: the guiding reward's interval is above 0 and at least one other's below 0. Does "
-    "not hold: the guiding reward's is below 0, or every other's is above 0.",
+    "guide. Holds: the guiding reward's interval is above 0, at least one other's is below 0 at a "
+    "level corrected for their number (Bonferroni), and no other's is above 0. Does not hold: the "
+    "guiding reward's is below 0, or one of the others' is above 0 and none below.",
 )  # fmt: skip
 LIFTS = Claim(
     "5b", "LiDAR lifts all rewards",
@@ -70,6 +73,15 @@ def changes(evidence: Evidence, cell: str) -> dict[str, stats.Interval]:
     return {head: value for head, value in found.items() if value.value == value.value}
 
 
+def corrected(evidence: Evidence, cell: str, heads: list[str]) -> Iterator[stats.Interval | None]:
+    """These changes to vanilla (names as of `changes`) with intervals that hold all together."""
+    vanilla = evidence.results.references[cell]
+    level = 1 - (1 - stats.LEVEL) / len(heads)
+    for head in heads:
+        name = "geneval" if head == "GenEval" else f"score.{head}"
+        yield evidence.difference(cell, vanilla, name, level)
+
+
 def _spelled(found: dict[str, stats.Interval]) -> str:
     return "; ".join(f"{head} {text(value)}" for head, value in found.items())
 
@@ -80,10 +92,13 @@ def hacking(evidence: Evidence) -> Verdict:
     if len(found) < 2:
         return missing(HACKING, "judged cells of ug and of vanilla are needed")
     own, *others = (above(value) for value in found.values())
+    fell = cell is not None and any(
+        above(value) == FAILS for value in corrected(evidence, cell, list(found)[1:])
+    )
     outcome: Outcome = UNKNOWN
-    if own == HOLDS and FAILS in others:
+    if own == HOLDS and fell and HOLDS not in others:
         outcome = HOLDS
-    elif own == FAILS or every(others) == HOLDS:
+    elif own == FAILS or (HOLDS in others and FAILS not in others):
         outcome = FAILS
     return decide(HACKING, outcome, _spelled(found), *found.values())
 
