@@ -13,7 +13,7 @@ from bench.report.load import Results
 from bench.report.summary import draws
 
 SIDES = ["yardstick.vanilla", "yardstick.method"]
-LEAST = 8  # timed prompts: intervals of a speedup over fewer cover too seldom (6: 90%, 3: 74%)
+LEAST = 8  # timed prompts: too few of them cover too seldom (not widened, 6: 90%, 3: 74% of 95%)
 FEW = f"not judged, or fewer than {LEAST} prompts timed in all of the cells"
 
 
