@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from bench.configs import SHARED
 from bench.errors import BenchError
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -30,9 +31,6 @@ NOT_RESULTS = (
     *("scale", "paper", "not_built", "objective"),
 )
 
-
-# What cells of one report have in common.
-APART = ("judge.name", "reward", "prompts.source", "prompts.n", "prompts.seed", "weights")
 
 # How jobs are spread and chosen: optional packages of Hydra.
 PLUGINS = {
@@ -74,7 +72,7 @@ def experiment_name(config: Any, overrides: Sequence[str]) -> str:
     own = keys & {"method", "method.name", "cells", "backbone"}
     parts = [f"runs_{config.backbone.name}" if own else str(config.experiment_name)]
     usual = composed([o for o in overrides if o.split("=")[0] == "backbone"])
-    for key in APART:
+    for key in (*SHARED, "weights"):
         value = OmegaConf.select(config, key)
         if value != OmegaConf.select(usual, key):
             parts.append(re.sub(r"\W+", "_", f"{key.removesuffix('.name')}_{value}"))

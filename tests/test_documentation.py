@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from bench.__main__ import cell_lines
 from bench.compose import CONF, composed, expand, experiment_name, jobs
-from bench.report.build import SHARED
+from bench.configs import SHARED
 
 ROOT = CONF.parent
 README, SCALE = (ROOT / "README.md").read_text(), (ROOT / "SCALE.md").read_text()

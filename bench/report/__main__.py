@@ -1,4 +1,5 @@
-"""``python -m bench.report FOLDER``: report.html, report.md, tables and figures of a folder."""
+"""``python -m bench.report FOLDER [--only GLOB …]``: report.html, report.md, tables and figures of
+a folder, or of some of its cells."""
 
 from __future__ import annotations
 

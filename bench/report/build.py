@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from bench.configs import leaves, read_config
+from bench.configs import SHARED, leaves, read_config
 
 # By the kind of judge: what imports what it draws with only when it is wanted.
 REPORTS = {
@@ -17,8 +18,6 @@ REPORTS = {
 }
 
 
-# What cells of one GenEval report have in common; an index is then the same prompt in all.
-SHARED = ("backbone.name", "judge.name", "reward", "prompts.source", "prompts.n", "prompts.seed")
 SOME = 3  # cells of a group that are named
 
 Configs = Mapping[str, Mapping[str, Any]]  # a cell's name -> its config.yaml, flat
@@ -57,10 +56,11 @@ def _apart(folder: Path, cells: Configs, groups: list[list[str]]) -> Iterator[st
     for group in groups:
         values = {key: {str(cells[name].get(key, "none")) for name in group} for key in differing}
         what = ", ".join(f"{key} {' and '.join(sorted(found))}" for key, found in values.items())
+        count = f"{len(group)} cell{'s' if len(group) > 1 else ''}"
         some = ", ".join(group[:SOME]) + (", …" if len(group) > SOME else "")
         chosen = " ".join(_globs(group, cells))
-        yield f"  {what}: {len(group)} cells ({some})"
-        yield f"    python -m bench.report {folder} --only {chosen}"
+        yield f"  {what}: {count} ({some})"
+        yield f"    python -m bench.report {quote(str(folder))} --only {chosen}"
 
 
 def _globs(group: list[str], cells: Configs) -> list[str]:
