@@ -10,7 +10,7 @@ comma := ,
 PAPER := $(sort $(filter-out %/table4.yaml,$(wildcard conf/experiment/paper/*.yaml)))
 PAPER := $(subst $(NO) $(NO),$(comma),$(PAPER:conf/experiment/%.yaml=%))
 
-.PHONY: setup demo reproduce test lint train-miniature
+.PHONY: setup demo reproduce test test-scale-out lint train-miniature
 
 setup: $(READY)
 
@@ -24,6 +24,11 @@ reproduce: $(READY)
 
 test: $(READY) lint
 	$(RUN) -m pytest -q -n logical --maxprocesses 8 --dist loadfile
+
+# Sweeps on the optional launchers and the sweeper, which it installs: make test skips these.
+test-scale-out: $(READY)
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[scale-out]'
+	$(RUN) -m pytest -q tests/test_scale_out.py
 
 lint: $(READY)
 	$(RUN) -m ruff check .

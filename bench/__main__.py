@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,18 +25,31 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from bench.compose import cell_settings, check_command_line, expand
+from bench.compose import (
+    cell_settings,
+    check_command_line,
+    composed,
+    expand,
+    experiment_name,
+    jobs,
+    searches,
+    sweeps,
+    written_out,
+)
+from bench.disk import check_writable
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.cell import Cell
+    from bench.run import Done
 
 # A module with a main(arguments) -> exit code.
 SUBCOMMANDS = {"compare": "bench.compare", "list": "bench.listing"}
+MOST = 200  # cells of a sweep that are looked at before it begins
 
 
 class Incomplete(BenchError):
@@ -56,6 +70,8 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
 
     if config.get("not_built"):
         raise BenchError(str(config.not_built))
+    if not OmegaConf.is_list(config.cells):
+        raise BenchError(f"cells must be a list of lines, got {config.cells!r}")
     named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
     lines = [""] if named or not config.cells else list(cell_lines(config.cells))
     cells = [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
@@ -72,33 +88,61 @@ def cell_lines(cells: Any) -> Iterator[str]:
             yield from cell_lines(entry)
 
 
-def run(
-    config: DictConfig, overrides: Sequence[str], sweep: bool = False
-) -> tuple[list[Path], list[str]]:
-    """Run a job and write its report; returns the folders of its cells, and what went wrong.
+def check(arguments: Sequence[str]) -> None:
+    """Raise BenchError, before any job begins, for what a job would refuse; loads no model.
+
+    A sweep's jobs are looked at up to ``MOST`` cells, a search's as they begin.
+    """
+    check_command_line(arguments)
+    if {a for a in arguments if a.startswith("-")} - {"-m", "--multirun"}:
+        return  # Hydra is asked for something else
+    every, count = jobs(arguments)
+    cells = 0
+    for number, overrides in enumerate(every, start=1):
+        config = composed(overrides)
+        check_writable(results_folder(config))
+        if sweeps(arguments) and not searches(arguments):
+            cells += len(plan(config, overrides))
+        if cells >= MOST and number < count:
+            print(f"{number} of {count} jobs checked; each of the others is as it begins")
+            return
+
+
+def results_folder(config: DictConfig) -> Path:
+    if config.results is None:
+        raise BenchError("results must be a folder, got null")
+    return Path(str(config.results))
+
+
+def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> Done:
+    """Run a job and write its report.
 
     Of a sweep's jobs on one results folder, which may run side by side, the last to finish reports
-    on all that is in the folder.
+    on all that is in the folder, whatever became of its own cells.
     """
     from bench.report.build import build
-    from bench.run import run_cells
+    from bench.run import Done, run_cells
     from bench.turns import alone, at_work, reporting
 
-    results = Path(config.results) / config.experiment_name
+    results = results_folder(config) / experiment_name(config, overrides)
     cells = plan(config, overrides)
     with at_work(results, sweep) as others:
-        done = run_cells(cells, results, Console())
-        problems = list(done.problems)
+        try:
+            done = run_cells(cells, results, Console())
+        except BenchError as error:
+            if not sweep:
+                raise
+            done = Done([], [str(error)])
         if sweep and not alone(others):
             print(f"{results}: other jobs are still at work here; the last of them reports")
-            return list(done.folders), problems
+            return done
         try:
             with reporting(results):
                 only = None if sweep else [folder.name for folder in done.folders]
                 print(build(results, show=True, only=only))
         except (OSError, ValueError) as error:
-            problems.append(f"no report: {error}; the same command makes it when that is mended")
-    return list(done.folders), problems
+            return replace(done, unreported=f"no report: {error}\nwhat was sampled is kept")
+    return done
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
@@ -110,10 +154,13 @@ def main(config: DictConfig) -> float | None:
     overrides: Any = list(HydraConfig.get().overrides.task)
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        folders, problems = run(config, overrides, sweep)
-        if problems:
+        done = run(config, overrides, sweep)
+        problems = [*done.problems, *filter(None, [done.unreported])]
+        if sweep and config.objective and not done.problems:
+            print("".join(f"error: {problem}\n" for problem in problems), end="", file=sys.stderr)
+        elif problems:
             raise Incomplete("\nerror: ".join(problems))
-        return objective(config.objective, folders)
+        return objective(config.objective, done.folders)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         if sweep:
@@ -134,7 +181,8 @@ def command(arguments: Sequence[str]) -> int:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray starts, in this process
     signal.signal(signal.SIGTERM, stop)
     try:
-        check_command_line(arguments)
+        sys.argv[1:] = arguments = written_out(arguments)  # where Hydra reads them
+        check(arguments)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.build import Surroundings, build_method, check_method
+from bench.build import Surroundings, build_method, check_keys, check_method
+from bench.device import check_device
 from bench.errors import BenchError, explained
 from bench.geneval.prompts import Metadata
 from methods.method import Method
@@ -31,6 +32,7 @@ DECIDING = (
     "bench/measure.py",
     "bench/noise.py",
 )
+PROMPTS = ("source", "n", "seed", "per_task", "limit")
 WHERE = ("device", "batch")  # settings of a judge that say where and how fast it runs
 
 
@@ -121,10 +123,36 @@ def choose_prompts(
 
 def parse_shard(shard: str) -> tuple[int, int]:
     """ "0/8" -> (0, 8): this shard's number and how many there are."""
-    number, _, count = shard.partition("/")
+    number, _, count = str(shard).partition("/")
     if not (number.isdigit() and count.isdigit() and int(number) < int(count)):
         raise BenchError(f"shard must be K/N with 0 <= K < N, such as 0/8, got {shard!r}")
     return int(number), int(count)
+
+
+def _check_shapes(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for a group of settings, a list or a device that is none."""
+    for key in ("backbone", "judge", "method", "prompts", "rewards"):
+        if not isinstance(settings[key], Mapping):
+            raise ValueError(f"{key} must be a group of settings, got {settings[key]!r}")
+    check_keys("prompts", settings["prompts"], list(PROMPTS))
+    if not isinstance(settings["reward"], str):
+        raise ValueError(f"reward must be the name of one, got {settings['reward']!r}")
+    scores = settings["scores"]
+    if not isinstance(scores, list) or not all(isinstance(name, str) for name in scores):
+        raise ValueError(f"scores must be a list of rewards, such as [clip,jpeg], got {scores!r}")
+    check_device("device", settings["device"])
+    check_device("judge.device", settings["judge"].get("device", "auto"))
+
+
+def _check_weights(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError where a ``weights`` for backbone, rewards and judge is read by none."""
+    given = settings.get("weights")
+    readers = [settings["backbone"], settings["judge"], *settings["rewards"].values()]
+    if given is not None and given not in [part.get("weights") for part in readers]:
+        raise ValueError(
+            f"weights={given} changes nothing: backbone {settings['backbone']['name']}, its "
+            "rewards and judge take no such weights; choose another backbone, such as sd15"
+        )
 
 
 def _check_ranges(settings: Mapping[str, Any]) -> None:
@@ -200,7 +228,9 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     from bench.rewards import differentiable, parsed
 
     with explained():
+        _check_shapes(settings)
         _check_ranges(settings)
+        _check_weights(settings)
         kind = BACKBONES[settings["backbone"]["kind"]]
         method = build_method(settings["method"])
         _check_lookahead(method, settings["backbone"], kind.guided)

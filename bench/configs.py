@@ -13,6 +13,8 @@ from yaml import YAMLError
 from bench.disk import replace_text, writing
 from bench.errors import BenchError
 
+# What cells of one GenEval report have in common; an index is then the same prompt in all.
+SHARED = ("backbone.name", "judge.name", "reward", "prompts.source", "prompts.n", "prompts.seed")
 ABSENT = "–"
 NOTED = ("torch", "threads", "yardstick_every")  # these decide no result, or its rounding alone
 

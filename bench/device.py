@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from bench.errors import BenchError
+from bench.errors import BenchError, explained
 from methods.settings import one_of
 
 if TYPE_CHECKING:
@@ -18,11 +19,20 @@ ROOM = 1.1  # weights, and a little to load them with
 GIB = 2**30
 
 
+def check_device(key: str, name: Any) -> None:
+    """Raise BenchError for what names no device anywhere; whether it is here is not asked."""
+    kind, colon, _ = str(name).partition(":")
+    with explained():
+        one_of(key, kind, DEVICES)
+    if colon and not re.fullmatch(r"cuda:\d+", name):
+        raise BenchError(f"{key}: a number belongs to cuda alone, such as cuda:1, got {name!r}")
+
+
 def resolve_device(name: str) -> torch.device:
     """The device called ``name``: auto is a GPU where there is one. Raises BenchError."""
     import torch
 
-    one_of("device", name.split(":")[0], DEVICES)
+    check_device("device", name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():

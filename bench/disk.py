@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from bench.errors import BenchError
 
@@ -33,6 +34,14 @@ def writing(path: Path) -> Iterator[None]:
             f"{what} and run the same command again; what is recorded is whole, and it goes on "
             "from there"
         ) from None
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder, and see that a file can be made in it. Raises DiskError."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
 
 
 def sync(path: Path) -> None:

@@ -69,10 +69,14 @@ class Ready:
 
 @dataclass(frozen=True)
 class Done:
-    """The cells' folders, and what went wrong in words: nothing, or the run was not whole."""
+    """The cells' folders, and what went wrong in words: nothing, or the run was not whole.
+
+    ``unreported``: why there is no report of them, "" where there is or none was due.
+    """
 
     folders: Sequence[Path]
     problems: Sequence[str]
+    unreported: str = ""
 
 
 def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
@@ -178,9 +182,13 @@ def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
             except BenchError as error:
                 problems.append(f"{cell.method.name}: {error}")
                 refused += [] if isinstance(error, CellStopped) else [str(error)]
-            if ready is not None:
-                folders.append(ready.store.folder)
+            if ready is None:
+                continue
+            try:
                 problems += filter(None, [failures(ready)])
+                folders.append(ready.store.folder)
+            except BenchError as error:  # its records are damaged: no report can read them
+                problems.append(f"{cell.method.name}: {error}")
     if len(refused) == len(cells):
         raise BenchError("; ".join(dict.fromkeys(refused)))
-    return Done(folders, problems)
+    return Done(folders, list(dict.fromkeys(problems)))

@@ -64,16 +64,16 @@ def test_every_experiment_runs_to_its_report(experiment, tmp_path, monkeypatch):
     images = 8 if points else 4 if experiment in IN_FOURS else 2
     overrides = [f"experiment={experiment}", *TOY, f"images={images}", f"results={tmp_path}"]
     config = composed(overrides)
-    folders, problems = run(config, overrides)
-    assert not problems
+    done = run(config, overrides)
+    assert not done.problems and not done.unreported
     assert config.experiment_name == experiment.replace("/", "_") + (
         "_mixture_quick" if points else "_miniature_quick"
     )
     results = tmp_path / config.experiment_name
-    assert {folder.parent.parent for folder in folders} == {results}
-    assert len(set(folders)) > 1
+    assert {folder.parent.parent for folder in done.folders} == {results}
+    assert len(set(done.folders)) > 1
     report = (results / "report.md").read_text()
-    assert all((folder / "records.jsonl").read_text().count("\n") == 1 for folder in folders)
+    assert all((folder / "records.jsonl").read_text().count("\n") == 1 for folder in done.folders)
     assert "partial" not in report and "failed" not in report
 
 

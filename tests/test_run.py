@@ -88,7 +88,7 @@ def test_a_run_stopped_midway_says_so_and_goes_on_to_the_same_bytes(whole, tmp_p
     )
     records = None
     for _ in range(1200):
-        records = next(iter(tmp_path.glob("demo/cells/*/records.jsonl")), None)
+        records = next(iter(tmp_path.glob("runs_miniature/cells/*/records.jsonl")), None)
         if records and records.read_text().count("\n") >= 2:
             break
         time.sleep(0.1)
@@ -98,7 +98,7 @@ def test_a_run_stopped_midway_says_so_and_goes_on_to_the_same_bytes(whole, tmp_p
     assert "stopped; the same command goes on from here" in said and "Traceback" not in said
     before = records.read_text()
     assert 2 <= before.count("\n") < 6
-    folder = run(tmp_path / "demo", *LIDAR)
+    folder = run(tmp_path / "runs_miniature", *LIDAR)
     assert (folder / "records.jsonl").read_text().startswith(before[: before.rfind("\n")])
     assert pixels(folder) == pixels(whole)
 
@@ -163,7 +163,7 @@ def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
         f"results={tmp_path}", *TOY, 'cells=["method=vanilla","method=ug","method=fk_smc"]'
     )
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "demo"
+    folder = tmp_path / "runs_miniature"
     assert done.stdout.strip().endswith("report.md")
     for name in ("tables/results.csv", "figures/grid.png", "figures/phases.pdf", "report.html"):
         assert (folder / name).stat().st_size > 0

@@ -74,11 +74,11 @@ def one(tmp_path_factory) -> Path:
 def test_four_shards_are_one_process_and_the_last_reports_on_all(launch, one, tmp_path):
     done = bench("-m", *launch, f"results={tmp_path}", *TOY, *LIDAR, SHARDS)
     assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "demo" / "cells").iterdir()
+    (folder,) = (tmp_path / "runs_miniature" / "cells").iterdir()
     assert folder.name == one.name
     assert len(results(folder)) == 6 and results(folder) == results(one)
     assert images(folder) == images(one)
-    report = (tmp_path / "demo" / "report.md").read_text()
+    report = (tmp_path / "runs_miniature" / "report.md").read_text()
     assert "Complete: every cell has all its prompts" in report
     assert not Path("multirun").exists() and not Path("multirun.yaml").exists()
 
@@ -89,7 +89,9 @@ def test_a_process_loads_its_models_once_for_all_its_jobs(tmp_path):
     small = ["prompts.per_task=1", "prompts.limit=1", "steps=2", "images=1", "method=vanilla"]
     done = bench("-m", "launch=joblib", f"results={tmp_path}", *small, "seed=0,1,2,3")
     assert done.returncode == 0, done.stderr
-    configs = [yaml.safe_load(f.read_text()) for f in tmp_path.glob("demo/cells/*/config.yaml")]
+    configs = [
+        yaml.safe_load(f.read_text()) for f in tmp_path.glob("runs_miniature/cells/*/config.yaml")
+    ]
     seconds = sorted(config["load_seconds"] for config in configs)
     assert len(seconds) == 4
     assert max(seconds[:2]) < 0.2 < seconds[2], seconds
@@ -103,7 +105,7 @@ def test_optuna_finds_the_best_of_its_trials_by_the_objective(tmp_path):
     done = bench("-m", "sweep=optuna", f"results={tmp_path}", *small, *LIDAR, *search, *count)
     assert done.returncode == 0, done.stderr
     found = yaml.safe_load((tmp_path / "multirun" / "optimization_results.yaml").read_text())
-    cells = list((tmp_path / "demo" / "cells").iterdir())
+    cells = list((tmp_path / "runs_miniature" / "cells").iterdir())
     values = {cell: objective("preference", [cell]) for cell in cells}
     assert len(cells) == 4 and found["best_value"] == pytest.approx(max(values.values()))
     best = yaml.safe_load((max(values, key=values.__getitem__) / "config.yaml").read_text())
@@ -120,12 +122,16 @@ def test_optuna_finds_the_best_of_its_trials_by_the_objective(tmp_path):
 )
 def test_a_failed_job_lets_the_others_finish(launch, tmp_path):
     small = ["prompts.per_task=1", "prompts.limit=1", "steps=2", "images=1", "method=vanilla"]
-    done = bench("-m", *launch, f"results={tmp_path}", *small, "seed=-1,5,6")
+    done = bench(
+        "-m", *launch, f"results={tmp_path}", *small, "backbone.weights=nowhere,null", "seed=5,6"
+    )
     assert done.returncode == 1
-    assert "error: seed must be an integer >= 0, got -1" in done.stderr
-    configs = [yaml.safe_load(f.read_text()) for f in tmp_path.glob("demo/cells/*/config.yaml")]
+    assert "nowhere is no folder of a diffusers pipeline" in done.stderr
+    configs = [
+        yaml.safe_load(f.read_text()) for f in tmp_path.glob("runs_miniature/cells/*/config.yaml")
+    ]
     assert sorted(config["seed"] for config in configs) == [5, 6]
-    assert (tmp_path / "demo" / "report.md").is_file()
+    assert (tmp_path / "runs_miniature" / "report.md").is_file()
 
 
 def test_usage_statistics_of_ray_are_off_before_it_starts(monkeypatch):

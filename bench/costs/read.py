@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
 
 from bench.published import published
 from bench.report.cells import read_cells
@@ -39,9 +38,8 @@ def load(folder: Path, only: Collection[str] | None = None) -> tuple[pd.DataFram
         if len(good) < row.total:
             notes.append(f"{row.label}: partial: {len(good)} of {row.total} prompts")
         if good:
-            settings: Any = OmegaConf.to_container(OmegaConf.load(row.path / "config.yaml"))
             base = {"cell": cell, "label": row.label, "method": row.method, "prompts": len(good)}
-            rows.append(base | cost_row(settings, good))
+            rows.append(base | cost_row(row.config, good))
     return pd.DataFrame(rows), notes
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
+
+from bench import configs
 
 SETTINGS = ("seed", "steps", "solver")  # what tells apart two cells of one method
 REQUIRED = (
@@ -32,7 +33,7 @@ def read_cells(folder: Path, only: Collection[str] | None = None) -> pd.DataFram
         paths = [path for path in paths if path.parent.name in only]
     if not paths:
         raise FileNotFoundError(f"no cells in {folder}: expected {folder}/cells/<cell>/config.yaml")
-    cells = pd.DataFrame([read_config(path) for path in paths])
+    cells = pd.DataFrame([read_cell(path) for path in paths])
     if cells.cell.duplicated().any():
         twice = cells.cell[cells.cell.duplicated()].iloc[0]
         raise ValueError(f"{folder}: the cell id {twice} is in two folders")
@@ -44,21 +45,22 @@ def read_cells(folder: Path, only: Collection[str] | None = None) -> pd.DataFram
     return cells.sort_values(order, kind="stable").drop(columns=order).set_index("cell")
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_cell(path: Path) -> dict[str, Any]:
     """What the report needs of a cell's config.yaml. Raises ValueError naming an absent key."""
-    config = OmegaConf.load(path)
+    config = configs.read_config(path)
+    flat = configs.leaves(config)
     row: dict[str, Any] = {"path": path.parent}
     for column, key in REQUIRED:
-        row[column] = OmegaConf.select(config, key)
+        row[column] = flat.get(key)
         if row[column] is None:
             raise ValueError(f"{path}: the key {key} is missing")
-    row["reward"] = OmegaConf.select(config, "reward")
-    row["judge"] = OmegaConf.select(config, "judge.name")
-    row["untested"] = str(OmegaConf.select(config, "weights.judge")).startswith("untested")
-    row["settings"] = leaves(OmegaConf.to_container(config.method))
-    row["settings"] |= leaves(OmegaConf.to_container(config.backbone), "backbone")
-    row["config"] = OmegaConf.to_container(config)
-    guiding = (row["config"].get("rewards") or {}).get(row["reward"]) or {}
+    row["reward"] = flat.get("reward")
+    row["judge"] = flat.get("judge.name")
+    row["untested"] = str(flat.get("weights.judge")).startswith("untested")
+    row["settings"] = leaves(config["method"])
+    row["settings"] |= leaves(config["backbone"], "backbone")
+    row["config"] = config
+    guiding = (config.get("rewards") or {}).get(row["reward"]) or {}
     row["settings"] |= leaves(guiding, "reward")
     return row
 
@@ -106,6 +108,6 @@ def one(cells: pd.DataFrame, column: str, folder: Path) -> str:
     if len(found) != 1:
         raise ValueError(
             f"{folder} holds cells of {len(found)} different values of {column} ({found}); "
-            "a report compares methods on one backbone with one guiding reward: split the folder"
+            "a report compares methods on one backbone with one guiding reward"
         )
     return str(found[0])

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
 
 from bench.report.cells import coverage, labels, read_cells
 from bench.schema import KINDS, PHASES
@@ -36,7 +35,7 @@ def load(folder: Path, only: Collection[str] | None = None) -> Truth:
     probes: list[dict[str, Any]] = []
     done, failed, notes = [], [], []
     for cell, row in cells.iterrows():
-        config: Any = OmegaConf.to_container(OmegaConf.load(row.path / "config.yaml"))
+        config = row.config
         row.settings["reward"] = config["reward"]
         row.settings["target_scale"] = str(config["target_scale"])
         records, torn = read_records(row.path / "records.jsonl")

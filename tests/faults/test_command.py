@@ -10,6 +10,11 @@ import pytest
 
 import bench.__main__ as app
 import bench.attempt
+import bench.report.build
+import bench.run
+from bench.compose import composed
+from bench.errors import BenchError
+from bench.turns import at_work
 
 
 def forked(arguments, results, before=lambda: None):
@@ -63,7 +68,10 @@ def test_failed_prompts_end_in_exit_code_one_a_summary_and_a_report_that_says_so
     errors, out = (tmp_path / "err").read_text(), (tmp_path / "out").read_text()
     assert "1 of 6 prompts failed" in errors and "shapes do not match" in errors
     assert "Traceback" not in errors and out.strip().endswith("report.md")
-    assert "partial: 5 of 6 prompts (1 failed)" in (tmp_path / "demo" / "report.md").read_text()
+    assert (
+        "partial: 5 of 6 prompts (1 failed)"
+        in (tmp_path / "runs_miniature" / "report.md").read_text()
+    )
     assert ended(forked(arguments, tmp_path)) == 0
     assert (tmp_path / "err").read_text() == ""
 
@@ -75,7 +83,7 @@ def test_a_cell_that_stops_leaves_a_report_of_the_others(toy, tmp_path):
     errors = (tmp_path / "err").read_text()
     assert "best_of_n: stopped: the first 3 prompts failed alike" in errors
     assert "Traceback" not in errors
-    assert "vanilla" in (tmp_path / "demo" / "report.md").read_text()
+    assert "vanilla" in (tmp_path / "runs_miniature" / "report.md").read_text()
 
 
 def test_where_every_prompt_fails_there_is_no_report_and_no_traceback(toy, tmp_path):
@@ -91,7 +99,7 @@ def test_a_sweep_s_other_jobs_run_where_one_fails(toy, tmp_path):
     assert ended(forked(arguments, tmp_path, before)) == 1
     errors = (tmp_path / "err").read_text()
     assert "the first 3 prompts failed alike" in errors and "Traceback" not in errors
-    (path,) = tmp_path.glob("demo/cells/vanilla-*/records.jsonl")
+    (path,) = tmp_path.glob("runs_miniature/cells/vanilla-*/records.jsonl")
     assert path.read_text().count("\n") == 6
 
 
@@ -103,7 +111,10 @@ def test_a_signal_stops_the_run_with_a_message(toy, tmp_path, number, code):
 
     pid = forked([f"results={tmp_path}", *TOY, "method=vanilla"], tmp_path, slow)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("demo/cells/*/config.yaml")) and time.monotonic() < deadline:
+    while (
+        not list(tmp_path.glob("runs_miniature/cells/*/config.yaml"))
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
     os.kill(pid, number)
     assert ended(pid) == code
@@ -120,3 +131,38 @@ def test_subcommands_are_reached_before_hydra_sees_the_command_line():
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: nowhere is neither a cell's folder")
+
+
+def test_the_last_job_at_work_reports_on_the_others_where_its_own_cell_is_refused(
+    toy, tmp_path, monkeypatch
+):
+    given = [f"results={tmp_path}", *TOY]
+    own = [*given, "method=vanilla"]
+    with at_work(tmp_path / "runs_miniature"):
+        assert not app.run(composed(own), own, sweep=True).problems
+    report = tmp_path / "runs_miniature" / "report.md"
+    assert not report.exists(), "another job was at work"
+
+    def refuse(*at):
+        raise BenchError("too little memory")
+
+    monkeypatch.setattr(bench.run, "load_backbone", refuse)
+    other = [*given, "method=best_of_n"]
+    done = app.run(composed(other), other, sweep=True)
+    assert done.problems == ["too little memory"] and not done.unreported
+    assert "vanilla" in report.read_text()
+
+
+@pytest.mark.parametrize(("objective", "code"), [("preference", 0), ("null", 1)])
+def test_a_search_takes_its_objective_where_only_the_report_failed(toy, tmp_path, objective, code):
+    def before():
+        def build(*at, **options):
+            raise ValueError("cells that cannot share a report")
+
+        bench.report.build.build = build
+
+    arguments = ["-m", f"results={tmp_path}", *TOY, "method=vanilla", f"objective={objective}"]
+    assert ended(forked(arguments, tmp_path, before)) == code
+    errors = (tmp_path / "err").read_text()
+    assert "error: no report: cells that cannot share a report\n" in errors
+    assert "Traceback" not in errors

@@ -159,3 +159,17 @@ def test_too_little_memory_stops_one_cell_alone_and_with_no_other_it_is_the_answ
         run_cells([toy(), toy("method=vanilla")], tmp_path, Console(quiet=True))
     assert not isinstance(raised.value, CellStopped)
     assert not list(tmp_path.rglob("records.jsonl"))
+
+
+def test_a_cell_with_damaged_records_is_told_and_the_next_one_runs(toy, tmp_path):
+    cells = [toy("method=vanilla"), toy()]
+    folder = run_cell(cells[0], tmp_path, lambda: None)
+    records = folder / "records.jsonl"
+    records.write_text("no record\n" + records.read_text())
+    done = run_cells(cells, tmp_path, Console(quiet=True))
+    assert [path.name.split("-")[0] for path in done.folders] == ["lidar"]
+    assert read_records(done.folders[0] / "records.jsonl")[0].keys() == {
+        prompt.index for prompt in cells[1].prompts
+    }
+    (problem,) = done.problems
+    assert problem.startswith("vanilla: ") and "line 1, is not a record" in problem

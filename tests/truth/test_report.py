@@ -114,11 +114,11 @@ def test_without_probes_or_without_samplers_the_report_says_so(folder, tmp_path)
 
 
 def test_cells_with_and_without_a_known_target_do_not_share_a_report(folder, tmp_path):
-    for name, judge in (("a", "truth"), ("b", "miniature")):
+    for name, judge in (("a-0", "truth"), ("b-0", "miniature")):
         cell = tmp_path / "cells" / name
         cell.mkdir(parents=True)
         (cell / "config.yaml").write_text(f"judge: {{kind: {judge}}}\n")
-    with pytest.raises(ValueError, match="cells of geneval and truth: split the folder"):
+    with pytest.raises(ValueError, match="cells that cannot share a report"):
         build(tmp_path)
 
 
