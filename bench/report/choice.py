@@ -36,14 +36,14 @@ def settings(row: pd.Series) -> dict[str, str]:
 def differing(one: pd.Series, other: pd.Series) -> set[str]:
     """Keys in which two cells differ."""
     a, b = settings(one), settings(other)
-    return {key for key in {*a, *b} if _value(a.get(key)) != _value(b.get(key))}
+    return {key for key in {*a, *b} if spelled(a.get(key)) != spelled(b.get(key))}
 
 
 def apart(one: pd.Series, other: pd.Series) -> set[str]:
     """What two cells differ in outside their methods: target, backbone, images, reward, code."""
     found = {k for k in (*TARGET, "images", "code") if str(one[k]) != str(other[k])}
     a, b = (
-        {k: _value(v) for k, v in row.settings.items() if k.startswith(("backbone.", "reward."))}
+        {k: spelled(v) for k, v in row.settings.items() if k.startswith(("backbone.", "reward."))}
         for row in (one, other)
     )
     return found | {key for key in {*a, *b} if a.get(key) != b.get(key)}
@@ -57,7 +57,7 @@ def agree(one: pd.Series, other: pd.Series) -> bool:
     """
     a, b = settings(one), settings(other)
     shared = {key for key in {*a} & {*b} if key.rsplit(".", 1)[-1] not in ("name", "efr")}
-    return all(_value(a[key]) == _value(b[key]) for key in shared)
+    return all(spelled(a[key]) == spelled(b[key]) for key in shared)
 
 
 def enough(cells: pd.DataFrame) -> pd.Series:
@@ -66,7 +66,7 @@ def enough(cells: pd.DataFrame) -> pd.Series:
     Comparisons are over the prompts that all their cells finished: one that has hardly begun would
     leave nothing of the others. Of `twins` one alone counts: they are no sweep.
     """
-    return (cells.done > 0) & (2 * cells.done >= cells.done.max()) & ~twins(cells)
+    return (cells.done > 0) & (2 * cells.done >= cells.done.max()) & ~cells.twin
 
 
 def twins(cells: pd.DataFrame) -> pd.Series:
@@ -75,7 +75,7 @@ def twins(cells: pd.DataFrame) -> pd.Series:
     alike: dict[str, list[str]] = {}
     for cell, row in cells.iterrows():
         own = {"method": str(row.method), **settings(row)}
-        key = repr(sorted((k, _value(v)) for k, v in own.items()))
+        key = repr(sorted((k, spelled(v)) for k, v in own.items()))
         alike.setdefault(key, []).append(str(cell))
     kept = {max(group, key=lambda c: (cells.done[c], group.index(c))) for group in alike.values()}
     return pd.Series([cell not in kept for cell in cells.index], cells.index)
@@ -92,8 +92,9 @@ def typical(cells: pd.DataFrame, method: str) -> str | None:
     """The cell whose settings are the most common ones among the method's cells.
 
     In sweeps that leave from one point it is that point. Of equals those whose target solver, steps
-    and seed are most common among all cells, and of these the middle one, in the order of their
-    labels. None where the method has no cell with `enough` prompts.
+    and seed are most common among all cells, of these those that stray least from the method's own
+    settings (`defaults.strays`), and of these the middle one, in the order of their labels. None
+    where the method has no cell with `enough` prompts.
     """
     own = cells[(cells.method == method) & enough(cells)]
     if own.empty:
@@ -103,8 +104,9 @@ def typical(cells: pd.DataFrame, method: str) -> str | None:
     equals = own[[count == min(apart) for count in apart]]
     targets = cells[TARGET]
     shared = [(targets == row).all(axis=1).sum() for _, row in targets.loc[equals.index].iterrows()]
-    usual = [cell for cell, n in zip(equals.index, shared, strict=True) if n == max(shared)]
-    return str(usual[(len(usual) - 1) // 2])
+    usual = equals[[count == max(shared) for count in shared]]
+    plain = usual.index[usual.strays == usual.strays.min()]
+    return str(plain[(len(plain) - 1) // 2])
 
 
 def typicals(cells: pd.DataFrame) -> list[str]:
@@ -168,7 +170,7 @@ def number(text: str) -> bool:
     return True
 
 
-def _value(text: str | None) -> str | None:
+def spelled(text: str | None) -> str | None:
     """A setting in one spelling: 3 as 3.0, [0, 1] as [0.0, 1.0]."""
     return None if text is None else NUMBER.sub(lambda found: str(float(found[0])), text)
 

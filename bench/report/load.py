@@ -17,6 +17,7 @@ import pandas as pd
 
 from bench.report import choice
 from bench.report.cells import coverage, one, read_cells
+from bench.report.defaults import strays
 from bench.schema import KINDS, PHASES
 from bench.store import read_records
 
@@ -32,7 +33,7 @@ class Results:
 
     ``cells``: indexed by cell id, vanilla first, with label, method, settings (dotted key -> text),
     config (the whole of config.yaml), and coverage: done, failed and total prompts, images_done of
-    images_total.
+    images_total; twin: repeats another's settings; strays: settings that are not its method's own.
     ``prompts``: one row a cell and finished prompt: cell, index, prompt, tag, seconds.<phase>,
     calls.<kind> (summed over phases), calls.<phase>.<kind>, yardstick.vanilla and
     yardstick.method (seconds or NaN), correct (NaN where nothing was judged), images, diversity,
@@ -107,6 +108,7 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     over = cells[(cells.done > cells.total) | (cells.images_done > cells.images_total)]
     if not over.empty:
         raise ValueError(f"{over.path.iloc[0]}: more prompts or images than the config asks for")
+    cells["twin"], cells["strays"] = choice.twins(cells), strays(cells)
     cells["coverage"] = [coverage(row) for row in cells.itertuples()]
 
     judges = {c.removeprefix("score.") for c in prompts if c.startswith("score.")} - {reward}

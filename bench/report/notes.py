@@ -65,7 +65,7 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
     if not references:
         return [*found, "no vanilla cell: no differences to vanilla"]
     found += [*compared_with(results.cells, references), *placebo(results, summary)]
-    repeats = results.cells.label[choice.twins(results.cells)]
+    repeats = results.cells.label[results.cells.twin]
     found += [
         f"{label}: repeats another cell's settings, left out of comparisons" for label in repeats
     ]

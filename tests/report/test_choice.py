@@ -84,13 +84,26 @@ def test_the_guided_part_of_the_schedule_is_the_budget_of_who_pays_for_each_step
     assert len(choice.budget(cells, "lidar")) == 1
 
 
+def test_of_equals_the_method_s_own_settings_are_typical(tmp_path: Path) -> None:
+    """Two populations: that of four is the method's own, as None is in conf/steer/smc.yaml."""
+    for name, particles in (("a", 2), ("b", None)):
+        own = {"name": "fk_smc", "steer": {"smc": {"particles": particles}}}
+        synthetic.cell(tmp_path, "smc", name=f"smc-{name}", method=own)
+    cells = load(tmp_path).cells
+    assert cells.strays.to_dict() == {"smc-a": 1, "smc-b": 0}
+    assert choice.typical(cells, "fk_smc") == "smc-b"
+    unknown = {"name": "nobody_s", "steer": {"smc": {"particles": 2}}}
+    synthetic.cell(tmp_path, "smc", name="smc-c", method=unknown)
+    assert load(tmp_path).cells.strays["smc-c"] == 0
+
+
 def test_two_versions_of_the_code_are_no_sweep(tmp_path: Path) -> None:
     for code in ("old", "new"):
         method = synthetic.lidar(n=25)
         path = synthetic.cell(tmp_path, "lidar", name=f"lidar-{code}", code=code, method=method)
     synthetic.write(path, synthetic.read(path)[:20])
     cells = load(tmp_path).cells
-    assert choice.twins(cells).to_dict() == {"lidar-old": False, "lidar-new": True}
+    assert cells.twin.to_dict() == {"lidar-old": False, "lidar-new": True}
     assert choice.budget(cells, "lidar") == ["lidar-old"]
     assert choice.varied(cells, "lidar", "efr.lookahead.n").empty
 
