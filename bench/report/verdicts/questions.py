@@ -30,7 +30,7 @@ ELSEWHERE = Claim(
 )  # fmt: skip
 MATCHED = (
     "GenEval of LiDAR less that of the control at LiDAR's cost, give or take a twentieth, read off "
-    "the control's frontier. "
+    "the line between the control's settings. "
     "Holds: the whole interval is above 0. Does not hold: wholly below. Where LiDAR is dearer than "
     "every setting of the control, the control can only win; where it is cheaper, only lose."
 )
