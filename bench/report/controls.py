@@ -65,9 +65,11 @@ class Comparison:
 
 
 def comparisons(results: Results) -> list[Comparison]:
-    """Every method's typical cell against every control that the folder holds."""
+    """Every method's typical cell, and all of LiDAR's cells, against every control there is."""
     found = []
-    for cell in choice.typicals(results.cells):
+    usual, enough = choice.typicals(results.cells), choice.enough(results.cells)
+    ours = (results.cells.method == "lidar") & enough
+    for cell in (str(c) for c in results.cells.index if c in usual or ours[c]):
         method = choice.family(str(results.cells.method[cell]))
         for control in CONTROLS:
             if control == method or method == "vanilla":

@@ -29,11 +29,11 @@ SPEEDUPS = (
     "the quality."
 )
 CONTROLS = (
-    "GenEval of each method's typical cell less what a control attains for the same cost [95% "
-    "interval]; “tie” where the interval covers 0. Between two settings of the control its GenEval "
-    "is linear in log cost. Where no setting of the control costs as much (or as little), give or "
-    "take a twentieth, its nearest one stands in: a cheaper control that wins would win at the "
-    "same cost too, one that loses says nothing."
+    "GenEval of each method's typical cell, and of all of LiDAR's, less what a control attains for "
+    "the same cost [95% interval]; “tie” where the interval covers 0. Between two settings of the "
+    "control its GenEval is linear in log cost. Where no setting of the control costs as much (or "
+    "as little), give or take a twentieth, its nearest one stands in: a cheaper control that wins "
+    "would win at the same cost too, one that loses says nothing."
 )
 COSTS = (
     "Up and to the left is better. Cost is relative to vanilla sampling by the same target solver "

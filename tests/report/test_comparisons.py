@@ -121,6 +121,17 @@ def test_a_control_of_another_cost_can_decide_one_way_only(
     assert found.cost == pytest.approx(cost, rel=0.05)
 
 
+def test_every_cell_of_lidar_meets_the_controls_and_of_others_the_typical_one(
+    tmp_path: Path,
+) -> None:
+    for n in (2, 8):
+        bon(tmp_path, n, 0.6, float(n))
+        lidar(tmp_path, n, 0.7, float(n))
+        synthetic.cell(tmp_path, "ug", name=f"ug{n}", total=96, seed=n, pictures=False)
+    found = controls.comparisons(load(tmp_path))
+    assert sorted(c.cell for c in found if c.control == "best_of_n") == ["lidar2", "lidar8", "ug2"]
+
+
 def test_break_even_is_where_the_lines_cross(tmp_path: Path) -> None:
     """LiDAR: half of 2.0 to prepare, then 0.25 an image. UG: 2.0 an image, less encoding."""
     for method in ("vanilla", "lidar", "ug"):
