@@ -30,6 +30,10 @@ WHERE: dict[str, Where] = {
     "dearer than the sweep": "a cheaper control",
     "cheaper than the sweep": "a dearer control",
 }
+WHY = {
+    "too few prompts": "a task with a single prompt: no interval",
+    "cost too uncertain": "its cost is beyond the control's in more than 5% of draws: time more",
+}
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,7 @@ def compare(results: Results, cell: str, control: str, group: list[str]) -> Comp
         return failed(FEW)
     found = stats.at_matched_cost(*pair)
     if found.difference is None:
-        single = "a task with a single prompt: no interval"
-        return failed(single if found.status == "too few prompts" else found.status)
+        return failed(WHY[found.status])
     where = WHERE[found.status]
     timed = pair[0].cost.freedom
     return Comparison(

@@ -43,7 +43,7 @@ def frontiers(results: Results) -> Frontiers:
     found = {}
     for method in dict.fromkeys(choice.family(str(m)) for m in results.cells.method):
         group = by_cost(results, choice.budget(results.cells, method))
-        swept = sweeps(results, [group]) if len(group) > 1 else None
+        swept = sweeps(results, [group], least=2) if len(group) > 1 else None  # values alone
         if swept is not None:
             found[method] = stats.points(swept[0])
     return found

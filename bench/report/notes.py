@@ -12,7 +12,8 @@ OFF = 0.03
 
 def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
     """Which vanilla cells the differences are to, and where one is not of a cell's own target."""
-    used = dict.fromkeys(cell for cell in cells.index if cell in references.values())
+    pairs = [(cell, base) for cell, base in references.items() if cell != base]
+    used = dict.fromkeys(c for c in cells.index if c in {base for _, base in pairs})
     found = [f"differences are to {cells.label[cell]}, the cell {cell}" for cell in used]
     if len(used) > 1:
         found = [f"{text}, where solver, steps and seed are its" for text in found]
@@ -22,9 +23,8 @@ def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
         if apart := apart_from(cells, cell, base):
             what = ", ".join(sorted(key.removeprefix("backbone.") for key in apart))
             found.append(f"{cells.label[cell]}: compared with vanilla of another {what}")
-    if any(
-        choice.reward(cells.loc[c]) != choice.reward(cells.loc[b]) for c, b in references.items()
-    ):
+    rewards = {repr(choice.reward(row)) for _, row in cells[cells.done > 0].iterrows()}
+    if len(rewards) > 1:
         found.append("the guiding reward is not the same in all cells: compare its parts, not it")
     return found
 
@@ -59,7 +59,9 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
             "cells of different target solvers or steps: each cost is relative to vanilla with the "
             "cell's own, so costs are compared only between cells that share them"
         )
-    begun = results.cells[(results.cells.done > 0) & ~choice.enough(results.cells)]
+    begun = results.cells[
+        (results.cells.done > 0) & ~choice.enough(results.cells) & ~results.cells.twin
+    ]
     found += [f"{label}: too few prompts for sweeps and verdicts" for label in begun.label]
     references = results.references
     if not references:

@@ -147,10 +147,11 @@ def comparison_section(evidence: Evidence) -> Section:
         timed: dict[str, int] = {}
         for one in evidence.controls:
             frame.loc[label[one.cell], controls.CONTROLS[one.control]] = controls.said(one)
-            timed[label[one.cell]] = max(one.timed, timed.get(label[one.cell], 0))
+            if one.timed:
+                timed[label[one.cell]] = min(one.timed, timed.get(label[one.cell], one.timed))
         frame = frame.dropna(axis=1, how="all").fillna(table.NONE)
         words = tuple(frame.columns)
-        frame["prompts timed"] = [str(timed[name] or table.NONE) for name in frame.index]
+        frame["prompts timed"] = [str(timed.get(name, table.NONE)) for name in frame.index]
         shown = frame.rename_axis("method").reset_index()
         parts.append(Table("controls", shown, CONTROLS, prose=words))
     else:

@@ -36,15 +36,17 @@ def judged(results: Results, cells: Sequence[str]) -> list[pd.DataFrame]:
     return [frame.loc[shared] for frame in frames]
 
 
-def sweeps(results: Results, groups: Sequence[Sequence[str]]) -> list[stats.Sweep] | None:
+def sweeps(
+    results: Results, groups: Sequence[Sequence[str]], least: int = LEAST
+) -> list[stats.Sweep] | None:
     """One sweep for each group of cells, all over the same prompts under the same draws.
 
-    None where fewer than `LEAST` prompts were timed in all of the cells, or none judged. Cost and
+    None where fewer than ``least`` prompts were timed in all of the cells, or none judged. Cost and
     quality are resampled apart: only some of the prompts are timed.
     """
     cells = [cell for group in groups for cell in group]
     quality, cost = judged(results, cells), timed(results, cells)
-    if quality[0].empty or len(cost[0]) < LEAST:
+    if quality[0].empty or len(cost[0]) < least:
         return None
     of_quality, of_cost = draws(quality[0]), draws(cost[0], stratified=False)
     found = []

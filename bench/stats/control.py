@@ -35,11 +35,10 @@ class Controlled:
     """Quality of the method less that of its control at ``cost``, the method's own.
 
     Where the method's cost is beyond an end of the control's sweep by more than a twentieth
-    ("cheaper than", "dearer than the sweep"), by the estimate or in more than 5% of draws, the
-    control's setting at that end stands in, and the comparison is of unequal costs; beyond either
-    end in as many draws, the cost is too uncertain to compare. ``stands_in``: the cost at which the
-    control was read off. ``difference`` is None where costs are too uncertain, or a stratum has a
-    single prompt.
+    ("cheaper than", "dearer than the sweep"), the control's setting at that end stands in, and the
+    comparison is of unequal costs. Where the estimate is not, but more than 5% of draws are, the
+    cost is too uncertain to compare. ``stands_in``: the cost at which the control was read off.
+    ``difference`` is None where costs are too uncertain, or a stratum has a single prompt.
     """
 
     status: Status
@@ -72,13 +71,15 @@ def at_matched_cost(method: Sweep, control: Sweep) -> Controlled:
     if not draws.known:
         return Controlled("too few prompts", cost, stands_in, value, None)
     budgets = method.cost.samples[:, 0]
-    cheaper = cost * SAME < ends[0] or (budgets * SAME < each[0][:, 0]).mean() > OFTEN
-    dearer = cost > ends[1] * SAME or (budgets > each[0][:, -1] * SAME).mean() > OFTEN
-    if cheaper and dearer:
-        return Controlled("cost too uncertain", cost, stands_in, value, None)
     status: Status = "matched"
-    if cheaper or dearer:
-        status = "cheaper than the sweep" if cheaper else "dearer than the sweep"
+    if cost * SAME < ends[0]:
+        status = "cheaper than the sweep"
+    elif cost > ends[1] * SAME:
+        status = "dearer than the sweep"
+    else:
+        beyond = (budgets * SAME < each[0][:, 0]) | (budgets > each[0][:, -1] * SAME)
+        if beyond.mean() > OFTEN:
+            return Controlled("cost too uncertain", cost, stands_in, value, None)
     freedom = min(method.freedom, control.freedom)
     difference = percentile(
         own - value, method.quality.samples[:, 0] - samples, draws, freedom=freedom

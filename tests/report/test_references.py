@@ -98,6 +98,19 @@ def test_an_unfinished_vanilla_gives_way_to_a_whole_one(tmp_path: Path) -> None:
     assert load(tmp_path).references["lidar0123456789"] == "vanilla-b"
 
 
+def test_only_vanillas_that_something_is_compared_with_are_named(tmp_path: Path) -> None:
+    for steps in (10, 25, 50):
+        synthetic.cell(tmp_path, "vanilla", name=f"vanilla-{steps}", steps=steps)
+    for code in ("old", "new"):
+        synthetic.cell(tmp_path, "lidar", name=f"lidar-{code}", steps=25, code=code)
+    results = load(tmp_path)
+    said = notes(results, summarize(results))
+    (named,) = (line for line in said if line.startswith("differences are to"))
+    assert "the cell vanilla-25" in named
+    assert not any("too few prompts" in line for line in said)
+    assert sum("repeats another cell's settings" in line for line in said) == 1
+
+
 def test_a_vanilla_dearer_than_itself_warns_of_the_clock(tmp_path: Path) -> None:
     synthetic.cell(tmp_path, "vanilla", name="steady")
     results = load(tmp_path)

@@ -156,6 +156,16 @@ def test_reward_hacking_needs_a_judge_that_fell(tmp_path, gain, judge, right, ou
     assert "jpeg" not in found.measured  # says nothing of quality
 
 
+def test_without_the_guiding_reward_no_other_score_stands_in_for_it(tmp_path: Path) -> None:
+    """UG and its vanilla are guided by different mixes: their guiding scores have no difference."""
+    for kind, weight, right in (("vanilla", 0.4, 0.1), ("ug", 0.6, 0.9)):
+        rewards = {"preference": {"kind": "mix", "of": {"clip": weight}}}
+        effect = (right, 0.0, 0.0, 0.3, 1.0)
+        synthetic.cell(tmp_path, kind, effect=effect, rewards=rewards, pictures=False)
+    found = quality.hacking(evidence(tmp_path))
+    assert (found.outcome, found.measured) == (UNKNOWN, "–")
+
+
 def test_lifting_all_rewards(tmp_path: Path) -> None:
     plant(tmp_path, "vanilla")
     lidar(tmp_path, gain=0.5, judge=0.1, right=0.9)

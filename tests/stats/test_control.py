@@ -54,9 +54,9 @@ def costing(value: float, spread: float) -> stats.Sweep:
     ("cost", "spread", "status"),
     [
         (4.0, 1.5, "matched"),
-        (14.0, 1.5, "dearer than the sweep"),
-        (1.2, 1.5, "cheaper than the sweep"),
-        (4.0, 5.0, "cost too uncertain"),
+        (14.0, 1.5, "cost too uncertain"),
+        (1.2, 1.5, "cost too uncertain"),
+        (20.0, 1.5, "dearer than the sweep"),
     ],
 )
 def test_a_cost_that_is_often_beyond_the_sweep_is_not_called_matched(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bench import stats
 from bench.report.evidence import Evidence
@@ -21,6 +22,7 @@ from bench.report.verdicts.base import (
     text,
 )
 
+GUIDES = " (guides)"
 COLLAPSED = 0.5  # of vanilla's diversity
 LITTLE = 0.9  # what is left where little was lost
 
@@ -67,7 +69,7 @@ WITH_DPO = Claim(
 def changes(evidence: Evidence, cell: str) -> dict[str, stats.Interval]:
     """Changes to vanilla: of the guiding reward first, then GenEval's and the judges'."""
     reward = evidence.results.reward
-    names = {f"{reward} (guides)": f"score.{reward}", "GenEval": "geneval"}
+    names = {f"{reward}{GUIDES}": f"score.{reward}", "GenEval": "geneval"}
     names |= {judge: f"score.{judge}" for judge in evidence.judges}
     found = {head: evidence.estimate(cell, f"{name}.change") for head, name in names.items()}
     return {head: value for head, value in found.items() if value.value == value.value}
@@ -89,8 +91,8 @@ def _spelled(found: dict[str, stats.Interval]) -> str:
 def hacking(evidence: Evidence) -> Verdict:
     cell = evidence.typical("ug")
     found = changes(evidence, cell) if cell else {}
-    if len(found) < 2:
-        return missing(HACKING, "judged cells of ug and of vanilla are needed")
+    if len(found) < 2 or not next(iter(found)).endswith(GUIDES):
+        return missing(HACKING, "judged cells of ug and of vanilla, of one reward, are needed")
     own, *others = (above(value) for value in found.values())
     fell = cell is not None and any(
         above(value) == FAILS for value in corrected(evidence, cell, list(found)[1:])
@@ -100,14 +102,19 @@ def hacking(evidence: Evidence) -> Verdict:
         outcome = HOLDS
     elif own == FAILS or (HOLDS in others and FAILS not in others):
         outcome = FAILS
-    return decide(HACKING, outcome, _spelled(found), *found.values())
+    said = decide(HACKING, outcome, _spelled(found), *found.values())
+    if outcome == UNKNOWN and own == HOLDS and FAILS in others:
+        both = HOLDS in others
+        why = "some judges rose and some fell" if both else "no fall at the corrected level"
+        return replace(said, reason=why)
+    return said
 
 
 def lifts(evidence: Evidence) -> Verdict:
     cell = evidence.typical("lidar")
     found = changes(evidence, cell) if cell else {}
-    if len(found) < 2:
-        return missing(LIFTS, "judged cells of lidar and of vanilla are needed")
+    if len(found) < 2 or not next(iter(found)).endswith(GUIDES):
+        return missing(LIFTS, "judged cells of lidar and of vanilla, of one reward, are needed")
     outcome = every([above(value) for value in found.values()])
     return decide(LIFTS, outcome, _spelled(found), *found.values())
 
