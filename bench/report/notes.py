@@ -8,6 +8,7 @@ from bench.report import choice, table
 from bench.report.load import Results
 
 OFF = 0.03
+SAID = {"images": "number of images"}
 
 
 def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
@@ -21,7 +22,8 @@ def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
         if not cells.done[cell]:
             continue
         if apart := apart_from(cells, cell, base):
-            what = ", ".join(sorted(key.removeprefix("backbone.") for key in apart))
+            names = (SAID.get(key, key.removeprefix("backbone.")) for key in apart)
+            what = ", ".join(sorted(names))
             found.append(f"{cells.label[cell]}: compared with vanilla of another {what}")
     rewards = {repr(choice.reward(row)) for _, row in cells[cells.done > 0].iterrows()}
     if len(rewards) > 1:
