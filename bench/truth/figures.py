@@ -128,7 +128,8 @@ def samples(truth: Truth) -> Figure | None:
     levels = density.max() * np.array([0.02, 0.1, 0.3, 0.6])
     for ax, cell in zip(axes, order, strict=False):
         points = np.load(truth.cells.path[cell] / "images" / drawn.path[cell])
-        ax.plot(*points.T, ".", markersize=1.6, color=COLORS[1], alpha=0.6, zorder=2)
+        ax.plot(*points.T, ".", markersize=1.6, color=COLORS[1], alpha=0.6, zorder=2,
+                rasterized=True)  # fmt: skip
         ax.contour(mesh[..., 0], mesh[..., 1], density, levels, colors=COLORS[0], linewidths=0.8)
         ax.set_xlim(center[0] - REACH, center[0] + REACH)
         ax.set_ylim(center[1] - REACH, center[1] + REACH)

@@ -67,6 +67,18 @@ def test_speedup_over_date_at_its_best(tmp_path: Path, reached, spent, outcome) 
     assert found.claim.published.startswith("about 9.5×")
 
 
+@pytest.mark.parametrize(("right", "said"), [(0.1, False), (0.9, True)])
+def test_a_quality_that_vanilla_has_too_is_said_to_be_no_gain(tmp_path, right, said) -> None:
+    plant(tmp_path, "vanilla", right=right)
+    for every, quality, ratio in ((1, 0.6, 8.0), (2, 0.5, 4.0)):
+        date(tmp_path, every, quality, ratio)
+    for n, quality, ratio in ((9, 0.4, 1.5), (50, 0.8, 3.0)):
+        lidar(tmp_path, n, right=quality, ratio=ratio)
+    measured = cost.speedup(evidence(tmp_path)).measured
+    assert measured.startswith("at GenEval 0.")
+    assert ("no more than vanilla's" in measured) == said
+
+
 def test_without_date_s_sweep_the_speedup_cannot_be_told(tmp_path: Path) -> None:
     date(tmp_path, 2, 0.6, 8.0)
     lidar(tmp_path, 50, ratio=2.0)

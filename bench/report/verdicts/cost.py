@@ -64,7 +64,7 @@ def speedup(evidence: Evidence) -> Verdict:
         plain = text(found.plain, "{:.2f}×")
         why = f"{found.reason}; sweep method.efr.lookahead.n and method.steer.embedding.every"
         return Verdict(SPEEDUP, UNKNOWN, f"plain ratio of costs {plain}, no matched quality", why)
-    measured = said(matched, found.reason)
+    measured = f"{_at(evidence, matched.quality)}: {said(matched, found.reason)}"
     if matched.value is not None:
         outcome = above(matched.value, 1)
         if outcome == FAILS and matched.status == "at least":
@@ -75,6 +75,16 @@ def speedup(evidence: Evidence) -> Verdict:
     if matched.missing == ("fast",) and matched.share_reached < 0.025:
         return Verdict(SPEEDUP, FAILS, measured)
     return Verdict(SPEEDUP, UNKNOWN, measured, "LiDAR's reaching it is left open by the intervals")
+
+
+def _at(evidence: Evidence, quality: float) -> str:
+    """The level at which costs are compared, and whether guidance is needed for it at all."""
+    cell = evidence.typical("date")
+    vanilla = evidence.results.references.get(str(cell))
+    level = f"at GenEval {quality:.3f}"
+    if vanilla is None or not evidence.summary.geneval[vanilla] >= quality:
+        return level
+    return f"{level}, no more than vanilla's {evidence.summary.geneval[vanilla]:.3f} at 1×"
 
 
 def _beside(matched: stats.Matched) -> str:
