@@ -70,10 +70,10 @@ def test_speedup_over_date_at_its_best(tmp_path: Path, reached, spent, outcome) 
 @pytest.mark.parametrize(("right", "said"), [(0.1, False), (0.9, True)])
 def test_a_quality_that_vanilla_has_too_is_said_to_be_no_gain(tmp_path, right, said) -> None:
     plant(tmp_path, "vanilla", right=right)
-    for every, quality, ratio in ((1, 0.6, 8.0), (2, 0.5, 4.0)):
-        date(tmp_path, every, quality, ratio)
-    for n, quality, ratio in ((9, 0.4, 1.5), (50, 0.8, 3.0)):
-        lidar(tmp_path, n, right=quality, ratio=ratio)
+    date(tmp_path, 1, 0.6, 8.0)
+    date(tmp_path, 2, 0.5, 4.0)
+    lidar(tmp_path, 9, right=0.4, ratio=1.5)
+    lidar(tmp_path, 50, right=0.8, ratio=3.0)
     measured = cost.speedup(evidence(tmp_path)).measured
     assert measured.startswith("at GenEval 0.")
     assert ("no more than vanilla's" in measured) == said
