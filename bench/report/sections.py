@@ -155,7 +155,9 @@ def comparison_section(evidence: Evidence) -> Section:
         shown = frame.rename_axis("method").reset_index()
         parts.append(Table("controls", shown, CONTROLS, prose=words))
     else:
-        parts.append(Text("No controls: no timed cell of Best-of-N, lookahead or vanilla."))
+        parts.append(
+            Text("No controls: no timed Best-of-N, best of lookahead or vanilla of more steps.")
+        )
     if evidence.break_evens:
         rows = [
             {"method": label[cell], "LiDAR is cheaper": breakeven.said(found),

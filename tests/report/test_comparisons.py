@@ -67,7 +67,8 @@ def test_a_planted_speedup_at_matched_quality_comes_out(tmp_path: Path) -> None:
     assert found.faster.value.value == pytest.approx(4, rel=0.3)
     assert found.reverse is not None and found.reverse.status == "not reached"
     assert speedups.said(found.reverse, "").startswith("not reached")
-    assert found.plain.value == pytest.approx(1, rel=0.1)  # of the typical settings
+    # Of the typical settings: Best-of-N's own are two candidates, LiDAR's stray alike.
+    assert found.plain.value == pytest.approx(2 / 4, rel=0.1)
     assert [len(group) for group in found.cells] == [3, 3]
 
 

@@ -25,6 +25,7 @@ TABLES = ("verdicts", "criteria", "results", "tasks", "speedups", "controls", "b
 
 
 def test_build_writes_every_table_and_picture_and_links_them(folder: Path) -> None:
+    synthetic.cell(folder, "best_of_n")
     text = build(folder).read_text()
     for name in PICTURES:
         assert f"(figures/{name}.png)" in text
@@ -39,6 +40,10 @@ def test_build_writes_every_table_and_picture_and_links_them(folder: Path) -> No
     assert "Complete: every cell has all its prompts" in text
     assert "lidar0123456789" in text.split("## Provenance")[1]
     assert "[lidar](cells/lidar0123456789/records.jsonl)" in text
+
+
+def test_vanilla_alone_is_no_control_of_more_steps(folder: Path) -> None:
+    assert "No controls: no timed Best-of-N" in build(folder).read_text()
 
 
 def test_planted_effects_come_out(folder: Path) -> None:
