@@ -33,6 +33,18 @@ DECIDING = (
     "bench/noise.py",
 )
 PROMPTS = ("source", "n", "seed", "per_task", "limit")
+GROUPS = ("backbone", "judge", "method", "prompts", "rewards")
+NEEDED = (
+    "reward",
+    "scores",
+    "solver",
+    "steps",
+    "images",
+    "seed",
+    "shard",
+    "device",
+    "yardstick_every",
+)
 WHERE = ("device", "batch")  # settings of a judge that say where and how fast it runs
 
 
@@ -130,10 +142,16 @@ def parse_shard(shard: str) -> tuple[int, int]:
 
 
 def _check_shapes(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for a group of settings, a list or a device that is none."""
-    for key in ("backbone", "judge", "method", "prompts", "rewards"):
-        if not isinstance(settings[key], Mapping):
-            raise ValueError(f"{key} must be a group of settings, got {settings[key]!r}")
+    """Raise ValueError for a setting that was removed, or a group, list or device that is none."""
+    for key in (*GROUPS, *NEEDED):
+        if key not in settings:
+            raise ValueError(f"there is no {key}, and a cell needs it: leave out ~{key}")
+    groups = {key: settings[key] for key in GROUPS}
+    if isinstance(settings["rewards"], Mapping):
+        groups |= {f"rewards.{name}": own for name, own in settings["rewards"].items()}
+    for key, value in groups.items():
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{key} must be a group of settings, got {value!r}")
     check_keys("prompts", settings["prompts"], list(PROMPTS))
     if not isinstance(settings["reward"], str):
         raise ValueError(f"reward must be the name of one, got {settings['reward']!r}")
