@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from bench import configs
+from bench.report.choice import TARGET
 
-SETTINGS = ("seed", "steps", "solver")  # what tells apart two cells of one method
 REQUIRED = (
     ("cell", "cell"),
     ("method", "method.name"),
@@ -57,20 +57,17 @@ def read_cell(path: Path) -> dict[str, Any]:
     row["reward"] = flat.get("reward")
     row["judge"] = flat.get("judge.name")
     row["untested"] = str(flat.get("weights.judge")).startswith("untested")
-    row["settings"] = leaves(config["method"])
-    row["settings"] |= leaves(config["backbone"], "backbone")
+    row["settings"] = texts(config["method"])
+    row["settings"] |= texts(config["backbone"], "backbone")
     row["config"] = config
     guiding = (config.get("rewards") or {}).get(row["reward"]) or {}
-    row["settings"] |= leaves(guiding, "reward")
+    row["settings"] |= texts(guiding, "reward")
     return row
 
 
-def leaves(node: Any, path: str = "") -> dict[str, str]:
+def texts(node: Any, path: str = "") -> dict[str, str]:
     """Dotted key -> value, as text, of nested settings."""
-    if not isinstance(node, dict):
-        return {path: str(node)}
-    below = [leaves(value, f"{path}.{key}" if path else key) for key, value in node.items()]
-    return {key: value for part in below for key, value in part.items()}
+    return {key: str(value) for key, value in configs.leaves(node, path).items()}
 
 
 def labels(cells: pd.DataFrame) -> list[str]:
@@ -84,7 +81,7 @@ def labels(cells: pd.DataFrame) -> list[str]:
             for key in keys
             if len({other.get(key) for other in namesakes.settings}) > 1
         ]
-        own += [f"{c} {getattr(row, c)}" for c in SETTINGS if namesakes[c].nunique() > 1]
+        own += [f"{c} {getattr(row, c)}" for c in TARGET if namesakes[c].nunique() > 1]
         made.append(f"{row.method} ({', '.join(own)})" if own else row.method)
     return [
         f"{label} [{cell[-6:]}]" if made.count(label) > 1 else label

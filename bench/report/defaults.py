@@ -7,7 +7,7 @@ from functools import cache
 import pandas as pd
 
 from bench.compose import cell_settings, groups
-from bench.configs import leaves
+from bench.report.cells import texts
 from bench.report.choice import spelled
 
 
@@ -29,4 +29,4 @@ def usual(method: str, backbone: str) -> dict[str, str]:
     if method not in known["method"] or backbone not in known["backbone"]:
         return {}
     settings = cell_settings([f"backbone={backbone}"], [f"method={method}"])
-    return {key: str(value) for key, value in leaves(settings["method"]).items()}
+    return texts(settings["method"])
