@@ -36,7 +36,7 @@ lint: $(READY)
 	$(RUN) -m mypy
 
 train-miniature: $(READY)
-	$(RUN) -m bench.miniature.train all
+	$(RUN) -m training all
 
 $(RUN):
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from bench.compose import (
+from bench.config.compose import (
     cell_settings,
     check_command_line,
     composed,
@@ -40,15 +40,15 @@ from bench.compose import (
     sweeps,
     written_out,
 )
-from bench.disk import check_writable
 from bench.errors import BenchError
+from bench.store.disk import check_writable
 
 if TYPE_CHECKING:
-    from bench.cell import Cell
-    from bench.run import Done
+    from bench.config.cell import Cell
+    from bench.run.cells import Done
 
 # A module with a main(arguments) -> exit code.
-SUBCOMMANDS = {"compare": "bench.compare", "list": "bench.listing"}
+SUBCOMMANDS = {"compare": "bench.report.compare", "list": "bench.config.listing"}
 MOST = 200  # cells of a sweep that are looked at before it begins
 
 
@@ -65,8 +65,8 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
 
     A method on the command line takes the place of the experiment's list of cells.
     """
-    from bench.cell import make_cell  # here: it needs torch, and subcommands do not
-    from bench.objective import check_objective
+    from bench.config.cell import make_cell  # here: it needs torch, and subcommands do not
+    from bench.run.objective import check_objective
 
     if config.get("not_built"):
         raise BenchError(str(config.not_built))
@@ -121,8 +121,8 @@ def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> Do
     on all that is in the folder, whatever became of its own cells.
     """
     from bench.report.build import build
-    from bench.run import Done, run_cells
-    from bench.turns import alone, at_work, reporting
+    from bench.run.cells import Done, run_cells
+    from bench.store.turns import alone, at_work, reporting
 
     results = results_folder(config) / experiment_name(config, overrides)
     cells = plan(config, overrides)
@@ -149,7 +149,7 @@ def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> Do
 def main(config: DictConfig) -> float | None:
     """One job; returns its objective where there is one. Says itself what is wrong: of a sweep's
     errors Hydra passes on the first alone."""
-    from bench.objective import objective
+    from bench.run.objective import objective
 
     overrides: Any = list(HydraConfig.get().overrides.task)
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN

@@ -40,7 +40,7 @@ def pipeline() -> Any:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     from bench.miniature.text import MAX_TOKENS, build_tokenizer
-    from bench.miniature.train.diffusion import build_scheduler
+    from training.diffusion import build_scheduler
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel(

@@ -6,8 +6,8 @@ import pytest
 
 import bench.__main__ as app
 from bench.__main__ import check
-from bench.cell import make_cell
-from bench.compose import (
+from bench.config.cell import make_cell
+from bench.config.compose import (
     cell_settings,
     check_command_line,
     composed,
@@ -44,7 +44,7 @@ def test_a_long_sweep_is_looked_at_in_part_and_says_so(results, monkeypatch, cap
 
 
 def test_of_a_search_what_its_trials_share_is_looked_at(results, monkeypatch):
-    monkeypatch.setattr("bench.compose.find_spec", lambda name: name)
+    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: name)
     scale = "method.steer.guidance.scale=interval(1,12)"
     search = ["-m", results, "sweep=optuna", "method=lidar", "hydra.sweeper.n_trials=4", scale]
     assert [list(each) for each in jobs(search)[:1]] == [[[results, "method=lidar"]]]

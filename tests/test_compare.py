@@ -6,9 +6,9 @@ from copy import deepcopy
 import pytest
 import yaml
 
-from bench.compare import conclusion, main, match, read_folder
-from bench.comparison import compare, read_run
-from bench.schema import KINDS, PHASES
+from bench.report.compare import conclusion, main, match, read_folder
+from bench.report.comparison import compare, read_run
+from bench.store.schema import KINDS, PHASES
 
 CONFIG = {
     "method": {"name": "lidar", "steer": {"guidance": {"scale": 1.0}}},

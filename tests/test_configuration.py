@@ -4,9 +4,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from bench.__main__ import plan
-from bench.build import Surroundings, build_method, check_method
-from bench.cell import choose_prompts, identity, make_cell, parse_shard
-from bench.compose import CONF, cell_settings, check_command_line, composed, expand, groups
+from bench.config.build import Surroundings, build_method, check_method
+from bench.config.cell import choose_prompts, identity, make_cell, parse_shard
+from bench.config.compose import CONF, cell_settings, check_command_line, composed, expand, groups
 from bench.errors import BenchError
 from bench.geneval.prompts import TASKS, generate
 from methods.efr import ESTIMATORS

@@ -7,8 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from bench.__main__ import cell_lines
-from bench.compose import CONF, composed, expand, experiment_name, jobs
-from bench.configs import SHARED
+from bench.config.compose import CONF, composed, expand, experiment_name, jobs
+from bench.store.config import SHARED
 
 ROOT = CONF.parent
 README, SCALE = (ROOT / "README.md").read_text(), (ROOT / "SCALE.md").read_text()

@@ -7,8 +7,8 @@ import torch
 
 from bench.backbones.latent import Limits
 from bench.errors import BenchError
-from bench.fit import batch, measure_fitting, smaller
-from bench.measure import Task, measure
+from bench.run.fit import batch, measure_fitting, smaller
+from bench.run.measure import Task, measure
 from methods.efr import LookaheadSettings, TweedieSettings
 from methods.method import Method
 from methods.steer import BestOfNSettings, EmbeddingSettings, GuidanceSettings, SmcSettings

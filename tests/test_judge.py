@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from bench.geneval.prompts import generate
-from bench.judge import main
-from bench.judging import _proven
+from bench.judge.__main__ import main
+from bench.judge.judges import _proven
 from bench.miniature.golden import FOLDER, pictures
 
 sys.path.insert(0, str(Path(__file__).parent / "geneval"))
@@ -86,8 +86,8 @@ def test_images_of_any_size_are_judged_by_the_tiny_detector_and_called_no_scores
 def test_an_image_s_verdict_does_not_depend_on_its_neighbors(mixed, tmp_path):
     """Two sizes in turn are judged as each alone."""
     from bench.geneval.detector import verdicts
-    from bench.images import from_bytes, read
-    from bench.judge import find, judge_samples
+    from bench.judge.__main__ import find, judge_samples
+    from bench.store.images import from_bytes, read
 
     judge = tiny.judge()
     ((metadata, samples),) = find(mixed)

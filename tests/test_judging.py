@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from bench.geneval.detector import Detections, verdicts
-from bench.images import from_bytes, to_bytes
-from bench.judging import diversity
+from bench.judge.judges import diversity
 from bench.rewards import load_reward
+from bench.store.images import from_bytes, to_bytes
 
 
 def test_diversity_is_the_mean_squared_distance_over_pairs():

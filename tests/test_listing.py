@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from bench.compose import CONF, groups
-from bench.listing import LISTS, about, composed_needs, defaults, main
+from bench.config.compose import CONF, groups
+from bench.config.listing import LISTS, about, composed_needs, defaults, main
 
 
 def rows(name):

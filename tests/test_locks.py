@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from bench.errors import BenchError
-from bench.locks import holding, overlap
+from bench.store.locks import holding, overlap
 
 SHARDS = [(k, n) for n in range(1, 7) for k in range(n)]
 

@@ -4,9 +4,9 @@ import time
 
 import torch
 
-from bench.measure import Task, measure
-from bench.meter import Meter
-from bench.schema import PHASES
+from bench.run.measure import Task, measure
+from bench.run.meter import Meter
+from bench.store.schema import PHASES
 from methods.method import Method
 
 

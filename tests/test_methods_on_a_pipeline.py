@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.build import build_method
-from bench.compose import cell_settings, groups
-from bench.measure import Task, measure
+from bench.config.build import build_method
+from bench.config.compose import cell_settings, groups
+from bench.run.measure import Task, measure
 from methods.method import Method
 from methods.price import Calls
 from methods.sample import sample

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 import bench.__main__
-import bench.cell
+import bench.config.cell
 from bench.__main__ import cell_lines, plan, run
-from bench.cell import make_cell
-from bench.compose import CONF, cell_settings, composed, expand, groups
+from bench.config.cell import make_cell
+from bench.config.compose import CONF, cell_settings, composed, expand, groups
 from bench.errors import BenchError
-from bench.run import Bench
+from bench.run.cells import Bench
 
 PAPER = [name for name in groups()["experiment"] if name.startswith("paper/")]
 BUILT = [name for name in PAPER if name != "paper/table4"]
@@ -57,7 +57,7 @@ def test_an_experiment_is_short_and_opens_with_its_command(experiment):
 @pytest.mark.parametrize("experiment", BUILT)
 def test_every_experiment_runs_to_its_report(experiment, tmp_path, monkeypatch):
     """Of each line one cell a method: the others differ from it in a number."""
-    monkeypatch.setattr(bench.cell, "make_cell", small)
+    monkeypatch.setattr(bench.config.cell, "make_cell", small)
     monkeypatch.setattr(bench.__main__, "expand", one_a_method)
     monkeypatch.setattr(Bench, "warm_up", lambda bench, prompt: None)
     points = experiment in ON_POINTS

@@ -5,8 +5,8 @@ from dataclasses import astuple
 
 import pytest
 
-from bench.compose import cell_settings
-from bench.published import TABLES, Key, key_of, published, rows
+from bench.config.compose import cell_settings
+from bench.report.lidar.published import TABLES, Key, key_of, published, rows
 
 SD15 = ["backbone=sd15", "steps=100"]
 SDXL = ["backbone=sdxl", "steps=100"]

@@ -13,10 +13,10 @@ import pytest
 import torch
 import yaml
 
-from bench.cell import make_cell
-from bench.compose import cell_settings
-from bench.run import run_cell
-from bench.store import read_records
+from bench.config.cell import make_cell
+from bench.config.compose import cell_settings
+from bench.run.cells import run_cell
+from bench.store.folder import read_records
 
 TOY = ["prompts.per_task=1", "steps=3", "images=2", "yardstick_every=3"]
 LIDAR = ["method=lidar", "method.efr.lookahead.n=4", "method.efr.lookahead.steps=2"]
@@ -120,7 +120,7 @@ def test_a_prompt_whose_reward_is_not_finite_is_recorded_and_the_rest_goes_on(
     tmp_path, monkeypatch
 ):
     """The first prompt, on which the cell warms up, is one of those that fail."""
-    import bench.run
+    import bench.run.cells
 
     first = cell().prompts[0].text
 
@@ -134,9 +134,11 @@ def test_a_prompt_whose_reward_is_not_finite_is_recorded_and_the_rest_goes_on(
         def digest(self):
             return "fragile"
 
-    real = bench.run.load_reward
+    real = bench.run.cells.load_reward
     monkeypatch.setattr(
-        bench.run, "load_reward", lambda n, *at: Fragile() if n == "preference" else real(n, *at)
+        bench.run.cells,
+        "load_reward",
+        lambda n, *at: Fragile() if n == "preference" else real(n, *at),
     )
     folder = run(tmp_path, "method=best_of_n", "method.steer.best_of_n.n=2")
     records, _ = read_records(folder / "records.jsonl")
@@ -208,7 +210,7 @@ def test_without_a_judge_costs_are_measured_and_reported_alone(tmp_path):
 
 def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_path, monkeypatch):
     from bench.errors import BenchError
-    from bench.judging import _proven
+    from bench.judge.judges import _proven
     from bench.miniature.judge import MiniatureJudge
 
     real = MiniatureJudge.load
@@ -227,7 +229,7 @@ def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_pa
 
 
 def test_images_on_disk_are_judged_as_they_were_when_made(whole):
-    from bench.judge import judge_folder
+    from bench.judge.__main__ import judge_folder
 
     again = judge_folder(whole / "images", {"name": "miniature", "kind": "miniature"})
     records, _ = read_records(whole / "records.jsonl")

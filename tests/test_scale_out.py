@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.cell import make_cell
-from bench.compose import PLUGINS, cell_settings, check_command_line
+from bench.config.cell import make_cell
+from bench.config.compose import PLUGINS, cell_settings, check_command_line
 from bench.errors import BenchError
-from bench.objective import check_objective, objective
-from bench.run import run_cell
-from bench.store import CellStore, read_records
-from bench.turns import alone, at_work, reporting
+from bench.run.cells import run_cell
+from bench.run.objective import check_objective, objective
+from bench.store.folder import CellStore, read_records
+from bench.store.turns import alone, at_work, reporting
 
 TOY = ["prompts.per_task=1", "steps=2", "images=2", "yardstick_every=3"]
 LIDAR = ["method=lidar", "method.efr.lookahead.n=4", "method.efr.lookahead.steps=2"]
@@ -145,7 +145,7 @@ def test_usage_statistics_of_ray_are_off_before_it_starts(monkeypatch):
 
 @pytest.mark.parametrize("choice", ["launch=ray", "launch=submitit_local", "sweep=optuna"])
 def test_a_plugin_that_is_not_installed_is_named_with_its_remedy(choice, monkeypatch):
-    monkeypatch.setattr("bench.compose.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: None)
     group, name = choice.split("=")
     package = PLUGINS[group][name].replace("_", "-")
     with pytest.raises(BenchError, match=rf"{choice} needs the package {package}: pip install"):
@@ -155,7 +155,7 @@ def test_a_plugin_that_is_not_installed_is_named_with_its_remedy(choice, monkeyp
 
 
 def test_a_launcher_without_a_sweep_is_refused(monkeypatch):
-    monkeypatch.setattr("bench.compose.find_spec", lambda name: name)
+    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: name)
     with pytest.raises(BenchError, match="launch=joblib is for a sweep's jobs: add -m"):
         check_command_line(["launch=joblib"])
 
@@ -171,7 +171,7 @@ def test_of_jobs_side_by_side_the_last_to_finish_is_alone(tmp_path):
 
 
 def test_a_job_that_begins_while_another_reports_waits(tmp_path):
-    waiting = "import sys, pathlib; from bench.turns import at_work\n"
+    waiting = "import sys, pathlib; from bench.store.turns import at_work\n"
     waiting += "with at_work(pathlib.Path(sys.argv[1])): print('began')"
     with at_work(tmp_path) as first, reporting(tmp_path):
         assert alone(first)

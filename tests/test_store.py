@@ -7,10 +7,10 @@ import os
 import numpy as np
 import pytest
 
-from bench.disk import DiskError
 from bench.errors import BenchError
-from bench.schema import canonical
-from bench.store import CellStore, read_records
+from bench.store.disk import DiskError
+from bench.store.folder import CellStore, read_records
+from bench.store.schema import canonical
 
 PIXELS = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 METADATA = {"tag": "single_object", "include": [], "prompt": "a photo of a cat"}
@@ -26,7 +26,7 @@ def stored(folder, indices=(3, 5)):
 
 
 def test_images_lie_in_geneval_s_layout_and_read_back(tmp_path):
-    from bench.images import read
+    from bench.store.images import read
 
     stored(tmp_path)
     folder = tmp_path / "images" / "00003"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.yardstick import timed, vanilla_first
+from bench.run.yardstick import timed, vanilla_first
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4, 8, 20])

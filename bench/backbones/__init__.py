@@ -69,13 +69,13 @@ def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loa
 
 
 def _check_mixture(settings: Settings) -> None:
-    from bench.backbones.mixture import check
+    from bench.mixture.backbone import check
 
     check(settings)
 
 
 def _mixture(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
-    from bench.backbones.mixture import load
+    from bench.mixture.backbone import load
 
     return load(settings)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.build import check_keys
+from bench.config.build import check_keys
 from bench.device import DEVICES, resolve_device
 from bench.errors import BenchError
 from bench.geneval import architecture
@@ -22,10 +22,10 @@ from bench.geneval.instances import FLOOR, Instances
 from bench.geneval.mask2former import Mask2Former
 from bench.geneval.protocol import evaluate
 from bench.geneval.selftest import photographs, prove
-from bench.images import to_bytes
 from bench.rewards import clip_model
 from bench.rewards.clip_model import INDICES, VIT_L_14, native
 from bench.rewards.pretrained import Pretrained
+from bench.store.images import to_bytes
 from bench.weights.files import digest
 from bench.weights.source import Source, matching
 from methods.settings import at_least, one_of, whole

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.geneval.detector import Detections, Detector
 from bench.geneval.prompts import Metadata
 from bench.geneval.protocol import evaluate
-from bench.images import from_bytes
+from bench.store.images import from_bytes
 
 PHOTOGRAPHS = {"chelsea": "cat", "astronaut": "person", "coffee": "cup"}
 MISSING = (

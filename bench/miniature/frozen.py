@@ -28,9 +28,7 @@ def load(module: nn.Module, path: Path) -> None:
     Raises FileNotFoundError where the file is missing and ValueError where it does not fit;
     both name the file and the command that makes it anew.
     """
-    remedy = (
-        f"restore it from the repository, or train it: python -m bench.miniature.train {path.stem}"
-    )
+    remedy = f"restore it from the repository, or train it: python -m training {path.stem}"
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}; {remedy}")
     try:

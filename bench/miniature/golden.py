@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from bench.geneval.selftest import Picture
-from bench.images import from_bytes, read
+from bench.store.images import from_bytes, read
 
 FOLDER = Path(__file__).parent / "golden"
 

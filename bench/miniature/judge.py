@@ -7,7 +7,7 @@ objectness map times a softmax over classes in place of one map a class, so that
 or morphed glyph has a place to be called nothing; and a score that is calibrated, so that 0.9
 means right nine times in ten among peaks of whole and deliberately spoiled glyphs alike.
 
-Training is in ``bench.miniature.train.judge``; the weights are part of the package.
+Training is in ``training.judge``; the weights are part of the package.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = given.folder
 
     from bench.report.build import build  # here, so that --help answers at once
-    from bench.turns import reporting
+    from bench.store.turns import reporting
 
     try:
         if not (folder / "cells").is_dir():

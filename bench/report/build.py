@@ -8,13 +8,13 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from bench.configs import SHARED, leaves, read_config
+from bench.store.config import SHARED, leaves, read_config
 
 # By the kind of judge: what imports what it draws with only when it is wanted.
 REPORTS = {
     "geneval": "bench.report.page",
-    "truth": "bench.truth.report",
-    "none": "bench.costs.report",
+    "truth": "bench.report.truth.page",
+    "none": "bench.report.costs.page",
 }
 
 

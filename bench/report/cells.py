@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench import configs
 from bench.report.choice import TARGET
+from bench.store import config as configs
 
 REQUIRED = (
     ("cell", "cell"),

@@ -6,7 +6,7 @@ from functools import cache
 
 import pandas as pd
 
-from bench.compose import cell_settings, groups
+from bench.config.compose import cell_settings, groups
 from bench.report.cells import texts
 from bench.report.choice import spelled
 

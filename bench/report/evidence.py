@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report import choice, paper
+from bench.report import choice
 from bench.report.breakeven import break_evens
 from bench.report.controls import Comparison, comparisons
+from bench.report.lidar import numbers as paper
 from bench.report.load import Results
 from bench.report.seeds import pooled
 from bench.report.speedups import Speedup, speedups

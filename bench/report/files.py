@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.disk import publish
 from bench.report import markdown, style, svg, web
 from bench.report.document import Document, Gallery, Picture, Table
 from bench.report.latex import latex
+from bench.store.disk import publish
 
 PAGES = ("report.html", "report.md")
 SUFFIXES = (".csv", ".md", ".tex", ".png", ".pdf")
@@ -21,7 +21,7 @@ def write(document: Document, folder: Path) -> tuple[Path, Path]:
     """Write everything; returns the paths of report.html and report.md.
 
     Every file is whole at any moment. tables/ and figures/ belong to the report: what an earlier
-    one left there is removed. Not for two processes at once (`bench.turns.reporting`).
+    one left there is removed. Not for two processes at once (`bench.store.turns.reporting`).
     """
     staged = folder / STAGED
     shutil.rmtree(staged, ignore_errors=True)  # what a report that was cut off left

@@ -18,8 +18,8 @@ import pandas as pd
 from bench.report import choice
 from bench.report.cells import coverage, one, read_cells
 from bench.report.defaults import strays
-from bench.schema import KINDS, PHASES
-from bench.store import read_records
+from bench.store.folder import read_records
+from bench.store.schema import KINDS, PHASES
 
 UNTESTED = "GenEval by a detector that has proved nothing (random or untested weights): no score"
 GIB = 2**30

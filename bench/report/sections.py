@@ -8,8 +8,8 @@ from bench import stats
 from bench.report import breakeven, controls, cost, quality, scaling, speedups, style, table
 from bench.report.document import Link, Picture, Section, Table, Text
 from bench.report.evidence import Evidence
+from bench.report.lidar.verdicts import verdicts
 from bench.report.saved import saved
-from bench.report.verdicts import verdicts
 
 VERDICTS = (
     "Each claim of the paper (arXiv 2602.03211), then what it leaves open. Published figures stand "

@@ -17,7 +17,7 @@ import pandas as pd
 from bench import stats
 from bench.report import choice
 from bench.report.load import Results
-from bench.schema import KINDS, PHASES
+from bench.store.schema import KINDS, PHASES
 
 SEED = 0
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)

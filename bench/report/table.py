@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.report import paper
+from bench.report.lidar import numbers as paper
 from bench.report.load import Results
 
 NONE = "–"

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.report.document import Document, Part
+from bench.report.lidar.verdicts.base import FAILS, HOLDS, UNKNOWN
 from bench.report.markdown import absent
-from bench.report.verdicts.base import FAILS, HOLDS, UNKNOWN
 
 PAGE = Path(__file__).parent / "page"
 MARKS = {HOLDS: "holds", FAILS: "fails", UNKNOWN: "unknown"}

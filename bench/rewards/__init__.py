@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.build import settings as build_settings
+from bench.config.build import settings as build_settings
 from bench.errors import explained
 from bench.rewards.aesthetic import AestheticReward, AestheticSettings
 from bench.rewards.cosine import CosineReward
@@ -82,7 +82,7 @@ def _jpeg(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
 
 def _mixture(form: str) -> RewardKind:
     def load(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
-        from bench.rewards.quadratic import MixtureReward
+        from bench.mixture.reward import MixtureReward
 
         return MixtureReward(form)
 

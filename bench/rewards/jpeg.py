@@ -11,7 +11,7 @@ from io import BytesIO
 import torch
 from torch import Tensor
 
-from bench.images import to_pil
+from bench.store.images import to_pil
 
 QUALITY = 95
 

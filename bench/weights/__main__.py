@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.compose import cell_settings, groups
+from bench.config.compose import cell_settings, groups
 from bench.errors import BenchError
 from bench.weights.needs import Need, needs
 from bench.weights.source import cache, fetch, found, locate

@@ -9,7 +9,7 @@ import torch
 
 from bench.backbones import load_backbone
 from bench.backbones.solver import given_noise, make_scheduler
-from bench.compose import cell_settings
+from bench.config.compose import cell_settings
 from bench.noise import Ledger
 from methods.interfaces import Problem
 from methods.loop import initial_noise

@@ -5,11 +5,11 @@ import socket
 import pytest
 from pipelines import tiny
 
-from bench.cell import make_cell
-from bench.compose import cell_settings, groups
+from bench.config.cell import make_cell
+from bench.config.compose import cell_settings, groups
 from bench.report.build import build
-from bench.run import run_cell
-from bench.store import read_records
+from bench.run.cells import run_cell
+from bench.store.folder import read_records
 
 ANALYTIC = ("exact", "exact_smc", "probe")
 METHODS = [m for m in groups()["method"] if m not in ANALYTIC]

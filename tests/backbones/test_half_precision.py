@@ -5,10 +5,10 @@ import torch
 from pipelines import PROMPT, settings
 
 from bench.backbones import load_backbone
-from bench.build import build_method
-from bench.compose import cell_settings
-from bench.measure import Task, measure
+from bench.config.build import build_method
+from bench.config.compose import cell_settings
 from bench.rewards import load_reward
+from bench.run.measure import Task, measure
 
 REWARDS = {"imagereward": {"kind": "imagereward", "weights": "tiny"}}
 

@@ -5,8 +5,8 @@ from functools import cache
 import pytest
 import torch
 
-from bench.backbones.mixture import SOLVERS, MixtureBackbone
-from bench.backbones.path import PATHS, PathSolver, level_at, log_snr
+from bench.mixture.backbone import SOLVERS, MixtureBackbone
+from bench.mixture.solver import PATHS, PathSolver, level_at, log_snr
 from bench.noise import Ledger
 from methods.interfaces import Problem
 from methods.method import Method

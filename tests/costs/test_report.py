@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from bench.__main__ import plan
-from bench.compose import cell_settings
-from bench.costs.read import cost_row, load
-from bench.costs.report import build
-from bench.run import run_cells
-from bench.schema import KINDS, PHASES
+from bench.config.compose import cell_settings
+from bench.report.costs.page import build
+from bench.report.costs.read import cost_row, load
+from bench.run.cells import run_cells
+from bench.store.schema import KINDS, PHASES
 
 TINY = [
     "experiment=cost",

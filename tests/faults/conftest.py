@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-import bench.run
-from bench.cell import Cell, make_cell
-from bench.compose import cell_settings
+import bench.run.cells
+from bench.config.cell import Cell, make_cell
+from bench.config.compose import cell_settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -61,7 +61,7 @@ def toy(backbone: Any) -> Iterator[Callable[..., Cell]]:
         return make_cell(cell_settings([*TOY, *method, *overrides], []))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench.run, "load_backbone", lambda *at: (backbone, "tiny"))
-        patch.setattr(bench.run, "load_reward", lambda *at: Brightness())
-        patch.setattr(bench.run, "load_judge", lambda *at: PixelJudge())
+        patch.setattr(bench.run.cells, "load_backbone", lambda *at: (backbone, "tiny"))
+        patch.setattr(bench.run.cells, "load_reward", lambda *at: Brightness())
+        patch.setattr(bench.run.cells, "load_judge", lambda *at: PixelJudge())
         yield make

@@ -11,9 +11,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.records import read_records
-from bench.run import run_cell
-from bench.schema import canonical
+from bench.run.cells import run_cell
+from bench.store.records import read_records
+from bench.store.schema import canonical
 
 Before = Callable[[], None]
 

@@ -9,12 +9,12 @@ import time
 import pytest
 
 import bench.__main__ as app
-import bench.attempt
 import bench.report.build
-import bench.run
-from bench.compose import composed
+import bench.run.attempt
+import bench.run.cells
+from bench.config.compose import composed
 from bench.errors import BenchError
-from bench.turns import at_work
+from bench.store.turns import at_work
 
 
 def forked(arguments, results, before=lambda: None):
@@ -48,14 +48,14 @@ def failing(bad):
     """Sampling fails on the methods that ``bad`` accepts."""
 
     def before():
-        real = bench.attempt.measure_fitting
+        real = bench.run.attempt.measure_fitting
 
         def measure(task, method, prompt):
             if bad(method, prompt):
                 raise RuntimeError("shapes do not match")
             return real(task, method, prompt)
 
-        bench.attempt.measure_fitting = measure
+        bench.run.attempt.measure_fitting = measure
 
     return before
 
@@ -107,7 +107,7 @@ def test_a_sweep_s_other_jobs_run_where_one_fails(toy, tmp_path):
 def test_a_signal_stops_the_run_with_a_message(toy, tmp_path, number, code):
     def slow():
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        bench.attempt.measure_fitting = lambda *at: time.sleep(60)
+        bench.run.attempt.measure_fitting = lambda *at: time.sleep(60)
 
     pid = forked([f"results={tmp_path}", *TOY, "method=vanilla"], tmp_path, slow)
     deadline = time.monotonic() + 60
@@ -146,7 +146,7 @@ def test_the_last_job_at_work_reports_on_the_others_where_its_own_cell_is_refuse
     def refuse(*at):
         raise BenchError("too little memory")
 
-    monkeypatch.setattr(bench.run, "load_backbone", refuse)
+    monkeypatch.setattr(bench.run.cells, "load_backbone", refuse)
     other = [*given, "method=best_of_n"]
     done = app.run(composed(other), other, sweep=True)
     assert done.problems == ["too little memory"] and not done.unreported

@@ -9,10 +9,10 @@ import pytest
 from interrupted import finish, start, state
 from rich.console import Console
 
-from bench.disk import DiskError
 from bench.errors import BenchError
-from bench.run import run_cell, run_cells
-from bench.store import read_records
+from bench.run.cells import run_cell, run_cells
+from bench.store.disk import DiskError
+from bench.store.folder import read_records
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +135,10 @@ def test_other_surroundings_are_said_where_prompts_are_missing_and_the_first_are
 
 def test_a_second_process_at_the_cell_is_refused_while_other_shards_are_not(toy, tmp_path, whole):
     def hold():
-        import bench.run
+        import bench.run.cells
 
         os.setsid()
-        bench.run.attempt = lambda *at: time.sleep(60)  # as if the prompt took long
+        bench.run.cells.attempt = lambda *at: time.sleep(60)  # as if the prompt took long
 
     pid = start(toy("shard=0/2"), tmp_path, hold)
     try:

@@ -7,18 +7,18 @@ import torch
 from interrupted import state
 from rich.console import Console
 
-import bench.attempt
-import bench.run
-from bench.attempt import CellStopped, DeviceLost
+import bench.run.attempt
+import bench.run.cells
 from bench.errors import BenchError
-from bench.run import run_cell, run_cells
-from bench.store import read_records
+from bench.run.attempt import CellStopped, DeviceLost
+from bench.run.cells import run_cell, run_cells
+from bench.store.folder import read_records
 
 
 @pytest.fixture
 def failing(monkeypatch):
     """Make sampling raise ``error`` on the prompts whose text ``bad`` accepts."""
-    real = bench.attempt.measure_fitting
+    real = bench.run.attempt.measure_fitting
 
     def put(error, bad):
         def measure(task, method, prompt):
@@ -26,7 +26,7 @@ def failing(monkeypatch):
                 raise error
             return real(task, method, prompt)
 
-        monkeypatch.setattr(bench.attempt, "measure_fitting", measure)
+        monkeypatch.setattr(bench.run.attempt, "measure_fitting", measure)
 
     yield put
     monkeypatch.undo()
@@ -62,7 +62,7 @@ def test_a_failed_prompt_is_tried_again_and_then_nothing_tells_of_the_failure(
     folder = run_cell(cell, tmp_path / "failing", lambda: None, quiet)
     assert (folder / "errors").is_dir()
     monkeypatch.undo()
-    monkeypatch.setattr(bench.run, "load_judge", bench.run.load_judge)
+    monkeypatch.setattr(bench.run.cells, "load_judge", bench.run.cells.load_judge)
     run_cell(toy(), tmp_path / "failing", lambda: None)
     lines = (folder / "records.jsonl").read_text().splitlines(keepends=True)
     assert len(lines) == 7
@@ -71,7 +71,7 @@ def test_a_failed_prompt_is_tried_again_and_then_nothing_tells_of_the_failure(
 
 
 def test_an_error_in_judging_is_the_prompt_s_too(toy, tmp_path, monkeypatch):
-    real = bench.run.load_judge()
+    real = bench.run.cells.load_judge()
 
     class Judge:
         digest = real.digest
@@ -83,7 +83,7 @@ def test_an_error_in_judging_is_the_prompt_s_too(toy, tmp_path, monkeypatch):
                 return real.judge(metadata, images) | {"diversity": float("nan")}
             return real.judge(metadata, images)
 
-    monkeypatch.setattr(bench.run, "load_judge", lambda *at: Judge())
+    monkeypatch.setattr(bench.run.cells, "load_judge", lambda *at: Judge())
     folder = run_cell(toy(), tmp_path, lambda: None, quiet)
     records, _ = read_records(folder / "records.jsonl")
     errors = {record["tag"]: record["error"] for record in records.values() if record["error"]}
@@ -96,16 +96,16 @@ def test_three_first_failures_alike_stop_the_cell_and_the_other_cells_run(
 ):
     failing(RuntimeError("shapes do not match"), lambda prompt: True)
     other = toy("method=vanilla")
-    real = bench.run.sample_missing
+    real = bench.run.cells.sample_missing
 
     def healthy(ready, *at):
         if ready.cell is other:
-            monkeypatch.setattr(bench.attempt, "measure_fitting", measure)
+            monkeypatch.setattr(bench.run.attempt, "measure_fitting", measure)
         real(ready, *at)
 
-    from bench.fit import measure_fitting as measure
+    from bench.run.fit import measure_fitting as measure
 
-    monkeypatch.setattr(bench.run, "sample_missing", healthy)
+    monkeypatch.setattr(bench.run.cells, "sample_missing", healthy)
     done = run_cells([toy(), other], tmp_path, Console(quiet=True))
     stopped, failed = done.problems
     assert "the first 3 prompts failed alike (RuntimeError: shapes do not match)" in stopped

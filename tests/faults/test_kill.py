@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from interrupted import finish, kill_at_random_moments, killed_at, start, state
 
-from bench.cell import make_cell
-from bench.compose import cell_settings
-from bench.run import run_cell
-from bench.store import read_records
+from bench.config.cell import make_cell
+from bench.config.compose import cell_settings
+from bench.run.cells import run_cell
+from bench.store.folder import read_records
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from bench.geneval.detector import Detections, verdicts
 from bench.geneval.judge import SURE_COLORS, check, disk, load
 from bench.geneval.prompts import COLORS, generate
 from bench.geneval.selftest import PHOTOGRAPHS, photographs, prove
-from bench.judging import GenEvalJudge, load_detector
+from bench.judge.judges import GenEvalJudge, load_detector
 from bench.miniature.golden import pictures
 from bench.miniature.judge import MiniatureJudge
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bench.compose import cell_settings
+from bench.config.compose import cell_settings
 from bench.geneval import architecture
 from bench.geneval.judge import Mask2FormerJudge, load
 from bench.miniature.text import END, vocabulary

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.backbones.mixture import MixtureBackbone
+from bench.mixture.backbone import MixtureBackbone
+from bench.mixture.reward import MixtureReward
 from bench.noise import Ledger
-from bench.rewards.quadratic import MixtureReward
 from methods.interfaces import Problem
 
 sys.path.insert(0, str(Path(__file__).parent))  # states.py and named.py

@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields, replace
 import pytest
 import torch
 
-from bench.build import Surroundings, check_method
+from bench.config.build import Surroundings, check_method
 from bench.errors import BenchError
-from bench.measure import Task, measure
+from bench.run.measure import Task, measure
 from methods.efr import ESTIMATORS
 from methods.efr.base import Flags
 from methods.method import Method

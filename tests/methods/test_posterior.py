@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.backbones.mixture import MixtureBackbone
+from bench.mixture.backbone import MixtureBackbone
 from methods.posterior import ancestral, descent, glass
 
 PROMPT = "separated mixture 1 of seed 3"

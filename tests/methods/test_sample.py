@@ -6,7 +6,7 @@ import pytest
 import torch
 from named import LOOKAHEAD, METHODS, VANILLA
 
-from bench.measure import Task, measure
+from bench.run.measure import Task, measure
 from methods.efr import LookaheadSettings, RolloutSettings, TweedieSettings
 from methods.loop import initial_noise
 from methods.method import Method

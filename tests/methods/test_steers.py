@@ -197,7 +197,7 @@ def test_a_posterior_mean_of_point_masses_is_lookahead_s():
 
 
 def test_a_value_that_guidance_has_just_found_is_not_asked_for_again(on_mixture):
-    from bench.measure import Task, measure
+    from bench.run.measure import Task, measure
 
     problem = on_mixture()
     both = [GuidanceSettings(), SmcSettings(every=0.1, start=0.0, stop=0.9)]

@@ -8,8 +8,8 @@ import torch
 
 from bench.geneval import prompts
 from bench.miniature.scenes import Placed
-from bench.miniature.train import spoil
-from bench.miniature.train.corruption import ALLOWED, corrupt, holds, mistakes, record
+from training import spoil
+from training.corruption import ALLOWED, corrupt, holds, mistakes, record
 
 DOG, CAT = "dog", "cat"
 

@@ -11,9 +11,9 @@ from bench.geneval.prompts import COLORS, generate
 from bench.geneval.protocol import evaluate
 from bench.miniature import scenes
 from bench.miniature.judge import CELLS, FILE, WEIGHTS, MiniatureJudge, Network, boxes_at, peaks
-from bench.miniature.train.distractors import Labelled, blend, blob, cut, labelled
-from bench.miniature.train.judge import as_pixels, calibrate, loss
-from bench.miniature.train.judge_check import ERRORS, oracle, verdicts
+from training.distractors import Labelled, blend, blob, cut, labelled
+from training.judge import as_pixels, calibrate, loss
+from training.judge_check import ERRORS, oracle, verdicts
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import torch
 from bench.backbones import load_backbone
 from bench.backbones.folder import check_pipeline_folder
 from bench.backbones.loading import load_pipeline
-from bench.cell import make_cell
-from bench.compose import cell_settings
+from bench.config.cell import make_cell
+from bench.config.compose import cell_settings
 from bench.errors import BenchError
 from bench.miniature.pipeline import PIPELINE, REMEDY, WEIGHTS
 from bench.miniature.text import MAX_TOKENS, build_tokenizer, caption_words
@@ -81,7 +81,7 @@ def test_an_image_is_the_same_to_rounding_under_another_batch_size():
 
 
 def test_the_autoencoder_keeps_thirty_decibels_on_new_scenes():
-    from bench.miniature.train.vae import pixels, psnr
+    from training.vae import pixels, psnr
 
     backbone, _ = load_backbone(SETTINGS)
     assert psnr(backbone.vae, pixels(0, 64, seed=987)) > 30

@@ -8,12 +8,12 @@ import torch
 
 from bench.miniature import words
 from bench.miniature.scenes import Placed
-from bench.miniature.train import groups
-from bench.miniature.train.cells import NO_CLASS, cells
-from bench.miniature.train.clip import contrast
-from bench.miniature.train.corruption import record
-from bench.miniature.train.groups import Group, gaze_targets, place_labels, spans
-from bench.miniature.train.preference import SLOPE, gaze_loss, matching_loss, place_loss
+from training import groups
+from training.cells import NO_CLASS, cells
+from training.clip import contrast
+from training.corruption import record
+from training.groups import Group, gaze_targets, place_labels, spans
+from training.preference import SLOPE, gaze_loss, matching_loss, place_loss
 
 LEFT_OF = record(
     [{"class": "hot dog", "count": 1}, {"class": "cat", "count": 1, "position": ["left of", 0]}]

@@ -169,7 +169,7 @@ def test_image_features_are_unit_vectors_and_the_score_is_their_cosine() -> None
 
 def pairs(draw: Draw, kind: str, count: int) -> list[tuple[Tensor, Tensor, str, str]]:
     """(right image, wrong image, right caption, wrong caption) of mistakes of a kind."""
-    from bench.miniature.train.ranking import trials
+    from training.ranking import trials
 
     return [
         (draw(right, i), draw(wrong, i), right["prompt"], wrong["prompt"])

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from bench.report.verdicts import CLAIMS
+from bench.report.lidar.verdicts import CLAIMS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

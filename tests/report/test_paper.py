@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import synthetic
 
-from bench.compose import cell_settings
-from bench.report import paper, table
+from bench.config.compose import cell_settings
+from bench.report import table
+from bench.report.lidar import numbers as paper
 from bench.report.load import load
 from bench.report.page import build
 from bench.report.summary import summarize

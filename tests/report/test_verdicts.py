@@ -12,9 +12,9 @@ import synthetic
 
 from bench import stats
 from bench.report.evidence import Evidence, gather
+from bench.report.lidar.verdicts import CLAIMS, cost, estimate, quality, questions, verdicts
+from bench.report.lidar.verdicts.base import FAILS, HOLDS, UNKNOWN, above, every
 from bench.report.load import load
-from bench.report.verdicts import CLAIMS, cost, estimate, quality, questions, verdicts
-from bench.report.verdicts.base import FAILS, HOLDS, UNKNOWN, above, every
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 NOWHERE = Path("nowhere.csv")

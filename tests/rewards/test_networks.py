@@ -7,10 +7,10 @@ from original import imagereward, mlp, mlp_state, open_clip_cosine
 from PIL import Image
 from tiny import BLIP, CLIP, PROMPT, STATES, native_state, pictures
 
-from bench.images import to_pil
 from bench.rewards import clip_model, load_reward
 from bench.rewards import imagereward as imagereward_module
 from bench.rewards.preprocess import MEAN, STD, prepare
+from bench.store.images import to_pil
 
 
 def test_imagereward_is_blip_as_published(load):

@@ -4,11 +4,11 @@ import pytest
 import torch
 from tiny import PROMPT, pictures
 
-from bench.cell import identity, make_cell
-from bench.compose import cell_settings
+from bench.config.cell import identity, make_cell
+from bench.config.compose import cell_settings
 from bench.errors import BenchError
 from bench.geneval.detector import Detections
-from bench.judging import GenEvalJudge, diversity, load_judge
+from bench.judge.judges import GenEvalJudge, diversity, load_judge
 from bench.rewards import KINDS, differentiable, load_reward, used
 
 TINY = {k: {"kind": k, "weights": "tiny"} for k in ("imagereward", "clip", "hps")}
@@ -194,8 +194,8 @@ def test_diversity_is_null_where_no_reward_named_clip_has_features(clip):
 
 
 def test_a_cell_guided_by_a_mix_of_pretrained_kinds_runs_at_tiny_size(tmp_path):
-    from bench.run import run_cell
-    from bench.store import read_records
+    from bench.run.cells import run_cell
+    from bench.store.folder import read_records
 
     small = ("+weights=tiny", "prompts.per_task=1", "images=2", "steps=2", "shard=0/6")
     cell = make_cell(

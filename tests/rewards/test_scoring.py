@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from tiny import PROMPT, pictures
 
-from bench.images import from_bytes, to_bytes, to_pil
 from bench.rewards import load_reward
 from bench.rewards.preprocess import MEAN, STD, prepare, resize
+from bench.store.images import from_bytes, to_bytes, to_pil
 
 KINDS = ("imagereward", "clip", "hps", "pickscore", "aesthetic")
 

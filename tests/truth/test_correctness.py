@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.backbones.mixture import MixtureBackbone
+from bench.mixture.backbone import MixtureBackbone
+from bench.mixture.judge import reference, wasserstein
+from bench.mixture.problems import generate
+from bench.mixture.reward import MixtureReward
 from bench.noise import Ledger
-from bench.rewards.quadratic import MixtureReward
-from bench.truth.curves import slope
-from bench.truth.judge import reference, wasserstein
-from bench.truth.problems import generate
+from bench.report.truth.curves import slope
 from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, TweedieSettings
 from methods.interfaces import Problem
 from methods.method import Method

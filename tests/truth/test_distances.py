@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.truth.judge import TruthJudge, load, mmd, reference, target, variance, wasserstein
-from bench.truth.problems import generate, mixture, reward
+from bench.mixture.judge import TruthJudge, load, mmd, reference, target, variance, wasserstein
+from bench.mixture.problems import generate, mixture, reward
 
 PROMPT = generate(1, 0)[0]["prompt"]
 
@@ -53,8 +53,8 @@ def test_the_target_is_the_prior_times_exp_lambda_r(name):
 
 
 def test_exact_samples_judge_as_the_floor_and_the_prior_s_do_not():
+    from bench.mixture.judge import exact_samples
     from bench.noise import Ledger
-    from bench.truth.judge import exact_samples
 
     judge = TruthJudge(("quadratic", "linear"), "quadratic", 1.0, 4)
     metadata = generate(1, 0)[1]

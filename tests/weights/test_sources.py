@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
-from bench.compose import cell_settings
+from bench.config.compose import cell_settings
 from bench.errors import BenchError
 from bench.weights.__main__ import main, wanted
 from bench.weights.files import check_file, fill, read_tensors

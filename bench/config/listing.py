@@ -1,0 +1,160 @@
+"""``python -m bench list [experiments|methods|backbones|rewards]``: what there is, and its needs.
+
+Read from the configuration files alone: a name's line is the first sentence of its file's comment.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.config.compose import CONF, cell_settings, groups
+from bench.errors import BenchError, explained
+from bench.weights.needs import needs, sources
+from methods.settings import one_of
+
+NOT_A_LINE = ("@package", "python -m")  # of a file's comment: Hydra's directive, the command
+
+
+def about(path: Path) -> str:
+    """The first sentence of a file's comment, "" where it has none."""
+    said = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        text = line.removeprefix("#").strip()
+        if not text.startswith(NOT_A_LINE):
+            said.append(text)
+    return re.split(r"(?<=\.)\s", " ".join(said), maxsplit=1)[0].rstrip(".:")
+
+
+def defaults(group: str, name: str) -> Iterator[tuple[str, Any]]:
+    """Entries of a file's defaults list and of those of its own group that it builds on, in order:
+    ("/steer@steer", "guidance"), ("override /backbone", "mixture")."""
+    config = OmegaConf.load(CONF / group / f"{name}.yaml")
+    given: Any = OmegaConf.to_container(config, resolve=False)
+    for entry in given.get("defaults", []):
+        if isinstance(entry, dict):
+            yield from entry.items()
+        elif entry != "_self_":
+            yield from defaults(group, entry)
+
+
+@cache
+def composed_needs(override: str) -> str:
+    """Of a configuration: its backbone, gigabytes of weights with rewards and judge, device."""
+    settings = cell_settings([override], [])
+    name, every = settings["backbone"]["name"], needs(settings)
+    weights = sum(need.source.gb for need in every if not need.optional)
+    students = sum(need.source.gb for need in every if need.optional)
+    if settings.get("weights", "pretrained") != "pretrained":
+        return f"{name}: {settings['weights']} weights; GPU recommended"
+    if not weights:
+        return f"{name}: no weights; CPU"
+    more = f" (+ {students:.1f} GB of distilled denoisers)" if students else ""
+    return f"{name}: {weights:.1f} GB{more}; GPU recommended"
+
+
+def backbones() -> Table:
+    def row(name: str) -> tuple[str, str, str]:
+        needed = composed_needs(f"backbone={name}").removeprefix(f"{name}: ")
+        return name, about(CONF / "backbone" / f"{name}.yaml"), needed
+
+    return table("backbones: backbone=NAME", "needs", map(row, groups()["backbone"]))
+
+
+def experiments() -> Table:
+    """With what they need as they are; most run on any backbone."""
+
+    def row(name: str) -> tuple[str, str, str]:
+        path = CONF / "experiment" / f"{name}.yaml"
+        if OmegaConf.select(OmegaConf.load(path), "not_built"):
+            return name, about(path), "not built"
+        entries = dict(defaults("experiment", name))
+        own = f"experiment={name}" if "override /backbone" in entries else "backbone=miniature"
+        return name, about(path), composed_needs(own)
+
+    rows = map(row, groups()["experiment"])
+    return table("experiments: experiment=NAME [backbone=NAME] [scale=quick]", "by default", rows)
+
+
+def methods() -> Table:
+    """A method is its estimates and what is done with them; it has no weights of its own."""
+
+    def row(name: str) -> tuple[str, str, str]:
+        parts: dict[str, list[str]] = {"efr": [], "steer": []}
+        for key, value in defaults("method", name):
+            side = key.rpartition("@")[2]
+            if side in parts:
+                parts[side] += [value] if isinstance(value, str) else value
+        how = " × ".join(" + ".join(dict.fromkeys(found)) for found in parts.values() if found)
+        return name, about(CONF / "method" / f"{name}.yaml"), how
+
+    return table("methods: method=NAME", "estimate × steer", map(row, groups()["method"]))
+
+
+def rewards() -> Table:
+    """Rewards by name, of each group; the comment behind a name says what it is."""
+
+    def rows() -> Iterator[tuple[str, str, str]]:
+        for group in groups()["rewards"]:
+            path = CONF / "rewards" / f"{group}.yaml"
+            comments = dict(re.findall(r"(?m)^(\w+):.*?# (.*)$", path.read_text(encoding="utf-8")))
+            given: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+            for name, settings in given.items():
+                gb = sum({s: s.gb for _, s in sources(settings, name)}.values())
+                yield (
+                    name,
+                    comments.get(name, ""),
+                    f"rewards={group}: " + (f"{gb:.1f} GB" if gb else "no weights"),
+                )
+
+    return table("rewards: reward=NAME guides, scores=[NAME,…] judge", "needs", rows())
+
+
+LISTS: dict[str, Callable[[], Table]] = {
+    "experiments": experiments,
+    "methods": methods,
+    "backbones": backbones,
+    "rewards": rewards,
+}
+
+
+def table(title: str, last: str, rows: Any) -> Table:
+    made = Table(
+        "name", "what it is", last, box=SIMPLE_HEAD, title=Text(title), title_justify="left"
+    )
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the lists named, all where none is. 2 for an unknown name."""
+    try:
+        for name in arguments:
+            with explained():
+                one_of("list", name, list(LISTS))
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    for name in arguments or LISTS:
+        console.print(LISTS[name]())
+    if set(arguments or LISTS) & {"experiments", "backbones", "rewards"}:
+        console.print(
+            "pretrained weights are fetched once by `python -m bench.weights fetch BACKBONE`; "
+            "weights=random measures costs and weights=tiny tries the harness without any",
+            highlight=False,
+        )
+    return 0

@@ -1,0 +1,111 @@
+"""A Gaussian mixture as a Backbone: every quantity that others estimate is in closed form.
+
+A prompt names the mixture (``bench.mixture.problems``). Latents and "images" are the same points
+(B, D) in float64. The embedding is the components' log weights, so that embedding guidance has
+something to move. There is no classifier-free guidance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.mixture.problems import mixture
+from bench.mixture.solver import PATHS, PathSolver, level_at
+from methods.interfaces import Level
+from methods.mixture import GaussianMixture
+from methods.settings import at_least, one_of, whole
+
+
+@dataclass(frozen=True)
+class MixtureCondition:
+    """The prior p(x_0 | c), with log weights (1, K), or (B, K) once they were moved."""
+
+    prior: GaussianMixture
+
+    @property
+    def evaluations(self) -> int:
+        return 1
+
+    @property
+    def embedding(self) -> Tensor:
+        return self.prior.log_weights
+
+    def moved(self, embedding: Tensor, unconditional: Tensor | None = None) -> MixtureCondition:
+        return MixtureCondition(replace(self.prior, log_weights=embedding))
+
+
+SOLVERS: Mapping[str, Mapping[str, Any]] = {
+    "ddpm": {"eta": 1.0},
+    "ddim": {"eta": 0.0},
+    "dpm": {"multistep": True},
+}
+
+
+class MixtureBackbone:
+    """``dimension`` D, ``components`` K, ``path`` "vp" or "flow", ``solvers`` by name."""
+
+    def __init__(
+        self,
+        dimension: int,
+        components: int,
+        path: str,
+        solvers: Mapping[str, Mapping[str, Any]] = SOLVERS,
+    ):
+        self.solvers = solvers
+        self.dimension, self.components, self.path = dimension, components, path
+        self.latent_shape: tuple[int, ...] = (dimension,)
+        self.device = torch.device("cpu")
+
+    def under(self, solver: str) -> MixtureBackbone:
+        return self
+
+    def encode(
+        self, prompt: str, guidance: float | None = None, known: Any = None
+    ) -> MixtureCondition:
+        if guidance is not None:
+            raise ValueError("the mixture has no classifier-free guidance: cfg must be null")
+        prior = mixture(prompt, self.dimension, self.components)
+        return MixtureCondition(replace(prior, log_weights=prior.log_weights.unsqueeze(0)))
+
+    def posterior_mean(self, x: Tensor, level: Level, condition: Any) -> Tensor:
+        mean: Tensor = condition.prior.posterior(x, level.alpha, level.sigma).mean()
+        return mean
+
+    def unconditional(self, x: Tensor, level: Level, condition: Any) -> None:
+        return None
+
+    def decode(self, x0: Tensor) -> Tensor:
+        return x0.clone()
+
+    def solver(self, name: str, steps: int) -> PathSolver:
+        one_of("solver", name, list(self.solvers))
+        return PathSolver(self.path, steps, **self.solvers[name])
+
+    def level(self, fraction: float) -> Level:
+        return level_at(self.path, fraction)
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError where a setting is out of range."""
+    whole("backbone.dimension", settings["dimension"], 1)
+    whole("backbone.components", settings["components"], 1)
+    one_of("backbone.path", settings["path"], list(PATHS))
+    for name, options in settings["solvers"].items():
+        for key in options:
+            one_of(f"backbone.solvers.{name}: a setting", key, ("eta", "multistep"))
+        at_least(f"backbone.solvers.{name}.eta", options.get("eta", 0.0), 0)
+        if options.get("eta", 0.0) > 1 or (options.get("eta") and options.get("multistep")):
+            raise ValueError(f"backbone.solvers.{name}: eta is at most 1, and 0 with multistep")
+
+
+def load(settings: Mapping[str, Any]) -> tuple[MixtureBackbone, str]:
+    """The backbone and the digest of what it is made of."""
+    check(settings)
+    keys = ("dimension", "components", "path", "solvers")
+    made = MixtureBackbone(*(settings[key] for key in keys))
+    return made, f"mixture-{made.dimension}-{made.components}-{made.path}"

@@ -1,0 +1,131 @@
+"""Judging points against the exact tilted target p(x_0|c) exp(λ r(x_0)).
+
+Distances are between equally many samples: the delivered ones, and as many exact ones. A perfect
+sampler does not get zero but the floor, the distance between two exact sets, measured alongside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError
+from bench.mixture.problems import mixture, reward
+from bench.noise import Ledger
+from methods.mixture import GaussianMixture
+
+FLOORS = 8  # exact sets whose distances to the reference set are averaged
+
+
+def wasserstein(a: Tensor, b: Tensor) -> float:
+    """2-Wasserstein distance between two sets (N, D) of equal weight, by linear assignment."""
+    from scipy.optimize import linear_sum_assignment
+
+    cost = torch.cdist(a.double(), b.double()).square().numpy()
+    rows, columns = linear_sum_assignment(cost)
+    return float(np.sqrt(cost[rows, columns].mean()))
+
+
+def mmd(a: Tensor, b: Tensor, width: float) -> float:
+    """Maximum mean discrepancy of (N, D) and (M, D) with the kernel exp(−‖x − y‖²/(2 width²))."""
+
+    def mean(x: Tensor, y: Tensor) -> Tensor:
+        return (-torch.cdist(x, y).square() / (2 * width**2)).exp().mean()
+
+    a, b = a.double(), b.double()
+    return float((mean(a, a) + mean(b, b) - 2 * mean(a, b)).clamp(min=0).sqrt())
+
+
+def target(
+    prompt: str, name: str, scale: float, dimension: int, components: int
+) -> GaussianMixture:
+    """The prompt's mixture tilted by exp(λ r)."""
+    prior = mixture(prompt, dimension, components)
+    return prior.tilted(reward(name, prompt, dimension), scale)[1]
+
+
+def exact_samples(tilted: GaussianMixture, count: int, prompt: str, number: int) -> Tensor:
+    """The ``number``-th set of ``count`` exact samples (count, D)."""
+    ledger = Ledger(0, prompt)
+    normal = ledger((count, tilted.means.shape[-1]), "truth", number)
+    return tilted.sample(normal, ledger.uniform(count, "truth component", number))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A target, exact samples of it, the kernel's width, and the floors of both distances."""
+
+    tilted: GaussianMixture
+    samples: Tensor
+    width: float
+    w2_floor: float
+    mmd_floor: float
+
+
+@cache
+def reference(
+    prompt: str, name: str, scale: float, count: int, dimension: int, components: int
+) -> Reference:
+    """What ``count`` samples of a prompt are held against."""
+    tilted = target(prompt, name, scale, dimension, components)
+    samples = exact_samples(tilted, count, prompt, 0)
+    width = float(torch.pdist(samples).median()) if count > 1 else 1.0
+    others = [exact_samples(tilted, count, prompt, k + 1) for k in range(FLOORS)]
+    w2 = float(np.mean([wasserstein(other, samples) for other in others]))
+    mmd_floor = float(np.mean([mmd(other, samples, width) for other in others]))
+    return Reference(tilted, samples, width, w2, mmd_floor)
+
+
+@dataclass(frozen=True)
+class TruthJudge:
+    """Measures samples against the target of ``reward`` with λ = ``scale``."""
+
+    scores: Sequence[str]
+    reward: str
+    scale: float
+    components: int
+
+    def digest(self) -> str:
+        return f"truth-{self.reward}-{self.scale}"
+
+    def judge(self, metadata: Mapping[str, Any], images: Tensor) -> dict[str, Any]:
+        """The judging part of a record, of points (N, D)."""
+        prompt, (count, dimension) = metadata["prompt"], images.shape
+        truth = reference(prompt, self.reward, self.scale, count, dimension, self.components)
+        points = images.double()
+        distance = {
+            "w2": wasserstein(points, truth.samples),
+            "w2_floor": truth.w2_floor,
+            "mmd": mmd(points, truth.samples, truth.width),
+            "mmd_floor": truth.mmd_floor,
+        }
+        forms = {name: reward(name, prompt, dimension) for name in self.scores}
+        values = {name: form(points).tolist() for name, form in forms.items()}
+        exact = {name: float(truth.tilted.expectation(form)) for name, form in forms.items()}
+        return {
+            "distance": {k: round(v, 6) for k, v in distance.items()},
+            "scores": {n: [round(v, 5) for v in vs] for n, vs in values.items()},
+            "target": {n: round(v, 6) for n, v in exact.items()},
+            "diversity": round(variance(points), 6),
+            "target_diversity": round(2 * float(truth.tilted.covariance().trace()), 6),
+        }
+
+
+def variance(points: Tensor) -> float:
+    """Mean squared distance over the pairs of points (N, D)."""
+    return float(2 * points.var(dim=0, correction=1).sum()) if len(points) > 1 else 0.0
+
+
+def load(
+    scores: Sequence[str], reward: str, target_scale: float | None, backbone: Mapping[str, Any]
+) -> TruthJudge:
+    """BenchError where there is no truth to judge by."""
+    if backbone["kind"] != "mixture" or target_scale is None:
+        raise BenchError("judge=truth needs backbone=mixture and target_scale, the target's λ")
+    return TruthJudge(scores, reward, target_scale, backbone["components"])

@@ -1,0 +1,211 @@
+"""``python -m bench compare A B``: why do two runs differ?
+
+A and B are two cells' folders, or two experiments' folders, whose cells are matched by name, else
+by method and the fewest settings that differ. Shows how the runs were made, their results on the
+prompts that both finished, and ends in one line that says why they differ. Exit code 0 where they
+are identical, 1 where they differ, 2 where they cannot be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.errors import BenchError
+from bench.report.comparison import Comparison, Run, compare, read_run
+from bench.store.config import differences
+
+Rows = Sequence[Sequence[Any]]
+
+
+def read_folder(folder: Path) -> list[Run]:
+    """A cell's folder as one run, an experiment's as its cells. Raises BenchError for another."""
+    if (folder / "config.yaml").is_file():
+        return [read_run(folder)]
+    paths = sorted(path.parent for path in folder.glob("cells/*/config.yaml"))
+    if not paths:
+        raise BenchError(
+            f"{folder} is neither a cell's folder (it holds config.yaml) nor an experiment's "
+            "(it holds cells/*/config.yaml)"
+        )
+    return [read_run(path) for path in paths]
+
+
+def match(a: Sequence[Run], b: Sequence[Run]) -> tuple[list[tuple[Run, Run]], list[Run]]:
+    """Pairs of cells, and those without a partner; each cell is in one pair at most."""
+    if len(a) == len(b) == 1:
+        return [(a[0], b[0])], []
+    distances = sorted(
+        (
+            one.folder.name != two.folder.name,
+            len(differences(one.settings, two.settings)),
+            i,
+            j,
+        )
+        for i, one in enumerate(a)
+        for j, two in enumerate(b)
+        if one.method == two.method
+    )
+    pairs: dict[int, int] = {}
+    for *_, i, j in distances:
+        if i not in pairs and j not in pairs.values():
+            pairs[i] = j
+    alone = [run for i, run in enumerate(a) if i not in pairs]
+    alone += [run for j, run in enumerate(b) if j not in pairs.values()]
+    return [(a[i], b[j]) for i, j in sorted(pairs.items())], alone
+
+
+def conclusion(found: Comparison) -> str:
+    """One line."""
+    causes = found.causes
+    if "method.name" in causes:  # its settings are another method's
+        names = " → ".join(map(str, found.settings["method.name"]))
+        causes = [f"method ({names})", *(c for c in causes if not c.startswith("method."))]
+    made = f"differ in: {', '.join(causes)}" if causes else ""
+    around = ", ".join(key for key in found.surroundings if key != "yardstick_every")
+    if not causes:
+        made = "same settings, code and weights" + (f"; {around} differ" if around else "")
+    if not found.common:
+        return f"{made}; no finished prompt in common, so no results to compare"
+    if found.identical is None:
+        images = "images unknown: a record has no digests"
+    elif found.identical == found.common:
+        images = "same images"
+    else:
+        images = f"images of {found.common - found.identical} of {found.common} prompts differ"
+    if found.same:
+        return f"{made}, {images}: identical"
+    parts = [made, images]
+    if found.only != (0, 0):
+        parts.append(f"{found.only[0]} prompts are in A alone, {found.only[1]} in B alone")
+    if found.identical == found.common != found.records:
+        parts.append(f"records of {found.common - found.records} prompts differ")
+    return "; ".join(parts)
+
+
+def show(found: Comparison, console: Console) -> None:
+    """The comparison as tables."""
+    console.print(Text(f"A  {found.a}\nB  {found.b}"))
+    rows = [[key, *pair] for key, pair in found.settings.items()]
+    if found.code[0] != found.code[1]:
+        rows.append(["code", *found.code])
+    rows += [[f"weights.{key}", *pair] for key, pair in found.weights.items()]
+    rows += [[key, *pair] for key, pair in found.surroundings.items()]
+    _table(console, "How they were made: what differs", ("", "A", "B"), rows)
+    counts: Rows = [
+        ["prompts finished", *found.prompts],
+        ["prompts failed", *found.failed],
+        ["in one alone", *found.only],
+    ]
+    _table(console, "Prompts", ("", "A", "B"), counts)
+    if not found.common:
+        return
+    same: Rows = [
+        ["images, byte for byte", "unknown" if found.identical is None else found.identical],
+        ["verdicts", found.common - found.verdicts],
+        ["calls", found.common - found.calls],
+        ["records but for time and machine", found.records],
+    ]
+    _table(console, f"Of {found.common} common prompts the same", ("", "prompts"), same)
+    numbers: Rows = [
+        [name, _short(pair[0]), _short(pair[1]), _short(found.largest.get(name))]
+        for name, pair in found.means.items()
+    ]
+    _table(console, "Means over these", ("", "A", "B", "largest |A − B|"), numbers)
+    if found.geneval is not None:
+        console.print(f"GenEval, B − A, paired: {_interval(found)}\n")
+    if found.changed:
+        names = list(found.changed[0].scores)
+        columns = ("", "prompt", "correct A", "correct B", *names)
+        changed = [
+            [c.index, c.prompt, *map(_marks, c.correct), *(_change(c.scores.get(n)) for n in names)]
+            for c in found.changed
+        ]
+        _table(console, "Prompts that changed most", columns, changed)
+
+
+def _interval(found: Comparison) -> str:
+    value = found.geneval
+    assert value is not None
+    if not value.known:
+        return f"{value.value:+.4f} (no interval: a task has a single prompt)"
+    tie = " (tie)" if value.tie else ""
+    return f"{value.value:+.4f} [{value.low:+.4f}, {value.high:+.4f}]{tie}"
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _marks(verdicts: Sequence[bool]) -> str:
+    return f"{sum(map(bool, verdicts))} of {len(verdicts)}" if verdicts else ""
+
+
+def _change(pair: tuple[float, float] | None) -> str:
+    return "" if pair is None else f"{pair[0]:.4g} → {pair[1]:.4g}"
+
+
+def _table(console: Console, title: str, columns: Sequence[str], rows: Rows) -> None:
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row))
+    console.print(table)
+
+
+def plain(node: Any) -> Any:
+    """For JSON: NaN, which it has not, as null."""
+    if isinstance(node, dict):
+        return {str(key): plain(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [plain(value) for value in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        return None
+    return node
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("a", type=Path, metavar="A")
+    parser.add_argument("b", type=Path, metavar="B")
+    parser.add_argument("--json", action="store_true", help="one JSON object a pair, a line each")
+    options = parser.parse_args(arguments)
+    try:
+        pairs, alone = match(read_folder(options.a), read_folder(options.b))
+        if not pairs:
+            raise BenchError(f"{options.a} and {options.b} have no method in common")
+        found = [compare(one, two) for one, two in pairs]
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        for each in found:
+            print(json.dumps(plain(asdict(each) | {"conclusion": conclusion(each)})))
+        for run in alone:
+            print(json.dumps({"alone": str(run.folder)}))
+    else:
+        console = Console()
+        for each in found:
+            show(each, console)
+            console.print(Text(conclusion(each), style="bold"), soft_wrap=True)
+        for run in alone:
+            console.print(Text(f"{run.folder} has no partner"), soft_wrap=True)
+    return 0 if all(each.same for each in found) and not alone else 1

@@ -1,0 +1,211 @@
+"""What LiDAR's paper (arXiv 2602.03211) reports for a cell, where it has such a row.
+
+Its tables are results/published/*.csv: one A100 80 GB, four images a prompt. None of it was
+measured here: these numbers stand beside measured ones and in place of none.
+
+A row is a cell's only where everything is as the paper had it: backbone, target solver and steps,
+method, lookahead, particles, mix of rewards, and every other setting of the method (compared with
+what the configuration sets, which is the paper's). Left out: table 4, which has no cell here,
+table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.config.compose import cell_settings, groups
+
+TABLES = Path(__file__).parents[3] / "results" / "published"
+IMAGES = 4
+# Our backbone -> the paper's, and the target solver of a table that does not name it.
+BACKBONES = {"sd15": "sd15", "sd15_dpo": "sd15_dpo", "sdxl": "sdxl", "flux_dev": "flux"}
+UNNAMED = {"flux": "euler28"}  # a guess: the pipeline's own
+DDPM = "ddpm100"
+# Our lookahead solver -> the paper's prefix; its name ends in the number of steps.
+LOOKAHEADS = {"dpm": "dpm", "lcm": "lcm", "dmd2": "dmd", "hyper": "hyper"}
+POPULATIONS = {
+    ("smc", 0): "fk_smc",
+    ("smc", 1): "lidar_smc",
+    ("bon", 0): "best_of_n",
+    ("bon", 1): "lidar_bon",
+    ("smc_bon", 0): "smc_bon",
+    ("smc_bon", 1): "lidar_smc_bon",
+}
+# What rows of one method differ in; all else must be the paper's.
+VARIED = (
+    *(("efr", "lookahead", key) for key in ("n", "solver", "steps")),
+    *(("steer", "best_of_n", "n"), ("steer", "smc", "particles")),
+)
+
+
+class Key(NamedTuple):
+    """What a row of the paper is of. ``lookahead`` as in "dpm5", "" with ``n`` 0 for none;
+    ``particles`` N of table 8, else 1; ``clip``: CLIP's share of the guiding reward."""
+
+    backbone: str
+    target: str
+    method: str
+    lookahead: str = ""
+    n: int = 0
+    particles: int = 1
+    clip: float = 0.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """None where the paper does not say. ``seconds`` a prompt, ``ratio`` to vanilla by the same
+    target solver, ``memory`` in GiB; ``tables``: where, as in "table2"."""
+
+    geneval: float | None = None
+    imagereward: float | None = None
+    clip: float | None = None
+    hps: float | None = None
+    seconds: float | None = None
+    ratio: float | None = None
+    memory: float | None = None
+    tables: tuple[str, ...] = ()
+
+
+def published(settings: Mapping[str, Any]) -> Published | None:
+    """What the paper reports for a cell's settings; None where it has no such row."""
+    key = key_of(settings)
+    return None if key is None else _published(key, f"{settings['solver']}{settings['steps']}")
+
+
+def key_of(settings: Mapping[str, Any]) -> Key | None:
+    """Which row of the paper's a cell is, if it is one: whether there is one is not said."""
+    method, backbone = settings["method"], BACKBONES.get(settings["backbone"]["name"])
+    name = "vanilla" if method["name"] == "vanilla_more_steps" else method["name"]
+    clip = 0.0 if name == "vanilla" else _clip_share(settings)
+    particles = _particles(settings)
+    if backbone is None or clip is None or particles is None or not _as_published(settings):
+        return None
+    target = f"{settings['solver']}{settings['steps'] * method.get('steps_factor', 1)}"
+    options = (method.get("efr") or {}).get("lookahead")
+    if options is None:
+        return Key(backbone, target, name, particles=particles, clip=clip)
+    lookahead = f"{LOOKAHEADS.get(options['solver'])}{options['steps']}"
+    return Key(backbone, target, name, lookahead, options["n"], particles, clip)
+
+
+def _clip_share(settings: Mapping[str, Any]) -> float | None:
+    """CLIP's share in a guiding mix with ImageReward; None for another reward."""
+    given = (settings.get("rewards") or {}).get(settings["reward"]) or {}
+    weights = given.get("of", {settings["reward"]: 1.0})
+    if set(weights) <= {"imagereward", "clip"} and round(sum(weights.values()), 6) == 1:
+        return float(weights.get("clip", 0.0))
+    return None
+
+
+def _particles(settings: Mapping[str, Any]) -> int | None:
+    """Table 8's N; None where a prompt's particles are not arranged as `paper/table8` does.
+
+    A population of SMC is delivered whole; each of Best-of-N is an image's own.
+    """
+    steer = settings["method"].get("steer") or {}
+    images, candidates = settings["images"], (steer.get("best_of_n") or {}).get("n", 1)
+    if "smc" not in steer:
+        return candidates if images == IMAGES else None
+    size = steer["smc"]["particles"] or images * candidates
+    if "best_of_n" in steer:
+        return candidates if images == IMAGES and size == candidates else None
+    return size if images == max(size, IMAGES) else None
+
+
+def _as_published(settings: Mapping[str, Any]) -> bool:
+    """Whether all that rows of one method share is as the configuration has it."""
+    name = settings["method"]["name"]
+    if name not in groups()["method"]:
+        return False
+    own = deepcopy(dict(settings["method"]))
+    paper = deepcopy(_default(settings["backbone"]["name"], name))
+    for method in (own, paper):
+        method.pop("steps_factor", None)
+        for side, part, key in VARIED:
+            ((method.get(side) or {}).get(part) or {}).pop(key, None)
+    return own == paper
+
+
+@cache
+def _default(backbone: str, name: str) -> dict[str, Any]:
+    given: dict[str, Any] = cell_settings([f"backbone={backbone}", f"method={name}"], [])["method"]
+    return given
+
+
+@cache
+def _published(key: Key, base: str) -> Published | None:
+    found = rows().get(key)
+    if found is None:
+        return None
+    vanilla = rows().get(Key(key.backbone, base, "vanilla"), {})
+    ratio = found["seconds"] / vanilla["seconds"] if {"seconds"} <= {*found} & {*vanilla} else None
+    known = {f.name for f in fields(Published)}
+    return Published(**{k: v for k, v in found.items() if k in known}, ratio=ratio)
+
+
+@cache
+def rows() -> dict[Key, dict[str, Any]]:
+    """Every row of every table; where tables share one, the first (with most digits) counts."""
+    every: dict[Key, dict[str, Any]] = {}
+    for table, key, values in _read():
+        row = every.setdefault(key, {"tables": ()})
+        row["tables"] = tuple(dict.fromkeys((*row["tables"], table)))
+        for name, value in values.items():
+            row.setdefault(name, value)
+    return every
+
+
+def _read() -> Iterator[tuple[str, Key, dict[str, float]]]:
+    for table in ("table2", "table10_sdxl_ddim", "table3_flux", "table5_small_budget"):
+        for row in _table(table):
+            yield _plain(table, row)
+    for row in _table("table6_reward_mix"):
+        clip = float(row["clip_weight"])
+        guided = clip + float(row["imagereward_weight"]) > 0
+        key = Key("sd15", DDPM, "lidar", "dpm5", 50, clip=clip)
+        yield "table6", key if guided else Key("sd15", DDPM, "vanilla"), _values(row)
+    for row in _table("table7_negative_guidance"):
+        key = Key("sd15", DDPM, str(row["method"]))
+        if key.method != "vanilla":
+            key = key._replace(lookahead="dpm5", n=50)
+        yield "table7", key, _values(row)
+    for row in _table("table8_populations"):
+        for particles in (int(column) for column in row if column.isdigit()):
+            values = {"imagereward": float(row[str(particles)])}
+            yield "table8", _population(row, particles), values
+
+
+def _plain(table: str, row: dict[str, Any]) -> tuple[str, Key, dict[str, float]]:
+    n = int(row.get("n", 0))
+    method = str(row.get("method", "lidar" if n else "vanilla"))
+    lookahead = str(row["lookahead"]) if n else ""
+    target = str(row.get("solver", UNNAMED.get(row["backbone"], DDPM)))
+    return table.split("_")[0], Key(row["backbone"], target, method, lookahead, n), _values(row)
+
+
+def _population(row: dict[str, Any], particles: int) -> Key:
+    method = POPULATIONS[row["method"], int(row["with_lidar"])]
+    if particles == 1:
+        method = "lidar" if row["with_lidar"] else "vanilla"
+    lookahead, n = ("dpm5", 50) if row["with_lidar"] else ("", 0)
+    return Key("sd15", DDPM, method, lookahead, n, particles)
+
+
+def _values(row: dict[str, Any]) -> dict[str, float]:
+    names = {"memory_gib": "memory"}
+    wanted = ("geneval", "imagereward", "clip", "hps", "seconds", "memory_gib")
+    return {names.get(k, k): float(row[k]) for k in wanted if k in row}
+
+
+def _table(name: str) -> list[dict[str, Any]]:
+    """A table's rows, without the cells that it leaves empty; none where the file is not here."""
+    path = TABLES / f"{name}.csv"
+    rows = pd.read_csv(path).to_dict("records") if path.is_file() else []
+    return [{str(k): v for k, v in row.items() if pd.notna(v)} for row in rows]

@@ -1,0 +1,103 @@
+"""What the paper leaves open and users ask."""
+
+from __future__ import annotations
+
+from bench import stats
+from bench.report.controls import CONTROLS, said
+from bench.report.evidence import Evidence
+from bench.report.lidar.verdicts.base import (
+    FAILS,
+    HOLDS,
+    UNKNOWN,
+    Claim,
+    Outcome,
+    Verdict,
+    above,
+    decide,
+    missing,
+    text,
+)
+from bench.report.lidar.verdicts.quality import kept
+
+PAPERS_BACKBONES = ("sd15", "sd15_dpo", "sdxl", "flux_dev")
+PAPERS_REWARD = "imagereward"
+
+ELSEWHERE = Claim(
+    "A", "LiDAR gains elsewhere too: another model, another reward",
+    "not in the paper; its own are ImageReward on SD v1.5, SDXL and FLUX",
+    "GenEval of LiDAR less vanilla's, paired by prompt, where backbone or reward is not the "
+    "paper's. Holds: the whole interval is above 0. Does not hold: wholly below.",
+)  # fmt: skip
+MATCHED = (
+    "GenEval of LiDAR less that of the control at LiDAR's cost, give or take a twentieth, read off "
+    "the line between the control's settings. "
+    "Holds: the whole interval is above 0. Does not hold: wholly below. Where LiDAR is dearer than "
+    "every setting of the control, the control can only win; where it is cheaper, only lose."
+)
+BEST_OF_N = Claim("B", "LiDAR beats Best-of-N at its own cost", "not in the paper", MATCHED)
+LOOKAHEAD = Claim(
+    "C", "LiDAR beats delivering its own best lookahead samples", "not in the paper", MATCHED
+)
+NO_LOSS = 0.95  # of vanilla's diversity
+DIVERSITY = Claim(
+    "D", "LiDAR costs no diversity",
+    "not in the paper",
+    f"Diversity, paired by prompt. Does not hold: less vanilla's, the whole interval is below 0. "
+    f"Holds: it is not, and less {NO_LOSS:g} of vanilla's the whole interval is above 0, so that a "
+    "loss of a twentieth is excluded. The margin is ours.",
+)  # fmt: skip
+
+
+def elsewhere(evidence: Evidence) -> Verdict:
+    results = evidence.results
+    backbone, cell = str(results.cells.backbone.iloc[0]), evidence.typical("lidar")
+    if backbone in PAPERS_BACKBONES and results.reward == PAPERS_REWARD:
+        return missing(ELSEWHERE, f"{backbone} with {results.reward} is the paper's own setting")
+    if cell is None or not results.references:
+        return missing(ELSEWHERE, "cells of lidar and of vanilla are needed")
+    change = evidence.estimate(cell, "geneval.change")
+    if change.value != change.value:
+        return missing(ELSEWHERE, "GenEval was not judged")
+    measured = f"{backbone}, guided by {results.reward}: GenEval {text(change)}"
+    return decide(ELSEWHERE, above(change), measured, change)
+
+
+def best_of_n(evidence: Evidence) -> Verdict:
+    return _control(evidence, BEST_OF_N, "best_of_n")
+
+
+def lookahead(evidence: Evidence) -> Verdict:
+    return _control(evidence, LOOKAHEAD, "best_of_lookahead")
+
+
+def _control(evidence: Evidence, claim: Claim, control: str) -> Verdict:
+    cell = evidence.typical("lidar")
+    found = [c for c in evidence.controls if c.cell == cell and c.control == control]
+    if not found:
+        return missing(claim, f"timed cells of lidar and of {control} are needed")
+    (one,) = found
+    outcome: Outcome = HOLDS if one.wins else FAILS if one.loses else UNKNOWN
+    if one.difference is None:
+        return missing(claim, one.reason)
+    reason = ""
+    if outcome == UNKNOWN:
+        sweep = f"{CONTROLS[control]} was swept to {one.stands_in:.2f}×, LiDAR costs {one.cost:.2f}"
+        reason = "the interval covers 0" if one.where == "matched" else f"{sweep}×: sweep further"
+    return Verdict(claim, outcome, said(one), reason)
+
+
+def diversity(evidence: Evidence) -> Verdict:
+    cell = evidence.typical("lidar")
+    change = None if cell is None else evidence.estimate(cell, "diversity.change")
+    if change is None or change.value != change.value:
+        return missing(DIVERSITY, "diversity of lidar and of vanilla is needed")
+    rest = (
+        None if cell is None else kept(evidence, cell, evidence.results.references[cell], NO_LOSS)
+    )
+    lost = above(change) == FAILS
+    measured = f"{text(change)}; less {NO_LOSS:g} of vanilla's: {text(rest)}"
+    return decide(DIVERSITY, FAILS if lost else _not_lost(rest), measured, change, rest)
+
+
+def _not_lost(rest: stats.Interval | None) -> Outcome:
+    return HOLDS if above(rest) == HOLDS else UNKNOWN

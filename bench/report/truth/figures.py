@@ -1,0 +1,140 @@
+"""Figures of the ground truth: estimators' errors, LiDAR's convergence, samples on the target."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+from omegaconf import OmegaConf
+
+from bench.mixture.judge import target
+from bench.report import style
+from bench.report.truth.curves import by_dimension, by_scale, lookahead_errors, slope
+from bench.report.truth.read import Truth
+
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#8C510A")
+REACH = 4.3  # half the width of a panel of samples
+
+
+def _log(ax: Axes, ticks: list[float]) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xticks(ticks)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _curves(ax: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
+    """A line for each label over ``x``, with a legend's entries."""
+    for place, (label, own) in enumerate(frame.groupby("label")):
+        color, marker = COLORS[place % len(COLORS)], style.MARKERS[place % len(style.MARKERS)]
+        own = own.sort_values(x)
+        ax.plot(own[x], own[y], color=color, marker=marker, markersize=5, linewidth=1.2,
+                label=label)  # fmt: skip
+    _log(ax, sorted(frame[x].unique()))
+
+
+def _legend(fig: Figure, ax: Axes) -> None:
+    handles, names = ax.get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
+
+
+def against_scale(probed: pd.DataFrame) -> Figure | None:
+    """Errors of value and shift over λ; None where no estimator was probed at three λ."""
+    frame = by_scale(probed)
+    if frame.empty:
+        return None
+    fig, (left, right) = style.figure(10.2, 4.6, columns=2)
+    _curves(left, frame, "scale", "value")
+    _curves(right, frame, "scale", "shift")
+    for ax in (left, right):
+        ax.set_xlabel("λ", fontsize=9)
+    left.set_title("Value: mean of Σ (V − V̂)² along a trajectory", fontsize=9, loc="left")
+    right.set_title("Shift: error relative to the exact shift's size", fontsize=9, loc="left")
+    _legend(fig, left)
+    return fig
+
+
+def against_dimension(probed: pd.DataFrame) -> Figure | None:
+    """Relative error of the shift over D; None where no estimator was probed in three."""
+    frame = by_dimension(probed)
+    if frame.empty:
+        return None
+    fig, (ax,) = style.figure(6.4, 4.4)
+    _curves(ax, frame, "dimension", "shift")
+    ax.set_xlabel("dimension D", fontsize=9)
+    ax.set_title("Shift: error relative to the exact shift's size", fontsize=9, loc="left")
+    _legend(fig, ax)
+    return fig
+
+
+def convergence(probed: pd.DataFrame) -> Figure | None:
+    """LiDAR's shift error over n and over lookahead steps δ; None without these probes."""
+    by_n, by_steps = lookahead_errors(probed)
+    if by_n.empty and by_steps.empty:
+        return None
+    fig, (left, right) = style.figure(9.2, 3.9, columns=2)
+    if not by_n.empty:
+        n, error = by_n.n.to_numpy(float), by_n["shift"].to_numpy(float)
+        left.plot(n, error, "D-", color=COLORS[0], markersize=5, label="measured")
+        guide = error[-1] * (n / n[-1]) ** -0.5
+        left.plot(n, guide, ":", color=style.INK, linewidth=1, label="slope −1/2")
+        _log(left, sorted(n))
+        left.set_title(f"n samples: slope {slope(n, error):.2f}", fontsize=9, loc="left")
+        left.set_xlabel(f"n ({by_n.solver.iloc[0]}, {by_n.steps.iloc[0]} steps)", fontsize=9)
+        left.legend(fontsize=8, frameon=False)
+    if not by_steps.empty:
+        right.plot(by_steps.steps, by_steps["shift"], "D-", color=COLORS[0], markersize=5)
+        _log(right, sorted(by_steps.steps))
+        right.set_title("δ lookahead steps", fontsize=9, loc="left")
+        right.set_xlabel(f"δ ({by_steps.solver.iloc[0]}, n = {by_steps.n.iloc[0]})", fontsize=9)
+    left.set_ylabel("relative error of LiDAR's shift", fontsize=9)
+    return fig
+
+
+def samples(truth: Truth) -> Figure | None:
+    """Each method's samples of one problem over the target's contours; in two dimensions."""
+    drawn = truth.methods
+    if drawn.empty:
+        return None
+    separated = drawn[drawn.tag == "separated"]
+    drawn = separated if not separated.empty else drawn
+    drawn = drawn[drawn["index"] == drawn["index"].min()].set_index("cell")
+    order = list(drawn.sort_values("w2").index)
+    if not order:
+        return None
+    config = OmegaConf.load(truth.cells.path[order[0]] / "config.yaml")
+    if config.backbone.dimension != 2:
+        return None
+    columns = 7
+    rows = -(-len(order) // columns)
+    fig, axes = style.figure(1.75 * columns, 2.25 * rows, columns=columns, rows=rows)
+    for ax in axes:
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_visible(False)
+    prompt = str(drawn.prompt.iloc[0])
+    tilted = target(prompt, config.reward, config.target_scale, 2, config.backbone.components)
+    center = tilted.mean().numpy()
+    grid = np.linspace(-REACH, REACH, 120)
+    mesh = np.stack(np.meshgrid(center[0] + grid, center[1] + grid), axis=-1)
+    density = tilted.log_prob(torch.from_numpy(mesh)).exp().numpy()
+    levels = density.max() * np.array([0.02, 0.1, 0.3, 0.6])
+    for ax, cell in zip(axes, order, strict=False):
+        points = np.load(truth.cells.path[cell] / "images" / drawn.path[cell])
+        ax.plot(*points.T, ".", markersize=1.6, color=COLORS[1], alpha=0.6, zorder=2,
+                rasterized=True)  # fmt: skip
+        ax.contour(mesh[..., 0], mesh[..., 1], density, levels, colors=COLORS[0], linewidths=0.8)
+        ax.set_xlim(center[0] - REACH, center[0] + REACH)
+        ax.set_ylim(center[1] - REACH, center[1] + REACH)
+        ax.set_aspect("equal")
+        text = f"{drawn.w2[cell]:.1f}×  {truth.cells.label[cell]}"
+        lines = "\n".join(textwrap.wrap(text, 27))
+        ax.set_title(style.plain(lines), fontsize=6.5, loc="left")
+    return fig

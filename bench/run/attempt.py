@@ -1,0 +1,174 @@
+"""One prompt of a cell: sampled, judged, saved, and its record, which may tell of a failure."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from bench.config.cell import Cell, Prompt
+from bench.device import describe_device
+from bench.errors import BenchError
+from bench.judge.judges import Judge
+from bench.run.fit import batch, measure_fitting
+from bench.run.measure import Measured, Task
+from bench.run.yardstick import timed, vanilla_first
+from bench.store.folder import CellStore
+from bench.store.images import from_host
+from bench.store.records import encode
+from methods.method import Method
+
+VANILLA = Method("vanilla")
+WARM_UP_STEPS = 3
+LONGEST = 500  # characters of an error in a record
+ALIKE = 3  # failures of a cell's first prompts with one cause, after which it is not tried on
+
+
+class CellStopped(BenchError):
+    """The rest of this cell would fail too."""
+
+
+class DeviceLost(BenchError):
+    """The accelerator failed, and with it everything else that this process would do."""
+
+
+@dataclass
+class Bench:
+    """The method and vanilla, each with the batches that fit."""
+
+    method: Method
+    task: Task
+    yardstick: Task
+
+    def warm_up(self, prompts: Sequence[str]) -> None:
+        """Untimed, on the first prompt that does not fail: the exact shapes in few steps, for what
+        is warmed up does not depend on their number. Batches that do not fit are found here."""
+        steps = min(self.task.steps, WARM_UP_STEPS)
+        for prompt in prompts:
+            try:
+                _, task = measure_fitting(replace(self.task, steps=steps), self.method, prompt)
+                _, other = measure_fitting(replace(self.yardstick, steps=steps), VANILLA, prompt)
+            except BenchError:
+                raise
+            except Exception:
+                continue  # its own record will tell
+            self.task = replace(task, steps=self.task.steps)
+            self.yardstick = replace(other, steps=self.yardstick.steps)
+            return
+
+    def measure(self, prompt: str) -> Measured:
+        measured, self.task = measure_fitting(self.task, self.method, prompt)
+        return measured
+
+    def vanilla_seconds(self, prompt: str) -> float:
+        measured, self.yardstick = measure_fitting(self.yardstick, VANILLA, prompt)
+        return float(measured.seconds["total"])
+
+    def pair(self, prompt: str, vanilla_first: bool) -> tuple[Measured, float]:
+        """The measurement and vanilla's seconds on the same prompt, one after the other."""
+        if vanilla_first:
+            vanilla = self.vanilla_seconds(prompt)
+            return self.measure(prompt), vanilla
+        return self.measure(prompt), self.vanilla_seconds(prompt)
+
+
+def attempt(
+    cell: Cell, bench: Bench, judge: Judge, store: CellStore, prompt: Prompt, place: int
+) -> tuple[dict[str, Any], Exception | None]:
+    """The prompt's record, ready to append, and what it failed by, if it did.
+
+    ``place``: the prompt's own in the cell's list, shards together. Raises BenchError for what is
+    not this prompt's alone: memory that does not suffice, a disk that is full.
+    """
+    base = {
+        "index": prompt.index,
+        "prompt": prompt.text,
+        "tag": prompt.metadata["tag"],
+        "seed": cell.seed,
+        "device": describe_device(bench.task.backbone.device),
+        "torch": str(torch.__version__),
+    }
+    try:
+        record = base | _measured(cell, bench, judge, store, prompt, place)
+        encode(record)  # a number that is no number is this prompt's failure too
+        return record, None
+    except BenchError:
+        raise
+    except Exception as error:
+        log = store.write_error(prompt.index, "".join(traceback.format_exception(error)))
+        return base | {"error": one_line(error), "log": log}, error
+
+
+def _measured(
+    cell: Cell, bench: Bench, judge: Judge, store: CellStore, prompt: Prompt, place: int
+) -> dict[str, Any]:
+    """The measurements of a prompt's record; its images on the disk."""
+    vanilla = None
+    if timed(place, cell.yardstick_every, cell.total):
+        first = vanilla_first(place, cell.yardstick_every)
+        measured, vanilla = bench.pair(prompt.text, first)
+    else:
+        measured = bench.measure(prompt.text)
+    names, digests = store.write_images(prompt.index, prompt.metadata, measured.delivered)
+    began = time.perf_counter()
+    judged = judge.judge(prompt.metadata, from_host(measured.delivered))
+    seconds = {k: round(v, 6) for k, v in measured.seconds.items()}
+    pair = {"vanilla": round(vanilla, 6), "method": seconds["total"]} if vanilla else None
+    return {
+        "seconds": seconds,
+        "calls": measured.calls,
+        "memory": measured.memory,
+        "batch": batch(bench.task),
+        "yardstick": pair,
+        "judge_seconds": round(time.perf_counter() - began, 6),
+        "images": names,
+        "sha256": digests,
+        **judged,
+        "info": dict(measured.info),
+        "error": None,
+    }
+
+
+def one_line(error: Exception) -> str:
+    """Type and message, shortened; the whole is in the log."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+@dataclass
+class Streak:
+    """Failures of one kind since the run began, while nothing has succeeded in the cell."""
+
+    succeeded: bool
+    causes: list[tuple[str, str, int | None]] = field(default_factory=list)
+
+    def see(self, error: Exception | None) -> None:
+        """Take note of an attempt. Raises CellStopped or DeviceLost where the rest would fail too.
+
+        Two failures are alike if their types are, and the lines of code that raised them.
+        """
+        if error is None:
+            self.succeeded = True
+            return
+        if is_device_lost(error):
+            raise DeviceLost(
+                f"the device failed ({one_line(error)}), and this process cannot use it any more: "
+                "run the same command again, it goes on from here"
+            )
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        self.causes.append((type(error).__name__, frame.filename, frame.lineno))
+        if not self.succeeded and self.causes == self.causes[:1] * ALIKE:
+            raise CellStopped(
+                f"stopped: the first {ALIKE} prompts failed alike ({one_line(error)}), and none "
+                "succeeded"
+            )
+
+
+def is_device_lost(error: Exception) -> bool:
+    """An error of the accelerator itself; torch raises it again at whatever is asked next."""
+    lost = getattr(torch, "AcceleratorError", ())
+    return isinstance(error, lost) or str(error).startswith("CUDA error")

@@ -1,0 +1,194 @@
+"""Run cells: warm up, sample, judge, record; every prompt on disk before the next begins.
+
+What goes wrong stops as little as it can. A failing prompt is recorded and the next one begins; a
+cell that cannot go on (memory, a lock, its first prompts all failing alike) gives way to the next
+cell; a full disk or a lost device stops the run. The same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from bench.backbones import load_backbone
+from bench.config.cell import Cell, code_digest, identity, parse_shard
+from bench.device import resolve_device
+from bench.errors import BenchError
+from bench.judge.judges import Judge, load_judge, names_used
+from bench.rewards import load_reward
+from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
+from bench.run.fit import release
+from bench.run.measure import Task
+from bench.store.disk import DiskError
+from bench.store.folder import CellStore, Say
+from bench.store.records import read_records
+
+Advance = Callable[[], None]
+
+
+@contextmanager
+def progress_bar(console: Console, total: int) -> Iterator[tuple[Progress, Any]]:
+    """Prompts done over all cells, with the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield progress, progress.add_task("", total=total)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A cell whose models are loaded, and its folder."""
+
+    cell: Cell
+    store: CellStore
+    task: Task
+    judge: Judge
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The cells' folders, and what went wrong in words: nothing, or the run was not whole.
+
+    ``unreported``: why there is no report of them, "" where there is or none was due.
+    """
+
+    folders: Sequence[Path]
+    problems: Sequence[str]
+    unreported: str = ""
+
+
+def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
+    """Load a cell's models. Raises BenchError for what is missing, or does not fit."""
+    began = time.perf_counter()
+    # The judge first: it is small, and it may refuse to score.
+    device = resolve_device(cell.device)
+    judge = load_judge(cell.judge, cell.settings, device)
+    backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
+    rewards = {
+        name: load_reward(name, cell.settings["rewards"], device)
+        for name in names_used(cell.settings)
+    }
+    digests = {"backbone": weights, "judge": judge.digest()}
+    digests |= {name: reward.digest() for name, reward in rewards.items()}
+    name = f"{cell.method.name}-{identity(cell, digests)}"
+    config = {k: v for k, v in cell.settings.items() if k != "shard"}
+    config |= {"cell": name, "experiment": results.name}
+    config |= {"code": code_digest(), "weights": digests}
+    config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    config |= {"load_seconds": round(time.perf_counter() - began, 3)}
+    config["prompts"] = {**cell.settings["prompts"], "total": cell.total}
+    store = CellStore(results / "cells" / name, say)
+    task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
+    return Ready(cell, store, task, judge, config)
+
+
+def sample_missing(ready: Ready, advance: Advance, say: Say = print) -> None:
+    """Sample what is missing of a cell: what never was, what failed, what was lost or changed.
+
+    Raises BenchError where the cell cannot be written, or cannot go on.
+    """
+    cell, store = ready.cell, ready.store
+    number, count = shard = parse_shard(cell.shard)
+    with store.locked(shard):
+        notes = store.describe(ready.config)
+        done = store.done({p.index for p in cell.prompts})
+        places = [(number + i * count, p) for i, p in enumerate(cell.prompts)]
+        todo = [(place, p) for place, p in places if p.index not in done]
+        for _ in range(len(places) - len(todo)):
+            advance()
+        if not todo:
+            return
+        for note in notes:
+            say(f"this run goes on with other surroundings: {note}")
+        bench = Bench(cell.method, ready.task, ready.task)
+        release()
+        bench.warm_up([p.text for _, p in todo[:ALIKE]])
+        streak = Streak(succeeded=bool(done))
+        for place, prompt in todo:
+            record, error = attempt(cell, bench, ready.judge, store, prompt, place)
+            store.append(record)
+            if error is not None:
+                what = f"{cell.method.name}: prompt {prompt.index} failed: {record['error']}"
+                say(f"{what} ({store.folder / record['log']})")
+            streak.see(error)
+            advance()
+
+
+def run_cell(cell: Cell, results: Path, advance: Advance, say: Say = print) -> Path:
+    """Run what is missing of a cell; returns its folder."""
+    ready = prepare(cell, results, say)
+    sample_missing(ready, advance, say)
+    return ready.store.folder
+
+
+def failures(ready: Ready) -> str:
+    """ "" where every prompt of the cell's shard succeeded, else which did not, and what to do."""
+    records, _ = read_records(ready.store.records_path)
+    mine = [records.get(prompt.index) for prompt in ready.cell.prompts]
+    failed = [record for record in mine if record and record["error"] is not None]
+    if not failed:
+        return ""
+    listed = ", ".join(str(record["index"]) for record in failed[:10])
+    return (
+        f"{ready.store.folder}: {len(failed)} of {len(mine)} prompts failed "
+        f"({listed}{', …' if len(failed) > 10 else ''}), the last by {failed[-1]['error']}; "
+        "tracebacks are in its folder errors, and the same command tries them again"
+    )
+
+
+def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
+    """Run cells one after the other under one progress bar; one that cannot go on stops alone.
+
+    Raises DiskError and DeviceLost, which stop them all, and BenchError where no cell could begin.
+    """
+    folders: list[Path] = []
+    problems: list[str] = []
+    refused: list[str] = []
+    with progress_bar(console, sum(len(c.prompts) for c in cells)) as (progress, bar):
+
+        def say(note: str) -> None:
+            progress.console.print(note, markup=False, highlight=False, soft_wrap=True)
+
+        for cell in cells:
+            progress.update(bar, description=cell.method.name)
+            ready = None
+            try:
+                ready = prepare(cell, results, say)
+                sample_missing(ready, lambda: progress.advance(bar), say)
+            except (DiskError, DeviceLost):
+                raise
+            except BenchError as error:
+                problems.append(f"{cell.method.name}: {error}")
+                refused += [] if isinstance(error, CellStopped) else [str(error)]
+            if ready is None:
+                continue
+            try:
+                problems += filter(None, [failures(ready)])
+                folders.append(ready.store.folder)
+            except BenchError as error:  # its records are damaged: no report can read them
+                problems.append(f"{cell.method.name}: {error}")
+    if len(refused) == len(cells):
+        raise BenchError("; ".join(dict.fromkeys(refused)))
+    return Done(folders, list(dict.fromkeys(problems)))

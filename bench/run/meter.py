@@ -1,0 +1,152 @@
+"""The meter: one clock, and exact counts of calls, by phase.
+
+Seconds run from the prompt's text to the decoded images on the host, the device synchronised at
+both ends of every phase; model load and judging lie outside. Counts are samples, not batches: a
+denoiser call on 4 latents under classifier-free guidance counts 8. A backward count is added when
+autograd really passes through the wrapped call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.store.schema import KINDS, PHASES
+from methods.interfaces import Backbone, Condition, Level, Reward, Solver
+from methods.mixture import Quadratic
+
+OTHER = "other"
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for the device's queued work, so that the host clock sees it."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
+def begin_memory(device: torch.device) -> int:
+    """Bytes allocated now, on a GPU; its peaks are counted from here on."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    return int(torch.cuda.memory_allocated(device))
+
+
+def peak_memory(device: torch.device, resident: int) -> dict[str, int] | None:
+    """Peak bytes since ``begin_memory``; None where torch does not count them."""
+    if device.type != "cuda":
+        return None
+    allocated = int(torch.cuda.max_memory_allocated(device))
+    reserved = int(torch.cuda.max_memory_reserved(device))
+    return {"allocated": allocated, "reserved": reserved, "resident": resident}
+
+
+@dataclass
+class Meter:
+    """Seconds, calls and memory of one prompt; ``other`` is what lies between the phases."""
+
+    device: torch.device
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*PHASES, OTHER), 0.0))
+    calls: dict[str, Counter[str]] = field(
+        default_factory=lambda: {p: Counter(dict.fromkeys(KINDS, 0)) for p in PHASES}
+    )
+    memory: dict[str, int] | None = None
+    _phase: str = OTHER
+    _since: float = 0.0
+
+    def _switch(self, name: str) -> None:
+        """Let the time since the last switch belong to the phase until now."""
+        synchronize(self.device)
+        now = time.perf_counter()
+        self.seconds[self._phase] += now - self._since
+        self._phase, self._since = name, now
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """A phase; inside another one it interrupts that one's clock."""
+        outer = self._phase
+        self._switch(name)
+        try:
+            yield
+        finally:
+            self._switch(outer)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """The boundary of the clock around one prompt."""
+        synchronize(self.device)
+        resident = begin_memory(self.device)
+        self._since = time.perf_counter()
+        yield
+        self._switch(OTHER)
+        self.seconds["total"] = sum(self.seconds[p] for p in (*PHASES, OTHER))
+        self.memory = peak_memory(self.device, resident)
+
+    def count(self, kind: str, samples: int, output: Tensor) -> Tensor:
+        """Count a forward call now, and its backward call when a gradient reaches ``output``."""
+        self.calls[self._phase][kind] += samples
+        if output.requires_grad:
+            phase = self._phase
+
+            def backward(gradient: Tensor) -> None:
+                self.calls[phase][f"{kind}_backward"] += samples
+
+            output.register_hook(backward)
+        return output
+
+
+class MeteredBackbone:
+    """A backbone whose calls are counted."""
+
+    def __init__(self, backbone: Backbone, meter: Meter):
+        self._backbone, self._meter = backbone, meter
+        self.latent_shape, self.device = backbone.latent_shape, backbone.device
+
+    def under(self, solver: str) -> Backbone:
+        inner = self._backbone.under(solver)
+        return self if inner is self._backbone else MeteredBackbone(inner, self._meter)
+
+    def encode(
+        self, prompt: str, guidance: float | None = None, known: Condition | None = None
+    ) -> Condition:
+        return self._backbone.encode(prompt, guidance, known)
+
+    def posterior_mean(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
+        output = self._backbone.posterior_mean(x, level, condition)
+        return self._meter.count("denoiser", len(x) * condition.evaluations, output)
+
+    def unconditional(self, x: Tensor, level: Level, condition: Condition) -> Tensor | None:
+        output = self._backbone.unconditional(x, level, condition)
+        return None if output is None else self._meter.count("denoiser", len(x), output)
+
+    def decode(self, x0: Tensor) -> Tensor:
+        return self._meter.count("decode", len(x0), self._backbone.decode(x0))
+
+    def solver(self, name: str, steps: int) -> Solver:
+        return self._backbone.solver(name, steps)
+
+    def level(self, fraction: float) -> Level:
+        return self._backbone.level(fraction)
+
+
+class MeteredReward:
+    """A reward whose calls are counted."""
+
+    def __init__(self, reward: Reward, meter: Meter):
+        self._reward, self._meter = reward, meter
+        self.name, self.differentiable = reward.name, reward.differentiable
+
+    def quadratic(self, prompt: str, dimension: int) -> Quadratic:
+        """The closed form of an analytic reward, which costs no call."""
+        reward: Any = self._reward
+        return reward.quadratic(prompt, dimension)
+
+    def __call__(self, images: Tensor, prompt: str) -> Tensor:
+        return self._meter.count("reward", len(images), self._reward(images, prompt))

@@ -1,0 +1,1 @@
+"""Training of the miniature's models: ``python -m training STAGE``."""

@@ -1,0 +1,61 @@
+"""The learning curve: GenEval of each snapshot of the denoiser against training samples seen."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from diffusers import AutoencoderKL
+
+from bench.backbones.latent import LatentDiffusion
+from bench.config.cell import choose_prompts
+from bench.geneval.detector import verdicts
+from bench.geneval.protocol import overall
+from bench.miniature.judge import MiniatureJudge
+from bench.rewards.jpeg import JpegCompressibility
+from bench.run.measure import Task, measure
+from bench.store.images import from_bytes
+from methods.method import Method
+from training.diffusion import assemble, load_snapshot, samples_seen
+
+PROMPTS_PER_TASK, SEED = 10, 44  # other prompts than the benchmark's
+GUIDANCE, STEPS = 5.0, 12
+SOLVERS = {"dpm": {"scheduler": "DPMSolverMultistepScheduler"}}
+
+
+def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
+    """GenEval overall and by task, one image a prompt, DPM-Solver++ in 12 steps, CFG 5."""
+    unet, text = load_snapshot(path)
+    backbone = LatentDiffusion(assemble(vae, unet, text), SOLVERS, GUIDANCE)
+    task = Task(backbone, JpegCompressibility(), "dpm", STEPS, images=1, seed=0)
+    judge = MiniatureJudge.load()
+    correct: dict[str, list[bool]] = {}
+    for prompt in choose_prompts("geneval", 100, SEED, PROMPTS_PER_TASK):
+        pixels = measure(task, Method("vanilla"), prompt.text).delivered
+        [verdict] = verdicts(judge, prompt.metadata, from_bytes(pixels))
+        correct.setdefault(prompt.metadata["tag"], []).append(verdict.correct)
+    shares = {tag: sum(marks) / len(marks) for tag, marks in correct.items()}
+    return {"geneval": overall(correct), **shares}
+
+
+def write_curve(folder: Path, vae_folder: Path) -> None:
+    """Judge every snapshot of ``folder`` that curve.csv does not have yet."""
+    path = folder / "curve.csv"
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    known = {int(row["step"]) for row in rows}
+    vae = AutoencoderKL.from_pretrained(vae_folder).eval()
+    for snapshot in sorted((folder / "snapshots").glob("*.safetensors")):
+        step = int(snapshot.stem)
+        if step in known:
+            continue
+        figures = {k: round(v, 4) for k, v in judge_snapshot(snapshot, vae).items()}
+        rows.append({"step": step, "samples": samples_seen(step), **figures})
+        print("curve", rows[-1], flush=True)
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
