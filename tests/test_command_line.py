@@ -4,21 +4,15 @@ import sys
 
 import pytest
 
-import bench.__main__ as app
-from bench.__main__ import check
+import bench.run.job as app
 from bench.config.cell import make_cell
-from bench.config.compose import (
-    cell_settings,
-    check_command_line,
-    composed,
-    expand,
-    experiment_name,
-    groups,
-    jobs,
-    written_out,
-)
+from bench.config.compose import cell_settings, composed, experiment_name, groups
+from bench.config.overrides import check_command_line, expand, jobs, written_out
 from bench.errors import BenchError
+from bench.run.command import main as command
+from bench.run.job import check
 
+PREFERENCE = ["reward=preference", "scores=[preference]"]
 N = "method.efr.lookahead.n"
 
 
@@ -31,7 +25,7 @@ def test_the_last_job_of_a_sweep_is_refused_before_the_first_begins(results, mon
     monkeypatch.setattr(app, "main", lambda: pytest.fail("a job began"))
     monkeypatch.setattr(sys, "argv", ["bench"])
     arguments = ["-m", results, "method=lidar", f"{N}=9,25,-1"]
-    assert app.command(arguments) == 2
+    assert command(arguments) == 2
     assert capsys.readouterr().err == f"error: {N} must be an integer >= 1, got -1\n"
     with pytest.raises(BenchError, match="table 4 is not built"):
         check(["-m", results, "experiment=demo,paper/table4"])
@@ -44,7 +38,7 @@ def test_a_long_sweep_is_looked_at_in_part_and_says_so(results, monkeypatch, cap
 
 
 def test_of_a_search_what_its_trials_share_is_looked_at(results, monkeypatch):
-    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: name)
+    monkeypatch.setattr("bench.config.overrides.find_spec", lambda name: name)
     scale = "method.steer.guidance.scale=interval(1,12)"
     search = ["-m", results, "sweep=optuna", "method=lidar", "hydra.sweeper.n_trials=4", scale]
     assert [list(each) for each in jobs(search)[:1]] == [[[results, "method=lidar"]]]
@@ -61,8 +55,10 @@ def test_results_that_cannot_be_written_are_refused_at_once(sweep, tmp_path):
     file.touch()
     with pytest.raises(BenchError, match=rf"cannot write {file} \(File exists\)"):
         check([*sweep, f"results={file}"])
-    with pytest.raises(BenchError, match="results must be a folder, got null"):
+    with pytest.raises(BenchError, match="results must be a folder, got None"):
         check([*sweep, "results=null"])
+    with pytest.raises(BenchError, match="results must be a folder, got ''"):
+        check([*sweep, "results="])
 
 
 def test_no_launcher_is_a_choice_and_so_are_hydra_s_own_sweeps():
@@ -114,13 +110,31 @@ def test_runs_of_one_s_own_go_where_what_they_meet_can_share_their_report(overri
         ("judge=mask2former judge.device=null", "judge.device must be one of auto, cpu, cuda"),
         ("shard=1", "shard must be K/N .* got 1"),
         ("shard=null", "shard must be K/N .* got None"),
-        ("scores=null", "scores must be a list of rewards, .* got None"),
-        ("scores=jpeg", "scores must be a list of rewards, .* got 'jpeg'"),
-        ("reward=[jpeg]", r"reward must be the name of one, got \['jpeg'\]"),
+        ("scores=null", "scores must be a list, got None"),
+        ("scores=jpeg", "scores must be a list, got 'jpeg'"),
+        ("reward=[jpeg]", r"reward must be text, got \['jpeg'\]"),
         ("prompts=null", "prompts must be a group of settings, got None"),
         ("rewards.clip=3", "rewards.clip must be a group of settings, got 3"),
-        ("~steps", "there is no steps, and a cell needs it"),
+        ("~steps", "there is no steps, and it is needed"),
         ("+prompts.foo=1", "prompts.foo is unknown: prompts has source, n, seed"),
+        ("+backbone.gudance=3", "backbone.gudance is unknown: .* did you mean 'guidance'"),
+        ("~backbone.guidance", "there is no backbone.guidance, and it is needed"),
+        ("backbone.max_batch=many", "backbone.max_batch must be an integer, got 'many'"),
+        ("backbone.solvers=null", "backbone.solvers must be a group of settings, got None"),
+        ("+backbone.solvers.x=3", "backbone.solvers.x must be a group of settings, got 3"),
+        ("backbone=sd15 backbone.weights=/no", "random, tiny, or the folder .* no folder '/no'"),
+        ("backbone.weights=tiny", "backbone.weights must be null, or the folder of a pipeline"),
+        ("prompts.n=1000000000", "prompts.n must be an integer from 1 to 100000, got 10"),
+        ("images=100000000", "images must be an integer from 1 to 10000, got 100000000"),
+        ("steps=5000", "steps with solver=ddpm must be at most 1000, .* miniature was trained on"),
+        (
+            "method=lidar method.efr.lookahead.steps=5000",
+            "lookahead.steps with .* at most 1000",
+        ),
+        ("method=vanilla_more_steps steps=800", "at most 1000, .* got 1600"),
+        ("method=fk_smc images=1", "fk_smc resamples a population of one particle"),
+        ("method=lidar method.steer.guidance.interval=0.5", "interval must be a list, got 0.5"),
+        ("method.steer=3", "method.steer must be a group of settings, got 3"),
         ("experiment=cost backbone=miniature", "weights=random changes nothing: backbone mini"),
     ],
 )
@@ -129,9 +143,11 @@ def test_a_value_of_the_wrong_kind_is_explained(override, message):
         make_cell(cell_settings(override.split(), []))
 
 
-def test_weights_that_a_reward_or_a_judge_reads_are_taken():
+def test_weights_that_a_reward_or_a_judge_reads_are_taken(tmp_path):
     make_cell(cell_settings(["judge=mask2former", "+weights=tiny"], []))
-    make_cell(cell_settings(["backbone=sd15", "backbone.weights=folder"], []))
+    own = ["backbone=sd15", f"backbone.weights={tmp_path}"]
+    make_cell(cell_settings(own, []))
+    make_cell(cell_settings([*own, "judge=none", "rewards=miniature", *PREFERENCE], []))
     make_cell(cell_settings(["experiment=paper/table9", "backbone=sd15", "weights=random"], []))
 
 

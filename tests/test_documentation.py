@@ -6,8 +6,9 @@ import shlex
 import pytest
 from omegaconf import OmegaConf
 
-from bench.__main__ import cell_lines
-from bench.config.compose import CONF, composed, expand, experiment_name, jobs
+from bench.config.compose import CONF, composed, experiment_name
+from bench.config.overrides import expand, jobs
+from bench.run.job import cell_lines
 from bench.store.config import SHARED
 
 ROOT = CONF.parent

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from bench.config.compose import CONF, groups
+from bench.config.compose import CONF, groups, paths
 from bench.config.listing import LISTS, about, composed_needs, defaults, main
 
 
 def rows(name):
-    return [[str(cell) for cell in column.cells] for column in LISTS[name]().columns]
+    return [[str(cell) for cell in column.cells] for column in LISTS[name]([]).columns]
 
 
 @pytest.mark.parametrize("name", ["experiments", "methods", "backbones"])
@@ -44,7 +44,8 @@ def test_needs_add_up_what_a_backbone_a_judge_and_rewards_pin():
 
 
 def test_defaults_are_those_of_a_file_and_of_what_it_builds_on():
-    assert list(defaults("method", "lidar_smc_bon")) == [
+    known = paths("method")
+    assert list(defaults(known["lidar_smc_bon"], known)) == [
         ("/efr@efr", ["lookahead", "tweedie"]),
         ("/steer@steer", ["guidance", "smc"]),
         ("/steer@steer", ["best_of_n"]),

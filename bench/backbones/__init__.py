@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.backbones.settings import check_pipeline
 from bench.errors import explained
+from bench.outside import OUTSIDE
 from methods.interfaces import Backbone
 from methods.settings import one_of
 
@@ -80,12 +81,25 @@ def _mixture(settings: Settings, device: torch.device, solvers: Solvers) -> Load
     return load(settings)
 
 
+def _check_outside(settings: Settings) -> None:
+    from bench.backbones.outside import check
+
+    check(settings)
+
+
+def _outside(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
+    from bench.backbones.outside import make
+
+    return make(settings, device, solvers)
+
+
 BACKBONES = {
     "miniature": Kind(check_pipeline, _pipeline),
     "sd": Kind(check_pipeline, _pipeline),
     "sdxl": Kind(check_pipeline, _pipeline),
     "flux": Kind(check_pipeline, _pipeline),
     "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True),
+    OUTSIDE: Kind(_check_outside, _outside),
 }
 
 

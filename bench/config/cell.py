@@ -10,12 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.config.build import Surroundings, build_method, check_keys, check_method
-from bench.device import check_device
-from bench.errors import BenchError, explained
+from bench.config.model import checked
+from bench.config.model import parse_shard as parse_shard
+from bench.errors import explained
 from bench.geneval.prompts import Metadata
+from bench.judge.judges import NONE, names_used
+from bench.outside import called, digest, load, targets
+from bench.rewards import used
 from methods.method import Method
-from methods.settings import at_least, one_of, whole
+from methods.settings import one_of
 
 ROOT = Path(__file__).parents[2]
 # The sources that decide a result; an edit elsewhere (the report, say) makes none anew.
@@ -30,19 +33,6 @@ DECIDING = (
     "bench/rewards/*.py",
     "bench/run/measure.py",
     "bench/store/images.py",
-)
-PROMPTS = ("source", "n", "seed", "per_task", "limit")
-GROUPS = ("backbone", "judge", "method", "prompts", "rewards")
-NEEDED = (
-    "reward",
-    "scores",
-    "solver",
-    "steps",
-    "images",
-    "seed",
-    "shard",
-    "device",
-    "yardstick_every",
 )
 WHERE = ("device", "batch")  # settings of a judge that say where and how fast it runs
 
@@ -121,7 +111,11 @@ def choose_prompts(
 
     ``limit``: of these the first so many.
     """
-    prompts = [Prompt(i, m) for i, m in enumerate(SOURCES[source](n, seed))]
+    if "." not in source:
+        one_of("prompts.source", source, list(SOURCES))
+    generate = SOURCES.get(source) or load(source, "prompts.source")
+    made = called(generate, {"n": n, "seed": seed}, "prompts")
+    prompts = [Prompt(i, m) for i, m in enumerate(made)]
     if per_task is None:
         return prompts[:limit]
     chosen = []
@@ -132,149 +126,40 @@ def choose_prompts(
     return chosen[:limit]
 
 
-def parse_shard(shard: str) -> tuple[int, int]:
-    """ "0/8" -> (0, 8): this shard's number and how many there are."""
-    number, _, count = str(shard).partition("/")
-    if not (number.isdigit() and count.isdigit() and int(number) < int(count)):
-        raise BenchError(f"shard must be K/N with 0 <= K < N, such as 0/8, got {shard!r}")
-    return int(number), int(count)
-
-
-def _check_shapes(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for a setting that was removed, or a group, list or device that is none."""
-    for key in (*GROUPS, *NEEDED):
-        if key not in settings:
-            raise ValueError(f"there is no {key}, and a cell needs it: leave out ~{key}")
-    groups = {key: settings[key] for key in GROUPS}
-    if isinstance(settings["rewards"], Mapping):
-        groups |= {f"rewards.{name}": own for name, own in settings["rewards"].items()}
-    for key, value in groups.items():
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{key} must be a group of settings, got {value!r}")
-    check_keys("prompts", settings["prompts"], list(PROMPTS))
-    if not isinstance(settings["reward"], str):
-        raise ValueError(f"reward must be the name of one, got {settings['reward']!r}")
-    scores = settings["scores"]
-    if not isinstance(scores, list) or not all(isinstance(name, str) for name in scores):
-        raise ValueError(f"scores must be a list of rewards, such as [clip,jpeg], got {scores!r}")
-    check_device("device", settings["device"])
-    check_device("judge.device", settings["judge"].get("device", "auto"))
-
-
-def _check_weights(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError where a ``weights`` for backbone, rewards and judge is read by none."""
-    given = settings.get("weights")
-    readers = [settings["backbone"], settings["judge"], *settings["rewards"].values()]
-    if given is not None and given not in [part.get("weights") for part in readers]:
-        raise ValueError(
-            f"weights={given} changes nothing: backbone {settings['backbone']['name']}, its "
-            "rewards and judge take no such weights; choose another backbone, such as sd15"
-        )
-
-
-def _check_ranges(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first number out of range or unknown name."""
-    from bench.backbones import BACKBONES
-    from bench.judge.judges import NONE, TRUTH, check_judge
-    from bench.rewards import parsed
-
-    for key in ("images", "steps", "yardstick_every"):
-        whole(key, settings[key], 1)
-    whole("seed", settings["seed"], 0)
-    if settings.get("target_scale") is not None:
-        at_least("target_scale", settings["target_scale"], 0)
-    backbone, prompts = settings["backbone"], settings["prompts"]
-    one_of("backbone.kind", backbone["kind"], list(BACKBONES))
-    BACKBONES[backbone["kind"]].check(backbone)
-    one_of("prompts.source", prompts["source"], list(SOURCES))
-    whole("prompts.n", prompts["n"], 1)
-    whole("prompts.seed", prompts["seed"], 0)
-    for key in ("per_task", "limit"):
-        if prompts[key] is not None:
-            whole(f"prompts.{key}", prompts[key], 1)
-    check_judge(settings["judge"])
-    judge = settings["judge"]["kind"]
-    rewards_used(settings)
-    one_of("solver", settings["solver"], list(backbone["solvers"]))
-    points = backbone["kind"] == "mixture"
-    if (prompts["source"] == "mixture") != points or (judge == TRUTH) != points:
-        raise ValueError(
-            "backbone=mixture, prompts.source=mixture and judge=truth go together, got "
-            f"{backbone['name']}, {prompts['source']} and {judge}"
-        )
-    if judge == "miniature" != backbone["kind"]:
-        raise ValueError(f"judge=miniature with {backbone['name']}: choose mask2former or none")
-    for name in [settings["reward"], *settings["scores"]]:
-        if parsed(name, settings["rewards"])[0].points != points:
-            what = "points" if points else "pictures"
-            raise ValueError(f"reward {name} does not score the {what} of {backbone['name']}")
-        if points and settings["rewards"][name]["kind"] != name:
-            raise ValueError(f"rewards.{name}: the mixture's rewards are named after their kind")
-    if judge != NONE:
-        one_of("scores: the guiding reward", settings["reward"], list(settings["scores"]))
-
-
-def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
-    from bench.backbones.settings import check_steps
-
-    for name, estimator in method.estimators.items():
-        if (solver := getattr(estimator, "solver", None)) is not None:
-            one_of(f"method.efr.{name}.solver", solver, list(backbone["solvers"]))
-            where = f"method.efr.{name}.steps with solver={solver}"
-            check_steps(where, getattr(estimator, "steps", 0), backbone["solvers"][solver])
-        guided = guided and backbone.get("guidance") is not None
-        if getattr(estimator, "cfg", None) is not None and not guided:
-            raise ValueError(
-                f"method.efr.{name}.cfg must be null: {backbone['name']} has no guidance weight"
-            )
-
-
 def rewards_used(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the rewards that guide, score or measure diversity, and of what they mix."""
-    from bench.judge.judges import names_used
-    from bench.rewards import used
-
     return used(names_used(settings), settings["rewards"])
 
 
-def make_cell(settings: Mapping[str, Any]) -> Cell:
-    """Validate a composed configuration. Loads no model."""
-    from bench.backbones import BACKBONES
-    from bench.backbones.settings import check_steps, is_stochastic
-    from bench.judge.judges import NONE
-    from bench.rewards import differentiable, parsed
-
+def make_cell(given: Mapping[str, Any]) -> Cell:
+    """Validate a composed configuration. Loads no model, unless a reward from outside the package
+    has to be tried to know whether it is differentiable."""
     with explained():
-        _check_shapes(settings)
-        _check_ranges(settings)
-        _check_weights(settings)
-        kind = BACKBONES[settings["backbone"]["kind"]]
-        method = build_method(settings["method"])
-        _check_lookahead(method, settings["backbone"], kind.guided)
-        target = settings["backbone"]["solvers"][settings["solver"]]
-        steps = settings["steps"] * method.steps_factor
-        check_steps(f"steps with solver={settings['solver']}", steps, target)
-    reward, rewards = settings["reward"], settings["rewards"]
-    surroundings = Surroundings(
-        images=settings["images"],
-        stochastic=is_stochastic(target),
-        reward=reward,
-        differentiable=differentiable(reward, rewards),
-        analytic=kind.analytic and parsed(reward, rewards)[0].points,
-    )
-    check_method(method, surroundings)
-    number, count = parse_shard(settings["shard"])
-    prompts = choose_prompts(**settings["prompts"])
-    shared = ("backbone", "judge", "reward", "solver", "steps", "images", "seed", "shard", "device")
+        settings, method = checked(given)
+        sources = outside_sources(given)
+        prompts = choose_prompts(**given["prompts"])
+    number, count = parse_shard(settings.shard)
+    shared = ("reward", "solver", "steps", "images", "seed", "yardstick_every", "shard", "device")
     return Cell(
-        settings=settings,
+        settings={**given, "sources": sources} if sources else given,
         method=method,
-        scores=settings["scores"] if settings["judge"]["kind"] != NONE else (),
-        yardstick_every=settings["yardstick_every"],
+        backbone=given["backbone"],
+        judge=given["judge"],
+        scores=settings.scores if given["judge"]["kind"] != NONE else (),
         prompts=prompts[number::count],
         total=len(prompts),
-        **{key: settings[key] for key in shared},
+        **{key: getattr(settings, key) for key in shared},
     )
+
+
+def outside_sources(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted key -> digest of the source, of each component from outside that a cell uses."""
+    groups = {key: settings[key] for key in ("backbone", "judge", "method")}
+    groups["rewards"] = rewards_used(settings)
+    found = [pair for key, node in groups.items() for pair in targets(node, key)]
+    if "." in (source := settings["prompts"]["source"]):
+        found.append(("prompts.source", source))
+    return {key: digest(path) for key, path in found}
 
 
 def deciding(settings: Mapping[str, Any], weights: Mapping[str, str], code: str) -> dict[str, Any]:
@@ -286,6 +171,8 @@ def deciding(settings: Mapping[str, Any], weights: Mapping[str, str], code: str)
     content["target_scale"] = settings.get("target_scale")
     content["judge"] = {k: v for k, v in settings["judge"].items() if k not in WHERE}
     content["rewards"] = rewards_used(settings)
+    if settings.get("sources"):
+        content["sources"] = settings["sources"]
     return content | {"weights": dict(weights), "code": code}
 
 

@@ -38,4 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from bench.__main__ import main as entry
+
+    sys.exit(entry("geneval"))

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.config.build import check_keys
 from bench.device import DEVICES, resolve_device
 from bench.errors import BenchError
 from bench.geneval import architecture
@@ -25,6 +24,7 @@ from bench.geneval.selftest import photographs, prove
 from bench.rewards import clip_model
 from bench.rewards.clip_model import INDICES, VIT_L_14, native
 from bench.rewards.pretrained import Pretrained
+from bench.settings import check_keys
 from bench.store.images import to_bytes
 from bench.weights.files import digest
 from bench.weights.source import Source, matching

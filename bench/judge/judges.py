@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from bench.config.build import check_keys
 from bench.errors import BenchError, explained
 from bench.geneval.detector import Detector, verdicts
 from bench.geneval.prompts import Metadata
 from bench.rewards import LoadedReward, load_reward
+from bench.settings import check_keys
 from methods.settings import one_of
 
 Settings = Mapping[str, Any]  # a ``judge`` config
