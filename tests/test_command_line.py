@@ -117,7 +117,6 @@ def test_runs_of_one_s_own_go_where_what_they_meet_can_share_their_report(overri
         ("scores=null", "scores must be a list of rewards, .* got None"),
         ("scores=jpeg", "scores must be a list of rewards, .* got 'jpeg'"),
         ("reward=[jpeg]", r"reward must be the name of one, got \['jpeg'\]"),
-        ("prompts=null", "prompts must be a group of settings, got None"),
         ("rewards.clip=3", "rewards.clip must be a group of settings, got 3"),
         ("~steps", "there is no steps, and a cell needs it"),
         ("+prompts.foo=1", "prompts.foo is unknown: prompts has source, n, seed"),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.config.build import Surroundings, build_method, check_keys, check_method
+from bench.config.build import Surroundings, build_method, check_method
 from bench.device import check_device
 from bench.errors import BenchError, explained
-from bench.geneval.prompts import Metadata
+from bench.prompts.choice import Prompt, choose
 from methods.method import Method
 from methods.settings import at_least, one_of, whole
 
@@ -31,7 +31,6 @@ DECIDING = (
     "bench/run/measure.py",
     "bench/store/images.py",
 )
-PROMPTS = ("source", "n", "seed", "per_task", "limit")
 GROUPS = ("backbone", "judge", "method", "prompts", "rewards")
 NEEDED = (
     "reward",
@@ -45,18 +44,6 @@ NEEDED = (
     "yardstick_every",
 )
 WHERE = ("device", "batch")  # settings of a judge that say where and how fast it runs
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A prompt and its place in the whole list that the experiment draws from."""
-
-    index: int
-    metadata: Metadata
-
-    @property
-    def text(self) -> str:
-        return str(self.metadata["prompt"])
 
 
 @dataclass(frozen=True)
@@ -96,42 +83,6 @@ def code_digest() -> str:
     return total.hexdigest()[:16]
 
 
-def _geneval(n: int, seed: int) -> list[Metadata]:
-    from bench.geneval.prompts import generate
-
-    return generate(n, seed)
-
-
-def _mixture(n: int, seed: int) -> list[Metadata]:
-    from bench.mixture.problems import generate
-
-    return generate(n, seed)
-
-
-SOURCES: dict[str, Callable[[int, int], list[Metadata]]] = {
-    "geneval": _geneval,
-    "mixture": _mixture,
-}
-
-
-def choose_prompts(
-    source: str, n: int, seed: int, per_task: int | None, limit: int | None = None
-) -> list[Prompt]:
-    """A generator's prompts, or ``per_task`` of each task, evenly spaced through its list.
-
-    ``limit``: of these the first so many.
-    """
-    prompts = [Prompt(i, m) for i, m in enumerate(SOURCES[source](n, seed))]
-    if per_task is None:
-        return prompts[:limit]
-    chosen = []
-    for task in dict.fromkeys(p.metadata["tag"] for p in prompts):
-        mine = [p for p in prompts if p.metadata["tag"] == task]
-        count = min(per_task, len(mine))
-        chosen += [mine[(2 * k + 1) * len(mine) // (2 * count)] for k in range(count)]
-    return chosen[:limit]
-
-
 def parse_shard(shard: str) -> tuple[int, int]:
     """ "0/8" -> (0, 8): this shard's number and how many there are."""
     number, _, count = str(shard).partition("/")
@@ -151,7 +102,6 @@ def _check_shapes(settings: Mapping[str, Any]) -> None:
     for key, value in groups.items():
         if not isinstance(value, Mapping):
             raise ValueError(f"{key} must be a group of settings, got {value!r}")
-    check_keys("prompts", settings["prompts"], list(PROMPTS))
     if not isinstance(settings["reward"], str):
         raise ValueError(f"reward must be the name of one, got {settings['reward']!r}")
     scores = settings["scores"]
@@ -176,6 +126,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     """Raise ValueError for the first number out of range or unknown name."""
     from bench.backbones import BACKBONES
     from bench.judge.judges import NONE, TRUTH, check_judge
+    from bench.prompts.sources import check_source
     from bench.rewards import parsed
 
     for key in ("images", "steps", "yardstick_every"):
@@ -186,12 +137,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     backbone, prompts = settings["backbone"], settings["prompts"]
     one_of("backbone.kind", backbone["kind"], list(BACKBONES))
     BACKBONES[backbone["kind"]].check(backbone)
-    one_of("prompts.source", prompts["source"], list(SOURCES))
-    whole("prompts.n", prompts["n"], 1)
-    whole("prompts.seed", prompts["seed"], 0)
-    for key in ("per_task", "limit"):
-        if prompts[key] is not None:
-            whole(f"prompts.{key}", prompts[key], 1)
+    check_source(prompts)
     check_judge(settings["judge"])
     judge = settings["judge"]["kind"]
     rewards_used(settings)
@@ -241,7 +187,8 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     """Validate a composed configuration. Loads no model."""
     from bench.backbones import BACKBONES
     from bench.backbones.settings import check_steps, is_stochastic
-    from bench.judge.judges import NONE
+    from bench.judge.judges import check_prompts
+    from bench.prompts.sources import load_prompts
     from bench.rewards import differentiable, parsed
 
     with explained():
@@ -254,6 +201,9 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
         target = settings["backbone"]["solvers"][settings["solver"]]
         steps = settings["steps"] * method.steps_factor
         check_steps(f"steps with solver={settings['solver']}", steps, target)
+        listing, chosen = load_prompts(settings["prompts"]), settings["prompts"]
+        prompts = choose(listing.prompts, chosen.get("per_task"), chosen.get("limit"))
+        check_prompts(settings["judge"], prompts)
     reward, rewards = settings["reward"], settings["rewards"]
     surroundings = Surroundings(
         images=settings["images"],
@@ -264,12 +214,12 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
     )
     check_method(method, surroundings)
     number, count = parse_shard(settings["shard"])
-    prompts = choose_prompts(**settings["prompts"])
+    known = {"total": len(prompts), "sha256": listing.sha256, "duplicates": listing.duplicates}
     shared = ("backbone", "judge", "reward", "solver", "steps", "images", "seed", "shard", "device")
     return Cell(
-        settings=settings,
+        settings={**settings, "prompts": {**settings["prompts"], **known}},
         method=method,
-        scores=settings["scores"] if settings["judge"]["kind"] != NONE else (),
+        scores=settings["scores"],
         yardstick_every=settings["yardstick_every"],
         prompts=prompts[number::count],
         total=len(prompts),
@@ -279,10 +229,9 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
 
 def deciding(settings: Mapping[str, Any], weights: Mapping[str, str], code: str) -> dict[str, Any]:
     """What of a cell's settings decides its result, not where it runs or what is timed."""
-    keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
+    keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "scores")
     content = {key: settings[key] for key in keys}
-    judged = settings["judge"]["kind"] != "none"
-    content["scores"] = list(settings["scores"]) if judged else []
+    content["prompts"] = settings["prompts"]["sha256"]  # of the whole list, however many are taken
     content["target_scale"] = settings.get("target_scale")
     content["judge"] = {k: v for k, v in settings["judge"].items() if k not in WHERE}
     content["rewards"] = rewards_used(settings)

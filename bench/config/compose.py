@@ -28,7 +28,7 @@ CONF = Path(__file__).parents[2] / "conf"
 # Of a job, not of its cells.
 NOT_RESULTS = (
     *("hydra", "cells", "results", "experiment_name"),
-    *("scale", "paper", "not_built", "objective"),
+    *("scale", "paper", "not_built", "objective", "demo"),
 )
 
 
@@ -72,9 +72,10 @@ def experiment_name(config: Any, overrides: Sequence[str]) -> str:
     own = keys & {"method", "method.name", "cells", "backbone"}
     parts = [f"runs_{config.backbone.name}" if own else str(config.experiment_name)]
     usual = composed([o for o in overrides if o.split("=")[0] == "backbone"])
-    for key in (*SHARED, "weights"):
+    for key in (*SHARED, "prompts.path", "weights"):
         value = OmegaConf.select(config, key)
-        if value != OmegaConf.select(usual, key):
+        if value is not None and value != OmegaConf.select(usual, key):
+            value = Path(str(value)).stem if key == "prompts.path" else value
             parts.append(re.sub(r"\W+", "_", f"{key.removesuffix('.name')}_{value}"))
     return "_".join(parts)
 
