@@ -69,7 +69,7 @@ def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
 def check_call(call: Any, given: Mapping[str, Any], where: str) -> None:
     """Raise BenchError unless ``call`` can be called with these keyword arguments."""
     if not callable(call):
-        raise BenchError(f"{where}.{TARGET} is a {type(call).__name__}, which cannot be called")
+        raise BenchError(f"{where}.{TARGET} is of type {type(call).__name__} and cannot be called")
     try:
         signature = inspect.signature(call)
     except (TypeError, ValueError):  # of C code; the call itself will tell

@@ -4,11 +4,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from bench.config.build import Surroundings, build_method, check_method
-from bench.config.cell import choose_prompts, identity, make_cell, parse_shard
+from bench.config.cell import identity, make_cell, parse_shard
 from bench.config.compose import CONF, cell_settings, composed, groups
 from bench.config.overrides import check_command_line, expand
 from bench.errors import BenchError
-from bench.geneval.prompts import TASKS, generate
 from bench.run.job import plan
 from methods.efr import ESTIMATORS
 from methods.steer import STEERS
@@ -109,6 +108,13 @@ def test_the_command_line_wins_over_the_experiment_s_cell():
         ("reward=preferense", "did you mean 'preference'"),
         ("solver=ddpn", "did you mean 'ddpm'"),
         ("judge=minature", "did you mean 'miniature'"),
+        ("prompts=drawbensh", "did you mean 'drawbench'"),
+        ("prompts.source=genval", "prompts.source must be one of .* did you mean 'geneval'"),
+        (
+            "prompts.source=file",
+            "prompts.source=file needs prompts.path: choose it as prompts=file",
+        ),
+        ("prompts.per_task=0", "prompts.per_task must be an integer >= 1"),
         ("judge.kind=minature", "judge.kind must be one of .* did you mean 'miniature'"),
         ("judge=none backbone=mixture", "go together"),
         ("judge=truth", "go together, got miniature, geneval and truth"),
@@ -213,14 +219,6 @@ def test_a_gradient_method_refuses_a_reward_without_a_derivative():
         make_cell(settings(f"method={method}", "reward=jpeg"))
 
 
-def test_a_subset_of_prompts_is_spread_over_each_task():
-    every, some = choose_prompts("geneval", 100, 43, None), choose_prompts("geneval", 100, 43, 4)
-    assert [p.metadata for p in every] == generate()
-    assert len(some) == 24
-    assert [sum(p.metadata["tag"] == t for p in some) for t in TASKS] == [4] * 6
-    assert all(every[p.index].metadata == p.metadata for p in some)
-
-
 def test_shards_part_the_prompts_between_them():
     whole = {p.index for p in make_cell(settings()).prompts}
     parts = [{p.index for p in make_cell(settings(f"shard={k}/3")).prompts} for k in range(3)]
@@ -276,10 +274,11 @@ def test_a_backbone_brings_its_judge_and_the_command_line_chooses_another():
     assert settings("judge=mask2former", "+weights=tiny")["judge"]["weights"] == "tiny"
 
 
-def test_without_a_judge_the_scores_may_be_empty():
+def test_without_a_detector_scores_are_as_given_and_may_be_empty():
     cell = make_cell(settings("judge=none", "scores=[]"))
     assert not cell.scores and cell.reward == "preference"
-    assert not make_cell(settings("judge=none")).scores, "nothing is scored where nothing is judged"
+    assert make_cell(settings("judge=none")).scores == ["preference", "clip", "jpeg"]
+    assert make_cell(settings("judge=none", "scores=[jpeg]")).scores == ["jpeg"]
     with pytest.raises(
         BenchError, match=r"scores must hold the guiding reward preference, got .*judge=none"
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,12 +13,12 @@ from typing import Any
 from bench.config.model import checked
 from bench.config.model import parse_shard as parse_shard
 from bench.errors import explained
-from bench.geneval.prompts import Metadata
-from bench.judge.judges import NONE, names_used
-from bench.outside import called, digest, load, targets
+from bench.judge.judges import check_prompts, names_used
+from bench.outside import digest, targets
+from bench.prompts.choice import Prompt, choose
+from bench.prompts.sources import load_prompts
 from bench.rewards import used
 from methods.method import Method
-from methods.settings import one_of
 
 ROOT = Path(__file__).parents[2]
 # The sources that decide a result; an edit elsewhere (the report, say) makes none anew.
@@ -35,18 +35,6 @@ DECIDING = (
     "bench/store/images.py",
 )
 WHERE = ("device", "batch")  # settings of a judge that say where and how fast it runs
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A prompt and its place in the whole list that the experiment draws from."""
-
-    index: int
-    metadata: Metadata
-
-    @property
-    def text(self) -> str:
-        return str(self.metadata["prompt"])
 
 
 @dataclass(frozen=True)
@@ -86,46 +74,6 @@ def code_digest() -> str:
     return total.hexdigest()[:16]
 
 
-def _geneval(n: int, seed: int) -> list[Metadata]:
-    from bench.geneval.prompts import generate
-
-    return generate(n, seed)
-
-
-def _mixture(n: int, seed: int) -> list[Metadata]:
-    from bench.mixture.problems import generate
-
-    return generate(n, seed)
-
-
-SOURCES: dict[str, Callable[[int, int], list[Metadata]]] = {
-    "geneval": _geneval,
-    "mixture": _mixture,
-}
-
-
-def choose_prompts(
-    source: str, n: int, seed: int, per_task: int | None, limit: int | None = None
-) -> list[Prompt]:
-    """A generator's prompts, or ``per_task`` of each task, evenly spaced through its list.
-
-    ``limit``: of these the first so many.
-    """
-    if "." not in source:
-        one_of("prompts.source", source, list(SOURCES))
-    generate = SOURCES.get(source) or load(source, "prompts.source")
-    made = called(generate, {"n": n, "seed": seed}, "prompts")
-    prompts = [Prompt(i, m) for i, m in enumerate(made)]
-    if per_task is None:
-        return prompts[:limit]
-    chosen = []
-    for task in dict.fromkeys(p.metadata["tag"] for p in prompts):
-        mine = [p for p in prompts if p.metadata["tag"] == task]
-        count = min(per_task, len(mine))
-        chosen += [mine[(2 * k + 1) * len(mine) // (2 * count)] for k in range(count)]
-    return chosen[:limit]
-
-
 def rewards_used(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the rewards that guide, score or measure diversity, and of what they mix."""
     return used(names_used(settings), settings["rewards"])
@@ -136,43 +84,40 @@ def make_cell(given: Mapping[str, Any]) -> Cell:
     has to be tried to know whether it is differentiable."""
     with explained():
         settings, method = checked(given)
+        listing, chosen = load_prompts(given["prompts"]), given["prompts"]
+        prompts = choose(listing.prompts, chosen.get("per_task"), chosen.get("limit"))
+        check_prompts(given["judge"], prompts)
         sources = outside_sources(given)
-        prompts = choose_prompts(**given["prompts"])
     number, count = parse_shard(settings.shard)
-    shared = ("reward", "solver", "steps", "images", "seed", "yardstick_every", "shard", "device")
+    known = {"total": len(prompts), "sha256": listing.sha256, "duplicates": listing.duplicates}
+    shared = ("backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed")
     return Cell(
-        settings={**given, "sources": sources} if sources else given,
+        settings={**given, "sources": sources, "prompts": {**chosen, **known}},
         method=method,
-        backbone=given["backbone"],
-        judge=given["judge"],
-        scores=settings.scores if given["judge"]["kind"] != NONE else (),
         prompts=prompts[number::count],
         total=len(prompts),
-        **{key: getattr(settings, key) for key in shared},
+        **{key: given[key] for key in (*shared, "yardstick_every", "shard", "device")},
     )
 
 
 def outside_sources(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Dotted key -> digest of the source, of each component from outside that a cell uses."""
+    """Dotted key -> digest of the source, of each component from outside that a cell uses. What a
+    source of prompts says is hashed by itself."""
     groups = {key: settings[key] for key in ("backbone", "judge", "method")}
     groups["rewards"] = rewards_used(settings)
     found = [pair for key, node in groups.items() for pair in targets(node, key)]
-    if "." in (source := settings["prompts"]["source"]):
-        found.append(("prompts.source", source))
     return {key: digest(path) for key, path in found}
 
 
 def deciding(settings: Mapping[str, Any], weights: Mapping[str, str], code: str) -> dict[str, Any]:
     """What of a cell's settings decides its result, not where it runs or what is timed."""
-    keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "prompts")
+    keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "scores")
     content = {key: settings[key] for key in keys}
-    judged = settings["judge"]["kind"] != "none"
-    content["scores"] = list(settings["scores"]) if judged else []
+    content["prompts"] = settings["prompts"]["sha256"]  # of the whole list, however many are taken
     content["target_scale"] = settings.get("target_scale")
     content["judge"] = {k: v for k, v in settings["judge"].items() if k not in WHERE}
     content["rewards"] = rewards_used(settings)
-    if settings.get("sources"):
-        content["sources"] = settings["sources"]
+    content["sources"] = settings.get("sources") or {}
     return content | {"weights": dict(weights), "code": code}
 
 

@@ -33,7 +33,7 @@ SEARCH = "hydra.searchpath"
 # Of a job, not of its cells.
 NOT_RESULTS = (
     *("hydra", "cells", "results", "experiment_name"),
-    *("scale", "paper", "not_built", "objective"),
+    *("scale", "paper", "not_built", "objective", "demo"),
 )
 
 
@@ -56,14 +56,18 @@ def _plain(overrides: tuple[str, ...]) -> dict[str, Any]:
 
 def _with_outside(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings in which what comes from outside the package is named as the rest is: a reward that
-    is an import path stands among the rewards, and a group with a ``_target_`` has a kind."""
+    is an import path is among rewards and scores, and a group with a ``_target_`` has a kind."""
     for key in ("backbone", "judge"):
         if isinstance(group := settings.get(key), dict) and TARGET in group:
             group.setdefault("kind", OUTSIDE)
     rewards, scores = settings.get("rewards"), settings.get("scores")
-    for name in [settings.get("reward"), *(scores if isinstance(scores, list) else ())]:
-        if isinstance(rewards, dict) and isinstance(name, str) and "." in name:
+    if not isinstance(rewards, dict) or not isinstance(scores, list):
+        return settings
+    for name in [reward := settings.get("reward"), *scores]:
+        if isinstance(name, str) and "." in name:
             rewards.setdefault(name, {TARGET: name})
+    if reward in rewards and "." in str(reward) and reward not in scores:
+        scores.insert(0, reward)
     return settings
 
 
@@ -79,9 +83,10 @@ def experiment_name(config: Any, overrides: Sequence[str]) -> str:
     own = keys & {"method", "method.name", "cells", "backbone"}
     parts = [f"runs_{config.backbone.name}" if own else str(config.experiment_name)]
     usual = composed([o for o in overrides if o.split("=")[0] in ("backbone", SEARCH)])
-    for key in (*SHARED, "weights"):
+    for key in (*SHARED, "prompts.path", "weights"):
         value = OmegaConf.select(config, key)
-        if value != OmegaConf.select(usual, key):
+        if value is not None and value != OmegaConf.select(usual, key):
+            value = Path(str(value)).stem if key == "prompts.path" else value
             parts.append(re.sub(r"\W+", "_", f"{key.removesuffix('.name')}_{value}"))
     return "_".join(parts)
 

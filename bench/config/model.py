@@ -1,7 +1,8 @@
 """The settings of a cell: their types, their ranges, and what does not fit together.
 
 A group's own settings are declared where the group is at home: ``bench.backbones``,
-``bench.judge``, ``bench.rewards``, ``methods``. All are checked here, before a model is loaded.
+``bench.judge``, ``bench.prompts``, ``bench.rewards``, ``methods``. All are checked here, before a
+model is loaded.
 """
 
 from __future__ import annotations
@@ -17,31 +18,14 @@ from bench.device import check_device
 from bench.errors import BenchError
 from bench.judge.judges import NONE, TRUTH, check_judge, names_used
 from bench.outside import OUTSIDE
+from bench.prompts.sources import check_source
 from bench.rewards import differentiable, parsed, used
 from bench.settings import between, check_group, settings
 from methods.method import Method
 from methods.settings import at_least, one_of, whole
 
 # Far more than anybody samples, and little enough to be refused for a slip of the keyboard.
-MOST_IMAGES, MOST_STEPS, MOST_PROMPTS = 10_000, 100_000, 100_000
-
-
-@dataclass(frozen=True)
-class PromptSettings:
-    """``n`` and ``seed`` of a generator; ``per_task`` and ``limit`` choose a subset."""
-
-    source: str
-    n: int
-    seed: int
-    per_task: int | None
-    limit: int | None
-
-    def __post_init__(self) -> None:
-        between("n", self.n, 1, MOST_PROMPTS)
-        whole("seed", self.seed, 0)
-        for key in ("per_task", "limit"):
-            if (value := getattr(self, key)) is not None:
-                whole(key, value, 1)
+MOST_IMAGES, MOST_STEPS = 10_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +79,7 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     is wrong, or does not fit the others."""
     cell = settings(CellSettings, given, "")
     backbone, judge = given["backbone"], given["judge"]
-    settings(PromptSettings, given["prompts"], "prompts")
+    check_source(given["prompts"])
     _check_kind("backbone", backbone, list(BACKBONES))
     kind = BACKBONES[backbone["kind"]]
     kind.check(backbone)

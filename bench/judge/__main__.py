@@ -29,7 +29,7 @@ from bench.config.overrides import check_command_line, written_out
 from bench.errors import BenchError, explained
 from bench.geneval.detector import Detector, verdicts
 from bench.geneval.prompts import Metadata
-from bench.geneval.protocol import Verdict, by_task, overall
+from bench.geneval.protocol import Verdict, by_task, check_metadata, overall
 from bench.judge.judges import DETECTORS, check_judge, load_detector
 from bench.store.images import from_bytes, read
 
@@ -47,6 +47,10 @@ def find(folder: Path) -> list[Place]:
             raise BenchError(f"{path} is no JSON object on one line: GenEval's metadata") from None
         if missing:
             raise BenchError(f"{path} lacks {', '.join(sorted(missing))} of GenEval's metadata")
+        try:
+            check_metadata(metadata)
+        except ValueError as error:
+            raise BenchError(f"{path}: {error}") from None
         samples = sorted((path.parent / "samples").glob("*.png"))
         if not samples:
             raise BenchError(

@@ -8,7 +8,7 @@ from bench.config.cell import identity, make_cell
 from bench.config.compose import cell_settings
 from bench.errors import BenchError
 from bench.geneval.detector import Detections
-from bench.judge.judges import GenEvalJudge, diversity, load_judge
+from bench.judge.judges import ImageJudge, diversity, load_judge
 from bench.rewards import KINDS, differentiable, load_reward, used
 
 TINY = {k: {"kind": k, "weights": "tiny"} for k in ("imagereward", "clip", "hps")}
@@ -177,13 +177,13 @@ RECORD = {
 
 def test_a_record_tells_what_of_a_prompt_a_score_did_not_read():
     scores = {name: load_reward(name, TINY | PLAIN) for name in ("imagereward", "clip", "jpeg")}
-    record = GenEvalJudge(NoDetector(), scores, scores["clip"]).judge(RECORD, pictures())
+    record = ImageJudge(NoDetector(), scores, scores["clip"]).judge(RECORD, pictures())
     assert record["cut"] == {"imagereward": 42 - 35}
     assert list(record["scores"]) == ["imagereward", "clip", "jpeg"]
     assert record["diversity"] == pytest.approx(
         diversity(scores["clip"].features(pictures())), abs=1e-6
     )
-    short = GenEvalJudge(NoDetector(), scores).judge(RECORD | {"prompt": "a dog"}, pictures())
+    short = ImageJudge(NoDetector(), scores).judge(RECORD | {"prompt": "a dog"}, pictures())
     assert "cut" not in short
 
 
