@@ -1,12 +1,17 @@
 """A command line as a whole, before anything runs: sweeps looked at, folders chosen and tried."""
 
+import os
+import re
+import signal
+import subprocess
 import sys
 
 import pytest
 
 import bench.run.job as app
+from bench.__main__ import SUBCOMMANDS
 from bench.config.cell import make_cell
-from bench.config.compose import cell_settings, composed, experiment_name, groups
+from bench.config.compose import CONF, cell_settings, composed, experiment_name, groups
 from bench.config.overrides import check_command_line, expand, jobs, written_out
 from bench.errors import BenchError
 from bench.run.command import main as command
@@ -154,3 +159,88 @@ def test_weights_that_a_reward_or_a_judge_reads_are_taken(tmp_path):
 def test_cells_that_are_no_list_are_refused():
     with pytest.raises(BenchError, match="cells must be a list of lines, got 5"):
         app.plan(composed(["cells=5"]), ["cells=5"])
+
+
+# Processes: what a shell sees
+
+
+def start(*arguments, folder, **environment):
+    """``python -m bench`` in another folder; a name that is None is not in its environment."""
+    own = {**os.environ, "PYTHONPATH": str(CONF.parent), **environment}
+    command = [sys.executable, "-m", "bench", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=own, stdout=pipe, stderr=pipe, text=True)
+
+
+def answer(*arguments, folder, **environment):
+    process = start(*arguments, folder=folder, **environment)
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in out + err
+    return process.returncode, out, err
+
+
+def test_help_names_every_subcommand(tmp_path):
+    code, out, err = answer("--help", folder=tmp_path)
+    assert (code, err) == (0, "")
+    for name in SUBCOMMANDS:
+        assert re.search(rf"^  guidance-bench \[?{name}\b", out, re.MULTILINE), name
+    assert answer("run", "-h", folder=tmp_path)[1] == out
+    assert "usage: python -m bench.weights" in answer("weights", "--help", folder=tmp_path)[1]
+
+
+def test_an_unknown_subcommand_suggests_the_nearest(tmp_path):
+    code, out, err = answer("repot", "results", folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: there is no subcommand 'repot': choose from run, list, report, compare, judge, "
+        "weights, geneval; did you mean 'report'?\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["methods.py", "conf/__init__.py"])
+def test_a_file_in_the_place_of_a_package_is_named(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    code, out, err = answer("method=lidr", folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {path} is in the way: guidance-bench has a package ")
+    assert err.count("\n") == 1
+
+
+def test_a_second_complaint_of_hydra_is_not_explained_again(tmp_path):
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "mine.yaml").write_text("defaults: [nowhere]\n")
+    given = written_out(["--config-dir", str(tmp_path), "method=mine", "stesp=3"])
+    with pytest.raises(BenchError, match="nowhere"):
+        composed(given)
+
+
+def test_an_ascii_terminal_is_written_to(tmp_path):
+    code, out, _ = answer("list", "methods", folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert code == 0 and "lookahead ? guidance" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("place", ["bench.config.overrides", "hydra", "bench.report.build"])
+def test_a_signal_at_any_moment_ends_in_its_code_without_a_traceback(number, code, place, tmp_path):
+    """The process waits inside an import: of the composing, of Hydra, of the report."""
+    hook = f"""
+import importlib.abc, signal, sys, time
+class Wait(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {place!r}:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("waiting", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Wait())
+"""
+    (tmp_path / "sitecustomize.py").write_text(hook)
+    path = f"{tmp_path}{os.pathsep}{CONF.parent}"
+    arguments = ["report", str(tmp_path)] if "report" in place else ["method=lidar", "results=r"]
+    process = start(*arguments, folder=tmp_path, PYTHONPATH=path)
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(number)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert err == "stopped; the same command goes on from here\n"

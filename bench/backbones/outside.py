@@ -41,8 +41,9 @@ def make(
     backbone: Any = called(target, _given(target, settings, device), "backbone")
     if lacking := [name for name in NEEDED if not hasattr(backbone, name)]:
         raise BenchError(
-            f"backbone.{TARGET}: {settings[TARGET]} gave a {type(backbone).__name__} that lacks "
-            f"{', '.join(lacking)} of methods.interfaces.Backbone"
+            f"backbone.{TARGET}: {settings[TARGET]} gave an object of type "
+            f"{type(backbone).__name__} that lacks {', '.join(lacking)} of "
+            "methods.interfaces.Backbone"
         )
     own = getattr(backbone, "digest", None)
     return backbone, str(own()) if callable(own) else digest(settings[TARGET])

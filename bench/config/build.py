@@ -15,17 +15,19 @@ from methods.settings import one_of, whole
 from methods.steer import STEERS
 from methods.steering import Setup
 
+NEEDED = {"estimator": "prepare", "steer": "candidates"}  # by which one is known
 METHOD_KEYS = ("name", "efr", "steer", "steps_factor")
 
 
-def _part(registry: Mapping[str, type], kind: str, options: Any, where: str, needs: str) -> Any:
+def _part(registry: Mapping[str, type], kind: str, options: Any, where: str, what: str) -> Any:
     """An estimator or a steer: of the package by its name, or from outside by its ``_target_``."""
     at = f"{where}.{kind}"
     if isinstance(options, Mapping) and TARGET in options:
         part = made(options, at)
-        if not hasattr(part, needs):
+        if not hasattr(part, NEEDED[what]):
             raise BenchError(
-                f"{at}: {options[TARGET]} gave a {type(part).__name__}, which is no {needs}"
+                f"{at}: {options[TARGET]} gave an object of type {type(part).__name__}, which is "
+                f"no {what}"
             )
         return part
     if kind not in registry:
@@ -41,11 +43,11 @@ def build_method(given: Mapping[str, Any]) -> Method:
         check_group(f"method.{key}", group)
     with explained():
         estimators = {
-            kind: _part(ESTIMATORS, kind, options, "method.efr", "prepare")
+            kind: _part(ESTIMATORS, kind, options, "method.efr", "estimator")
             for kind, options in groups["efr"].items()
         }
         steers = tuple(
-            _part(STEERS, kind, options, "method.steer", "candidates")
+            _part(STEERS, kind, options, "method.steer", "steer")
             for kind, options in groups["steer"].items()
         )
         if "name" not in given:

@@ -25,6 +25,7 @@ PLUGINS = {
     },
     "sweep": {"optuna": "hydra_optuna_sweeper"},
 }
+MULTIRUN = {"-m", "--multirun"}
 
 
 def choices(override: Override, known: Mapping[str, list[str]] | None = None) -> list[str]:
@@ -66,7 +67,8 @@ def written_out(arguments: Sequence[str]) -> list[str]:
             (override,) = parsed([argument])
             argument = f"{key}={','.join(_value(choice) for choice in choices(override, known))}"
         made.append(argument)
-    return made
+    first = [a for a in made if a in MULTIRUN]  # among overrides its parser trips over them
+    return first + [a for a in made if a not in MULTIRUN]
 
 
 def _with_search_path(arguments: Sequence[str]) -> list[str]:
@@ -89,8 +91,9 @@ def _with_search_path(arguments: Sequence[str]) -> list[str]:
             rest.append(argument)
     if not places:
         return rest
-    absolute = [str(p) if "://" in str(p) else str(Path(p).expanduser().absolute()) for p in places]
-    quoted = ",".join(f"'{place}'" for place in absolute)
+    plain = [str(place).removeprefix("file://") for place in places]
+    whole = [p if "://" in p else str(Path(p).expanduser().absolute()) for p in plain]
+    quoted = ",".join(f"'{place}'" for place in whole)
     return [*rest, f"{SEARCH}=[{quoted}]"]
 
 
@@ -127,7 +130,7 @@ def jobs(arguments: Sequence[str]) -> tuple[Iterator[list[str]], int]:
 
 def sweeps(arguments: Sequence[str]) -> bool:
     """Whether the command line is of several jobs."""
-    return bool({"-m", "--multirun"} & set(arguments))
+    return bool(MULTIRUN & set(arguments))
 
 
 def searches(arguments: Sequence[str]) -> bool:

@@ -74,8 +74,8 @@ def make(settings: Settings) -> OutsideJudge:
     made = called(load(settings[TARGET], f"judge.{TARGET}"), arguments(settings), "judge")
     if not (hasattr(made, "judge") or hasattr(made, "examine")):
         raise BenchError(
-            f"judge.{TARGET}: {settings[TARGET]} gave a {type(made).__name__}, which has neither "
-            "judge(metadata, images) nor examine(images)"
+            f"judge.{TARGET}: {settings[TARGET]} gave an object of type {type(made).__name__}, "
+            "which has neither judge(metadata, images) nor examine(images)"
         )
     judge = OutsideJudge(made, digest(settings[TARGET]))
     judge.prove()

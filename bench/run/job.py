@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from bench.config.compose import cell_settings, composed, experiment_name, searched
-from bench.config.overrides import check_command_line, expand, jobs, searches, sweeps
+from bench.config.overrides import MULTIRUN, check_command_line, expand, jobs, searches, sweeps
 from bench.errors import BenchError
 from bench.store.disk import check_writable
 
@@ -64,7 +64,7 @@ def check(arguments: Sequence[str]) -> None:
     A sweep's jobs are looked at up to ``MOST`` cells, a search's as they begin.
     """
     check_command_line(arguments)
-    if {a for a in arguments if a.startswith("-")} - {"-m", "--multirun"}:
+    if {a for a in arguments if a.startswith("-")} - MULTIRUN:
         return  # Hydra is asked for something else
     every, count = jobs(arguments)
     cells = 0
