@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.backbones.settings import check_pipeline
+from bench.backbones.settings import MixtureSettings, check_pipeline
 from bench.errors import explained
 from bench.outside import OUTSIDE
+from bench.settings import settings as build_settings
 from methods.interfaces import Backbone
 from methods.settings import one_of
 
@@ -72,6 +73,7 @@ def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loa
 def _check_mixture(settings: Settings) -> None:
     from bench.mixture.backbone import check
 
+    build_settings(MixtureSettings, settings, "backbone")
     check(settings)
 
 

@@ -111,6 +111,18 @@ class PipelineSettings:
             )
 
 
+@dataclass(frozen=True)
+class MixtureSettings:
+    """The Gaussian mixture: ``bench.mixture.backbone`` says what is in range."""
+
+    name: str
+    kind: str
+    dimension: int
+    components: int
+    path: str
+    solvers: dict[str, Any]
+
+
 def check_pipeline(settings: Mapping[str, Any]) -> None:
     """Raise BenchError for the first setting of a diffusers pipeline that is wrong."""
     build_settings(PipelineSettings, settings, "backbone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,8 @@ def build_method(given: Mapping[str, Any]) -> Method:
         if "name" not in given:
             raise BenchError("there is no method.name, and it is needed")
         whole("method.steps_factor", given.get("steps_factor", 1), 1)
+        if not re.fullmatch(r"[\w.-]+", str(given["name"])):
+            raise BenchError(f"method.name names a folder, got {given['name']!r}")
         return Method(str(given["name"]), estimators, steers, given.get("steps_factor", 1))
 
 
