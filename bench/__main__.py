@@ -1,7 +1,7 @@
 """``python -m bench [experiment=NAME] [key=value …]``: run an experiment's cells and report.
 
 ``-m`` sweeps: comma-separated values make one job each (Hydra's multirun), spread by ``launch=``.
-``python -m bench list``: the experiments, methods, backbones and rewards that there are.
+``python -m bench list``: the experiments, methods, backbones, prompts and rewards there are.
 ``python -m bench compare A B``: why two runs differ.
 
 Exit codes: 0 all is done; 1 something of it failed, the rest is done; 2 what was asked for cannot

@@ -1,4 +1,4 @@
-"""``python -m bench list [experiments|methods|backbones|rewards]``: what there is, and its needs.
+"""``python -m bench list [NAME …]``: experiments, methods, backbones, prompts, rewards, and needs.
 
 Read from the configuration files alone: a name's line is the first sentence of its file's comment.
 """
@@ -103,6 +103,16 @@ def methods() -> Table:
     return table("methods: method=NAME", "estimate × steer", map(row, groups()["method"]))
 
 
+def prompts() -> Table:
+    """Where prompts come from, and what must be fetched."""
+
+    def row(name: str) -> tuple[str, str, str]:
+        path = CONF / "prompts" / f"{name}.yaml"
+        return name, about(path), "prompts.path" if "path:" in path.read_text() else "nothing"
+
+    return table("prompts: prompts=NAME", "needs", map(row, groups()["prompts"]))
+
+
 def rewards() -> Table:
     """Rewards by name, of each group; the comment behind a name says what it is."""
 
@@ -126,6 +136,7 @@ LISTS: dict[str, Callable[[], Table]] = {
     "experiments": experiments,
     "methods": methods,
     "backbones": backbones,
+    "prompts": prompts,
     "rewards": rewards,
 }
 
