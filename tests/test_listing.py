@@ -28,6 +28,13 @@ def test_rewards_are_listed_with_their_weights():
     assert needs[names.index("preference")] == "rewards=miniature: no weights"
 
 
+def test_prompts_are_listed_with_what_they_need():
+    names, lines, needs = rows("prompts")
+    assert names == groups()["prompts"] and all(lines)
+    assert dict(zip(names, needs, strict=True))["geneval"] == "nothing"
+    assert dict(zip(names, needs, strict=True))["drawbench"] == "prompts.path"
+
+
 def test_a_line_is_the_comment_s_first_sentence_without_the_command():
     path = CONF / "experiment" / "paper" / "table2.yaml"
     assert about(path) == "The main comparison, by both target solvers"

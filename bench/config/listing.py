@@ -1,4 +1,4 @@
-"""``guidance-bench list [experiments|methods|backbones|rewards]``: what there is, and its needs.
+"""``guidance-bench list [NAME …]``: experiments, methods, backbones, prompts, rewards, and needs.
 
 Read from the configuration files alone: a name's line is the first sentence of its file's comment.
 ``--config-dir DIR`` lists a user's own files too.
@@ -110,6 +110,17 @@ def methods(search: Sequence[str]) -> Table:
     return table("methods: method=NAME", "estimate × steer", starmap(row, known.items()))
 
 
+def prompts(search: Sequence[str]) -> Table:
+    """Where prompts come from, and what must be fetched."""
+
+    def row(name: str, path: Path) -> tuple[str, str, str]:
+        needed = "prompts.path" if "path:" in path.read_text(encoding="utf-8") else "nothing"
+        return name, about(path), needed
+
+    known = paths("prompts", search)
+    return table("prompts: prompts=NAME", "needs", starmap(row, known.items()))
+
+
 def rewards(search: Sequence[str]) -> Table:
     """Rewards by name, of each group; the comment behind a name says what it is."""
 
@@ -132,6 +143,7 @@ LISTS: dict[str, Callable[[Sequence[str]], Table]] = {
     "experiments": experiments,
     "methods": methods,
     "backbones": backbones,
+    "prompts": prompts,
     "rewards": rewards,
 }
 

@@ -107,7 +107,7 @@ def check_source(settings: Settings) -> None:
         path = settings["path"]
         if not isinstance(path, str | Path) or not str(path):
             raise ValueError(f"prompts.path=PATH must say where it is: {source.fetch}")
-        if not Path(path).exists():
+        if not Path(path).expanduser().exists():
             raise ValueError(f"prompts.path={path} does not exist; put there {source.fetch}")
 
 
@@ -121,7 +121,7 @@ def load_prompts(settings: Settings) -> Listing:
     source = SOURCES[settings["source"]]
     if not source.fetch:
         return _listing(source, settings["n"], settings["seed"])
-    path = Path(settings["path"]).absolute()
+    path = Path(settings["path"]).expanduser().absolute()
     try:
         state = [(path, path.stat()), *((f, f.stat()) for f in path.glob("*"))]
         stamp = hash(tuple((f, s.st_mtime_ns, s.st_size) for f, s in state))

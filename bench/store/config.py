@@ -66,6 +66,7 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     try:
         there = read_config(path)
         before, now = _deciding(there), _deciding(config)
+        more = config["prompts"]["total"] > there["prompts"]["total"]
     except BenchError as error:
         raise BenchError(f"{error}; {remedy}") from None
     except KeyError as error:
@@ -75,11 +76,10 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     if changed := differences(before, now):
         listed = ", ".join(f"{key} is {a}, ran with {b}" for key, (a, b) in changed.items())
         raise BenchError(f"{path} was changed since it was written: {listed}; {remedy}")
-    if there["prompts"]["total"] < config["prompts"]["total"]:
+    if more:
+        grown = there | {"prompts": config["prompts"]}
         with writing(path):
-            replace_text(
-                path, OmegaConf.to_yaml(OmegaConf.create(there | {"prompts": config["prompts"]}))
-            )
+            replace_text(path, OmegaConf.to_yaml(OmegaConf.create(grown)))
     noted = {key: (there.get(key), config[key]) for key in NOTED}
     return [f"{key} is {b}, was {a} ({path})" for key, (a, b) in noted.items() if a != b]
 
