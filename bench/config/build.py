@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -11,12 +11,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bench.errors import BenchError, explained
+from methods import needs
+from methods.base import Estimator, Steer
 from methods.efr import ESTIMATORS
-from methods.interfaces import EstimatorSettings
 from methods.method import Method
 from methods.settings import one_of
 from methods.steer import STEERS
-from methods.steering import Setup, SteerSettings
 
 T = TypeVar("T")
 METHOD_KEYS = ("name", "efr", "steer", "steps_factor")
@@ -51,45 +51,26 @@ def settings(cls: type[T], given: Mapping[str, Any] | None, where: str) -> T:
 def build_method(given: Mapping[str, Any]) -> Method:
     """The method of a ``method`` config: estimators by ``efr``, steers in order by ``steer``."""
     check_keys("method", given, list(METHOD_KEYS))
-    estimators: dict[str, EstimatorSettings] = {}
-    steers: list[SteerSettings] = []
+    estimators: dict[str, Estimator] = {}
+    steers: dict[str, Steer] = {}
     with explained():
         for kind, options in (given.get("efr") or {}).items():
             one_of("method.efr", kind, list(ESTIMATORS))
             estimators[kind] = settings(ESTIMATORS[kind], options, f"method.efr.{kind}")
         for kind, options in (given.get("steer") or {}).items():
             one_of("method.steer", kind, list(STEERS))
-            steers.append(settings(STEERS[kind], options, f"method.steer.{kind}"))
-        return Method(given["name"], estimators, tuple(steers), given.get("steps_factor", 1))
+            steers[kind] = settings(STEERS[kind], options, f"method.steer.{kind}")
+        return Method(given["name"], estimators, steers, given.get("steps_factor", 1))
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What a method is to run among: what of it is decided before any model is loaded."""
+def check_method(method: Method, offered: Collection[str], images: int) -> None:
+    """Raise BenchError where a method's parts do not fit each other or their surroundings.
 
-    images: int
-    stochastic: bool  # the target solver
-    reward: str
-    differentiable: bool  # the reward
-    analytic: bool  # prior and reward in closed form
-
-
-def check_method(method: Method, among: Surroundings) -> None:
-    """Raise BenchError where a method's parts do not fit each other or their surroundings."""
-    particles = among.images * method.candidates
-    setup = Setup(method.estimators, among.images, particles, method.steers, among.stochastic)
-    for name, estimator in method.estimators.items():
-        if estimator.analytic and not among.analytic:
-            raise BenchError(
-                f"method.efr.{name} needs a prior and a reward in closed form: backbone=mixture "
-                f"with reward=quadratic or linear, got reward={among.reward}"
-            )
-    for steer in method.steers:
-        with explained():
-            steer.check(setup)
-        if steer.needs_gradient(method.estimators) and not among.differentiable:
-            raise BenchError(
-                f"method {method.name} differentiates the reward, and {among.reward} has no "
-                "derivative: choose another reward, or a method that needs none (lidar, rollout, "
-                "smc, best_of_n)"
-            )
+    ``offered``: the words of ``methods.needs.SURROUNDINGS`` that hold, known before a model is
+    loaded.
+    """
+    with explained():
+        try:
+            needs.check(method, offered, images)
+        except ValueError as error:
+            raise ValueError(f"method {method.name}: {error}") from None

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.config.build import Surroundings, build_method, check_keys, check_method
+from bench.config.build import build_method, check_keys, check_method
 from bench.device import check_device
 from bench.errors import BenchError, explained
 from bench.geneval.prompts import Metadata
@@ -255,14 +255,13 @@ def make_cell(settings: Mapping[str, Any]) -> Cell:
         steps = settings["steps"] * method.steps_factor
         check_steps(f"steps with solver={settings['solver']}", steps, target)
     reward, rewards = settings["reward"], settings["rewards"]
-    surroundings = Surroundings(
-        images=settings["images"],
-        stochastic=is_stochastic(target),
-        reward=reward,
-        differentiable=differentiable(reward, rewards),
-        analytic=kind.analytic and parsed(reward, rewards)[0].points,
-    )
-    check_method(method, surroundings)
+    offered = {
+        "stochastic" if is_stochastic(target) else "deterministic": True,
+        "ancestral": "eta" in target,
+        "derivative": differentiable(reward, rewards),
+        "analytic": kind.analytic and parsed(reward, rewards)[0].points,
+    }
+    check_method(method, [word for word, holds in offered.items() if holds], settings["images"])
     number, count = parse_shard(settings["shard"])
     prompts = choose_prompts(**settings["prompts"])
     shared = ("backbone", "judge", "reward", "solver", "steps", "images", "seed", "shard", "device")
