@@ -1,4 +1,4 @@
-"""The small contracts between a diffusion model, a reward and an estimator of future reward.
+"""What the methods ask of a diffusion model, a solver, a reward and a source of noise.
 
 Everything is written in posterior-mean space: a Gaussian path x_t = α x_0 + σ ε and the model's
 posterior mean x̄_0 = E[x_0 | x_t], so that one code serves ε-, x_0-, v- and flow-parameterised
@@ -8,15 +8,12 @@ models (LiDAR, arXiv 2602.03211, section 3). Shapes: B samples of a latent shape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
-
-from methods.price import Price
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,10 @@ class Solver(Protocol):
     def levels(self) -> Sequence[Level]: ...
 
     @property
+    def end(self) -> Level:
+        """The level that the last step arrives at: clean, or nearly (Stable Diffusion's ᾱ_0)."""
+
+    @property
     def stochastic(self) -> bool: ...
 
     def initial(self, noise: Tensor) -> Tensor:
@@ -72,7 +73,13 @@ class Solver(Protocol):
         """
 
     def transition(self, index: int) -> tuple[float, float]:
-        """Of the step from level ``index``: ∂x_s/∂x̄_0, and the standard deviation of its noise."""
+        """Of the step from level ``index``: ∂x_s/∂x̄_0, and the standard deviation of its noise.
+
+        Raises ValueError where the step is not an ancestral one, of any η (DDPM, DDIM).
+        """
+
+    def restart(self) -> None:
+        """Forget the history: the next step is a first one, from whatever level."""
 
     def select(self, ancestors: Tensor) -> None:
         """Let the history follow a resampling: particle i becomes particle ancestors[i]."""
@@ -139,107 +146,3 @@ class Reward(Protocol):
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B,)."""
-
-
-Phase = Callable[[str], AbstractContextManager[Any]]
-
-
-@contextmanager
-def no_phase(name: str) -> Iterator[None]:
-    """A clock that does not run."""
-    yield
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One prompt to be sampled: everything that a method may draw on, nothing that it may keep.
-
-    ``phase``: a clock's context by the name of what is being done. ``keep``: whether estimators
-    keep their decoded samples, for a steer to deliver.
-    """
-
-    backbone: Backbone
-    reward: Reward
-    noise: Noise
-    prompt: str
-    condition: Condition
-    images: int
-    solver: str
-    steps: int
-    candidates: int = 1  # particles per delivered image
-    phase: Phase = no_phase
-    keep: bool = False
-
-    def names(self, particles: int) -> list[tuple[int, int]]:
-        """(image, candidate) of each particle: candidates of one image are neighbours.
-
-        Noise is drawn under these names, so candidate 0 of image i meets vanilla's image i's.
-        """
-        return [divmod(p, self.candidates) for p in range(particles)]
-
-    def score(self, x0: Tensor) -> Tensor:
-        """Rewards (B,) of clean latents: decode, then judge."""
-        return self.score_images(self.backbone.decode(x0))
-
-    def score_images(self, images: Tensor) -> Tensor:
-        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity.
-
-        On an accelerator a reward that is differentiated is not looked at here: at every step that
-        would hold up the host. It reaches the samples, and the end of the loop looks at these.
-        """
-        rewards = self.reward(images, self.prompt)
-        if rewards.requires_grad and rewards.device.type != "cpu":
-            return rewards
-        if not torch.isfinite(rewards.detach()).all():
-            raise FloatingPointError(
-                f"reward {self.reward.name} gave a value that is not finite for the prompt "
-                f"{self.prompt!r}"
-            )
-        return rewards
-
-
-class Estimator(Protocol):
-    """An estimate of the expected future reward V(x_t) = log E[exp(λ r(x_0, c)) | x_t].
-
-    ``x0`` is the posterior mean that the loop has already computed at x_t, so that no estimator
-    calls the denoiser again for it. Where ``gradient`` is true, ``shift`` differentiates: x0 must
-    carry the graph back to x. ``scale`` is λ.
-    """
-
-    gradient: bool
-    scale: float
-
-    def value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        """V(x_t), (B,)."""
-
-    def shift(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        """Tilted posterior mean minus posterior mean = (σ²/α) ∇V(x_t), (B, …) like x0."""
-
-
-class EstimatorSettings(Protocol):
-    """Settings of an estimator; ``prepare`` makes it ready for one prompt.
-
-    ``gradient``: its shift differentiates the reward. ``analytic``: it needs a prior and a reward
-    in closed form. ``conditional``: it evaluates the model by itself, under the prompt's condition.
-    ``shared``: a value at the x_t of the last shift costs nothing more.
-    """
-
-    @property
-    def gradient(self) -> bool: ...
-
-    @property
-    def analytic(self) -> bool: ...
-
-    @property
-    def conditional(self) -> bool: ...
-
-    @property
-    def shared(self) -> bool: ...
-
-    def prepare(self, problem: Problem) -> Estimator: ...
-
-    def again(self, prepared: Estimator, problem: Problem) -> Estimator:
-        """Ready for some of the prompt's images, ``prepared`` having been made for all of them."""
-
-    def price(self, problem: Problem) -> Price:
-        """The calls of ``prepare``, and per particle those of one ``value`` and one ``shift``."""

@@ -5,129 +5,137 @@
     x, x0 = resampled particles           # smc, search: by the value at x_t
     x  = solver step
 
-Resampling precedes the step, so that copies of one particle part at once by the step's own noise.
+It visits the positions of a route: the solver's levels in order, with the detours that steers add
+(recurrence, restart). A position that is reached from below is reached by renoising. Resampling
+precedes the step, so that copies of one particle part at once by the step's own noise, and happens
+at a position's last visit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
-from methods.interfaces import (
-    CLEAN,
-    Backbone,
-    Condition,
-    Level,
-    Noise,
-    Problem,
-    Solver,
-)
-from methods.path import ancestral_step, renoise
-from methods.steering import (
-    Observer,
-    State,
-    Steer,
-)
-from methods.transfer import onto
+from methods.base import Memory, Steer
+from methods.interfaces import Solver
+from methods.path import renoise
+from methods.problem import Problem, located
+from methods.state import NOBODY, Prepared, Step, posterior_mean
+
+Observer = Callable[[Step], None]
 
 
-@contextmanager
-def located(where: str) -> Iterator[None]:
-    """Say where a reward was not finite."""
-    try:
-        yield
-    except FloatingPointError as error:
-        raise FloatingPointError(f"{error}, {where}") from None
+@dataclass(frozen=True)
+class Acting:
+    """A steer in a run of the loop; ``graph``: its shift differentiates through the denoiser."""
 
-
-def draw(
-    noise: Noise, shape: Sequence[int], particles: int, candidates: int, purpose: str, *key: int
-) -> Tensor:
-    """(particles, …) on the host, named as ``Problem.names`` does."""
-    names = [(*divmod(p, candidates), *key) for p in range(particles)]
-    return noise.stack(shape, purpose, names)
-
-
-def initial_noise(
-    problem: Problem, particles: int, candidates: int = 1, purpose: str = "initial"
-) -> Tensor:
-    """Standard normal (particles, …) to start from, on the backbone's device."""
-    shape, device = problem.backbone.latent_shape, problem.backbone.device
-    drawn = draw(problem.noise, shape, particles, candidates, purpose)
-    return onto(drawn, torch.empty((), dtype=drawn.dtype, device=device))
-
-
-def _predict(
-    backbone: Backbone,
-    condition: Condition,
-    steers: Sequence[Steer],
-    x: Tensor,
-    level: Level,
-    step: int,
-    steps: int,
-) -> tuple[State, Tensor | None]:
-    """The posterior mean at x under the steers' condition, and their total shift, detached."""
-    for steer in steers:
-        condition = steer.condition(x, level, step, condition)
-    gradient = any(s.needs_gradient(level) for s in steers)
-    with torch.set_grad_enabled(gradient):
-        x = x.detach().requires_grad_(gradient)
-        state = State(x, backbone.posterior_mean(x, level, condition), level, step, steps)
-        shifts = [d.detach() for s in steers if (d := s.shift(state)) is not None]
-    total = sum(shifts[1:], start=shifts[0]) if shifts else None
-    return State(x.detach(), state.x0.detach(), level, step, steps), total
+    steer: Steer
+    memory: Memory
+    graph: bool = False
 
 
 def denoise(
-    backbone: Backbone,
-    condition: Condition,
+    problem: Problem,
     solver: Solver,
     x: Tensor,
-    noise: Noise,
-    steers: Sequence[Steer] = (),
-    candidates: int = 1,
+    steers: Sequence[Acting] = (),
+    prepared: Prepared = NOBODY,
+    *,
     purpose: str = "solver",
-    observe: Observer | None = None,
     first: int = 0,
+    noise: Tensor | None = None,
+    graph: bool = False,
+    observe: Observer | None = None,
+    info: dict[str, Any] | None = None,
 ) -> Tensor:
-    """Run ``solver`` from x at level ``first`` to clean latents (B, …), steered."""
-    steps = len(solver.levels)
-    for step in range(first, steps):
-        level = solver.levels[step]
+    """Run ``solver`` from x (B, …) at position ``first`` to clean latents (B, …), steered.
 
-        def fresh(purpose: str, *key: int, like: Tensor) -> Tensor:
-            return onto(draw(noise, like.shape[1:], len(like), candidates, purpose, *key), like)
-
-        with located(f"at step {step} of {steps}"):
-            lower = solver.levels[step + 1] if step + 1 < steps else CLEAN
-            for again in range(max((s.recurrences(level) for s in steers), default=0)):
-                state, shift = _predict(backbone, condition, steers, x, level, step, steps)
-                x0 = state.x0 if shift is None else state.x0 + shift
-                down, up = (fresh("recurrence", step, again, way, like=x) for way in (0, 1))
-                eta = 1.0 if solver.stochastic else 0.0
-                x = renoise(ancestral_step(x, x0, level, lower, down, eta), lower, level, up)
-            state, shift = _predict(backbone, condition, steers, x, level, step, steps)
-            if observe is not None:
-                observe(state)
-            for steer in steers:
-                with torch.no_grad():
-                    ancestors = steer.select(state)
-                if ancestors is None:
-                    continue
-                state = State(state.x[ancestors], state.x0[ancestors], level, step, steps)
-                shift = None if shift is None else shift[ancestors]
-                solver.select(ancestors)
-                for other in steers:
-                    if other is not steer:
-                        other.follow(ancestors)
-        with torch.no_grad():
-            x0 = state.x0 if shift is None else state.x0 + shift
-            z = fresh(purpose, step, like=x) if solver.stochastic else None
-            x = solver.step(x0, step, state.x, z)
-            if z is not None:
-                for steer in steers:
-                    steer.stepped(state, shift, z, solver)
+    ``noise`` (steps, B, …): the solver's, in place of what the ledger has for ``purpose``.
+    ``graph``: keep a graph from ``x`` and ``noise`` to the latents; posterior means are computed
+    again on the way back. ``observe`` sees every step at its last visit.
+    """
+    info = {} if info is None else info
+    levels = [*solver.levels, solver.end]
+    route = list(range(first, len(levels)))
+    for acting in steers:
+        route = acting.steer.route(route, levels)
+    last = {position: place for place, position in enumerate(route)}
+    visits: Counter[int] = Counter()
+    for place, (here, there) in enumerate(pairwise(route)):
+        if there < here:
+            fresh = problem.normal_like(x, "upward", there, visits[there])
+            x = renoise(x, levels[here], levels[there], fresh)
+            solver.restart()
+            continue
+        with located(f"at step {here} of {len(levels) - 1}"):
+            step = Step(
+                problem,
+                solver,
+                x,
+                levels[here],
+                here,
+                len(levels) - 1,
+                problem.condition,
+                prepared,
+                visits[here],
+                info=info,
+            )
+            visits[here] += 1
+            step = _predicted(step, steers, graph)
+            if place == last[here]:
+                if observe is not None:
+                    observe(step)
+                step = _selected(step, steers)
+        if solver.stochastic:
+            own = problem.normal_like(x, purpose, *step.key) if noise is None else noise[here]
+            step = replace(step, noise=own)
+        with torch.set_grad_enabled(graph):
+            for acting in steers:
+                acting.steer.after(step, acting.memory)
+            x0 = step.x0 if step.moved is None else step.x0 + step.moved
+            x = solver.step(x0, here, step.x, step.noise)
     return x
+
+
+def _predicted(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
+    """The step under the steers' condition, its posterior mean known, moved by their shifts."""
+    for acting in steers:
+        condition = acting.steer.condition(step, acting.memory)
+        step = replace(step, condition=condition, known={})
+    acting_here = [acting for acting in steers if acting.steer.active(step.level)]
+    through = any(acting.graph for acting in acting_here)
+    with torch.set_grad_enabled(through or graph):
+        if graph:
+            mean = step.problem.backbone.posterior_mean
+            with set_checkpoint_early_stop(False):  # so that a meter sees the second call end
+                again = checkpoint(mean, step.x, step.level, step.condition, use_reentrant=False)
+            step.known[posterior_mean] = again
+        else:
+            step = replace(step, x=step.x.detach().requires_grad_(through))
+            step.once(posterior_mean)
+        asked = (acting.steer.shift(step, acting.memory) for acting in acting_here)
+        shifts = [shift.detach() for shift in asked if shift is not None]
+    moved = sum(shifts[1:], start=shifts[0]) if shifts else None
+    return replace(step if graph else step.settled(), moved=moved)
+
+
+def _selected(step: Step, steers: Sequence[Acting]) -> Step:
+    """The step of the particles that the steers keep; every memory follows them."""
+    for acting in steers:
+        with torch.no_grad():
+            ancestors = acting.steer.select(step, acting.memory)
+        if ancestors is None:
+            continue
+        step = step.select(ancestors)
+        step.solver.select(ancestors)
+        for other in steers:
+            for name, values in other.memory.items():
+                other.memory[name] = values[ancestors.to(values.device)]
+    return step

@@ -2,71 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from methods.interfaces import EstimatorSettings, Problem
-from methods.price import Calls, scored
-from methods.steering import Course, SteerSettings
+from methods.base import Estimator, Steer
+from methods.needs import ASKED
+from methods.settings import one_of
+
+EVERY = "*"  # the ``efr`` of a steer that asks all estimators
 
 
 @dataclass(frozen=True)
 class Method:
-    """A named pair (or more): how V is estimated, and what is done with the estimates.
+    """Estimators and steers by name. Those of an image's candidates that are to be picked last
+    ("pick", as best_of_n does) come last.
 
     ``steps_factor`` multiplies the target solver's steps (the compute-matched vanilla control).
-    Raises ValueError for a factor below 1, for two steers that both choose the start, and for
-    steers out of order: first those that keep every particle, then search, then best_of_n.
+    Raises ValueError for a factor below 1, and for steers out of order.
     """
 
     name: str
-    estimators: Mapping[str, EstimatorSettings] = field(default_factory=dict)
-    steers: Sequence[SteerSettings] = ()
+    estimators: Mapping[str, Estimator] = field(default_factory=dict)
+    steers: Mapping[str, Steer] = field(default_factory=dict)
     steps_factor: int = 1
 
     def __post_init__(self) -> None:
-        if self.steps_factor < 1:
-            raise ValueError(f"steps_factor must be >= 1, got {self.steps_factor}")
-        if sum(s.starts for s in self.steers) > 1:
-            raise ValueError("method.steer: only one steer can choose what sampling starts from")
-        orders = [s.order for s in self.steers]
-        if orders != sorted(orders):
+        if not isinstance(self.steps_factor, int) or self.steps_factor < 1:
+            raise ValueError(f"steps_factor must be an integer >= 1, got {self.steps_factor!r}")
+        picks = ["pick" in steer.requires for steer in self.steers.values()]
+        if picks != sorted(picks):
             raise ValueError(
-                "method.steer: the steers that keep every particle come first, then search or "
-                f"noise_search, then best_of_n; got {', '.join(s.label for s in self.steers)}"
+                "method.steer: a steer that picks among finished candidates, such as best_of_n, "
+                f"comes last, got {', '.join(self.steers)}"
             )
 
     @property
     def candidates(self) -> int:
         """Particles per delivered image."""
-        return prod(s.candidates for s in self.steers)
+        return prod(steer.candidates for steer in self.steers.values())
 
     @property
     def joint(self) -> bool:
         """Whether a prompt's images must be sampled together."""
-        return any(s.joint(self.candidates) for s in self.steers)
+        sizes = [steer.population for steer in self.steers.values()]
+        return any(size is None or self.candidates % size for size in sizes)
 
     @property
     def differentiates(self) -> bool:
         """Whether sampling keeps a graph, whose size grows with the images sampled together."""
-        return any(s.needs_gradient(self.estimators) for s in self.steers)
+        return any("derivative" in self.needs(label) for label in self.steers)
 
-    def price(self, problem: Problem) -> Calls:
-        """The calls that sampling ``problem`` must cost, by the formulas of its parts."""
-        particles = problem.images * self.candidates
-        steps = problem.steps * self.steps_factor
-        levels = problem.backbone.solver(problem.solver, steps).levels
-        course = Course(problem, self.estimators, particles, levels, steps)
-        for settings in self.steers:
-            course = settings.course(course)
-        means = particles * len(course.levels) * problem.condition.evaluations
-        once = Calls(denoiser=means)
-        for settings in self.steers:
-            once += settings.price(course)
-        if any(s.scores for s in self.steers):
-            once += scored(particles)
-        elif not course.decoded:
-            once += Calls(decode=problem.images)
-        prepared = [e.price(problem).prepare for e in self.estimators.values()]
-        return sum(prepared, start=once * course.runs)
+    def asked(self, label: str) -> list[str]:
+        """Names of the estimators that a steer asks: its own, all, or none.
+
+        Raises ValueError where the choice is open or unknown.
+        """
+        steer, names = self.steers[label], list(self.estimators)
+        if steer.efr == EVERY:
+            return names
+        if not steer.requires & set(ASKED):
+            return []
+        where = f"method.steer.{label}.efr"
+        if not names:
+            raise ValueError(f"{where}: the method has no estimator; add one under method.efr")
+        if steer.efr is None and len(names) > 1:
+            raise ValueError(f"{where} must be one of {', '.join(names)}: there are several")
+        name = names[0] if steer.efr is None else steer.efr
+        one_of(where, name, names)
+        return [name]
+
+    def needs(self, label: str) -> frozenset[str]:
+        """What a steer requires, with what its estimators do.
+
+        Of an estimator's value alone no derivative is taken.
+        """
+        words = self.steers[label].requires
+        for name in self.asked(label):
+            its = self.estimators[name].requires
+            words |= its if "shift" in words else its - {"derivative", "graph"}
+        return words

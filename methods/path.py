@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
 from torch import Tensor
 
 from methods.interfaces import Level
@@ -56,3 +59,20 @@ def tempering(gamma: float, level: Level) -> float:
     if gamma == 0:
         return 1.0
     return float(min((1 + gamma) ** (100 * (1 - level.fraction)) - 1, 1.0))
+
+
+# Of the ratio α_t²/α_s² of a step.
+SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "increase": lambda ratio: ratio,
+    "decrease": lambda ratio: 1 - ratio,
+    "constant": lambda ratio: 1.0,
+}
+
+
+def share(schedule: str, levels: Sequence[Level], index: int) -> float:
+    """The part of a strength that falls to step ``index``: 1 on average over the steps.
+
+    ``levels`` are the solver's and the one that it ends at (TFG's official code, arXiv 2409.15761).
+    """
+    parts = [SCHEDULES[schedule]((a.alpha / b.alpha) ** 2) for a, b in pairwise(levels)]
+    return parts[index] * len(parts) / sum(parts)

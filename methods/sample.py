@@ -4,84 +4,112 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, Noise, Phase, Problem, Solver, no_phase
-from methods.loop import denoise, initial_noise, located
+from methods.interfaces import Level, Solver
+from methods.loop import Acting, Observer, denoise
 from methods.method import Method
-from methods.steering import Finals, Observer, Sampled
+from methods.problem import Phase, Problem, located, no_phase
+from methods.state import Finals, Prepared
 
 
 @dataclass(frozen=True)
-class Later:
-    """A ledger whose images are numbered from ``first``; a draw's key begins with its image."""
+class Sampled:
+    """What a method delivers: clean latents (images, …), their decoded images, diagnostics."""
 
-    noise: Noise
-    first: int
-
-    def _named(self, key: Sequence[int]) -> tuple[int, ...]:
-        return (key[0] + self.first, *key[1:])
-
-    def __call__(self, shape: Sequence[int], purpose: str, *key: int) -> Tensor:
-        return self.noise(shape, purpose, *self._named(key))
-
-    def stack(self, shape: Sequence[int], purpose: str, keys: Sequence[Sequence[int]]) -> Tensor:
-        return self.noise.stack(shape, purpose, [self._named(key) for key in keys])
-
-    def uniform(self, count: int, purpose: str, *key: int) -> Tensor:
-        return self.noise.uniform(count, purpose, *self._named(key))
+    latents: Tensor
+    images: Tensor
+    info: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
-class _Run:
-    """The target solver's steered loop; each call is a run with steers prepared afresh."""
+class Run:
+    """The target solver's steered loop over one prompt, to be called from noise of any kind.
+
+    ``info`` are the diagnostics of the last call.
+    """
 
     problem: Problem
     method: Method
-    estimators: Mapping[str, Estimator]
-    observe: Observer | None
-    info: Mapping[str, object] = field(default_factory=dict)
+    prepared: Prepared = field(default_factory=Prepared)
+    observe: Observer | None = None
+    info: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.steps = self.problem.steps * self.method.steps_factor
-        self.levels = self._solver().levels
-        self.particles = self.problem.images * self.method.candidates
+    @property
+    def particles(self) -> int:
+        return self.problem.images * self.method.candidates
 
-    def _solver(self) -> Solver:
-        return self.problem.backbone.solver(self.problem.solver, self.steps)
+    @property
+    def levels(self) -> Sequence[Level]:
+        return self.solver().levels
+
+    def solver(self) -> Solver:
+        """A fresh target solver."""
+        steps = self.problem.steps * self.method.steps_factor
+        return self.problem.backbone.solver(self.problem.solver, steps)
 
     def initial(self, noise: Tensor) -> Tensor:
-        return self._solver().initial(noise)
+        """x_T from standard normal noise."""
+        return self.solver().initial(noise)
 
-    def __call__(self, x: Tensor, first: int = 0) -> Finals:
-        problem, method = self.problem, self.method
+    def acting(self) -> list[Acting]:
+        """The method's steers, each with a fresh memory."""
+        return [
+            Acting(steer, steer.begin(self), "graph" in self.method.needs(label))
+            for label, steer in self.method.steers.items()
+        ]
+
+    def latents(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Clean latents with a graph to x and the solver's ``noise`` (steps, B, …)."""
+        return denoise(
+            self.problem,
+            self.solver(),
+            x,
+            self.acting(),
+            self.prepared,
+            noise=noise,
+            graph=True,
+        )
+
+    def __call__(
+        self,
+        x: Tensor,
+        first: int = 0,
+        noise: Tensor | None = None,
+        scored: bool = False,
+    ) -> Finals:
+        """From particles x at the solver's level ``first`` to clean samples, every steer at work.
+
+        ``scored``: score what is finished, under the clock's phase for it.
+        """
+        problem, self.info = self.problem, {}
         with problem.phase("denoise"):
-            steers = [s.prepare(problem, self.estimators, len(x)) for s in method.steers]
+            steers = self.acting()
             latents = denoise(
-                problem.backbone,
-                problem.condition,
-                self._solver(),
+                problem,
+                self.solver(),
                 x,
-                problem.noise,
                 steers,
-                method.candidates,
-                observe=self.observe,
+                self.prepared,
                 first=first,
+                noise=noise,
+                observe=self.observe,
+                info=self.info,
             )
             if not torch.isfinite(latents).all():
                 raise FloatingPointError(
-                    f"method {method.name} drove its samples out of range for the prompt "
+                    f"method {self.method.name} drove its samples out of range for the prompt "
                     f"{problem.prompt!r}: lower its scale, or its reward was not finite"
                 )
-        finals = Finals(problem, latents)
+        finals = Finals(problem, latents, info=self.info, prepared=self.prepared)
         with problem.phase("decode"), torch.no_grad(), located("of the finished samples"):
-            for steer in steers:
-                finals = steer.finish(finals)
-            if any(s.starts and s.scores for s in method.steers):
-                finals.rewards()  # here, where the clock is: the starter compares them
-        self.info = {key: value for s in steers for key, value in s.info().items()}
+            for acting in steers:
+                finals = acting.steer.finish(finals, acting.memory)
+            if scored:
+                finals.rewards()
         return finals
 
 
@@ -96,24 +124,24 @@ def sample(
 
     ``phase`` is entered for "prepare" (lookahead samples), within it "annotate" (their rewards),
     "denoise", and "decode" (last selection and decoding), for a clock; ``observe`` sees every
-    State. ``together``: sample so many images at a time, where memory does not hold all; it changes
+    step. ``together``: sample so many images at a time, where memory does not hold all; it changes
     them by rounding alone, and what is drawn once per prompt still is. The diagnostics are then
     lists with one entry each time. Raises ValueError where the method couples the images.
     """
-    keep = any(s.keeps for s in method.steers)
+    keep = any("images" in steer.requires for steer in method.steers.values())
     problem = replace(problem, candidates=method.candidates, phase=phase, keep=keep)
     with phase("prepare"), torch.no_grad(), located("while its estimators were prepared"):
-        estimators = {name: e.prepare(problem) for name, e in method.estimators.items()}
-    if together is None or together >= problem.images:
-        return _deliver(problem, method, estimators, observe)
-    if method.joint:
+        ready = {name: e.prepare(problem) for name, e in method.estimators.items()}
+    prepared = Prepared(method.estimators, ready)
+    size = min(together or problem.images, problem.images)
+    if size < problem.images and method.joint:
         raise ValueError(f"method {method.name} couples a prompt's images: sample them together")
     parts = []
-    for first in range(0, problem.images, together):
-        count = min(together, problem.images - first)
-        part = replace(problem, images=count, noise=Later(problem.noise, first))
-        own = {name: e.again(estimators[name], part) for name, e in method.estimators.items()}
-        parts.append(_deliver(part, method, own, observe))
+    for first in range(0, problem.images, size):
+        part = replace(problem, images=min(size, problem.images - first), first=first)
+        parts.append(_delivered(Run(part, method, prepared, observe)))
+    if len(parts) == 1:
+        return parts[0]
     return Sampled(
         torch.cat([part.latents for part in parts]),
         torch.cat([part.images for part in parts]),
@@ -121,19 +149,14 @@ def sample(
     )
 
 
-def _deliver(
-    problem: Problem,
-    method: Method,
-    estimators: Mapping[str, Estimator],
-    observe: Observer | None,
-) -> Sampled:
-    run = _Run(problem, method, estimators, observe)
-    starters = [s for s in method.steers if s.starts]
-    finals = starters[0].begin(problem, estimators, run) if starters else None
+def _delivered(run: Run) -> Sampled:
+    finals = None
+    for steer in run.method.steers.values():
+        finals = steer.sample(run) if finals is None else finals
     if finals is None:
-        with problem.phase("denoise"):
-            x = run.initial(initial_noise(problem, run.particles, method.candidates))
+        with run.problem.phase("denoise"):
+            x = run.initial(run.problem.initial(run.particles))
         finals = run(x)
-    with problem.phase("decode"), torch.no_grad():
+    with run.problem.phase("decode"), torch.no_grad():
         images = finals.images()
     return Sampled(finals.latents, images, run.info)

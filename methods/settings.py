@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from math import isfinite
 
+from methods.interfaces import Level
+
 
 def at_least(key: str, value: float, low: float) -> None:
     """Raise ValueError unless value is a finite number >= low."""
@@ -32,3 +34,8 @@ def interval(key: str, value: Sequence[float]) -> None:
     """Raise ValueError unless value is (low, high) with 0 <= low < high <= 1."""
     if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
         raise ValueError(f"{key} must be [low, high] with 0 <= low < high <= 1, got {list(value)}")
+
+
+def within(span: Sequence[float], level: Level) -> bool:
+    """Whether a level's t/T lies in (low, high]."""
+    return span[0] < level.fraction <= span[1]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.backbones.latent import LatentDiffusion
 from bench.noise import Ledger
-from methods.interfaces import Problem
+from methods.problem import Problem
 
 SOLVERS = {
     "ddpm": {"scheduler": "DDIMScheduler", "eta": 1.0},

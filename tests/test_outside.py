@@ -234,11 +234,11 @@ def test_whether_a_reward_has_a_derivative_is_tried_unless_it_says_so(own):
         ),
         (
             "method=own method.steer.best._target_=own_module.nothing",
-            "of type int, which is no steer",
+            "of type int, which is no methods.base.Steer",
         ),
         (
             "method=ug +method.efr.x={_target_:own_module.nothing}",
-            "of type int, which is no estimator",
+            "of type int, which is no methods.base.Estimator",
         ),
         ("backbone=own backbone._target_=own_module.bright", "missing a required argument"),
         ("backbone=own backbone.solvers=null", "backbone.solvers must name one solver or more"),

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 from torch import Tensor
@@ -72,7 +73,7 @@ class SchedulerSolver:
         self.levels: list[Level] = every[:-1]
         if hasattr(scheduler, "is_scale_input_called"):
             scheduler.is_scale_input_called = True  # the backbone scales its input itself
-        self._end = every[-1]
+        self.end = every[-1]
         self.kind = parameterization(scheduler)
         accepted = inspect.signature(scheduler.step).parameters
         self.eta = float(settings.get("eta", 0.0))
@@ -81,6 +82,7 @@ class SchedulerSolver:
         self._ancestral = self.eta > 0 and not self._eta
         self._noise_key = next((k for k in ("variance_noise",) if k in accepted), None)
         self._begun = False
+        self._fresh = deepcopy(scheduler)  # what ``restart`` goes back to
 
     def initial(self, noise: Tensor) -> Tensor:
         return noise * float(self.scheduler.init_noise_sigma) if self._scaled() else noise
@@ -103,12 +105,12 @@ class SchedulerSolver:
             return self.scheduler.step(output, self.timesteps[index], x, **extra).prev_sample
 
     def _next(self, index: int) -> Level:
-        return self.levels[index + 1] if index + 1 < len(self.levels) else self._end
+        return self.levels[index + 1] if index + 1 < len(self.levels) else self.end
 
     def transition(self, index: int) -> tuple[float, float]:
         name, config = type(self.scheduler).__name__, self.scheduler.config
-        if self.eta == 0:
-            raise ValueError(f"the steps of {name} cannot be weighed here: its eta is 0")
+        if not self._eta and not self._ancestral:
+            raise ValueError(f"the steps of {name} have no transition: it takes no eta")
         if config.get("clip_sample") or config.get("thresholding"):
             raise ValueError("a scheduler that clips its samples has no linear step to weigh")
         if index + 1 < len(self.levels) and not self._ancestral:
@@ -120,6 +122,10 @@ class SchedulerSolver:
                 )
         start, end = self.levels[index], self._next(index)
         return ancestral_slope(start, end, self.eta), transition_std(start, end, self.eta)
+
+    def restart(self) -> None:
+        self.scheduler = deepcopy(self._fresh)
+        self._begun = False
 
     def select(self, ancestors: Tensor) -> None:
         for name, held in vars(self.scheduler).items():

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bench.errors import BenchError, explained
 from bench.outside import TARGET, made
 from bench.settings import check_group, check_keys, settings
+from methods import needs
+from methods.base import Estimator, Steer
 from methods.efr import ESTIMATORS
 from methods.method import Method
 from methods.settings import one_of, whole
 from methods.steer import STEERS
-from methods.steering import Setup
 
-NEEDED = {"estimator": "prepare", "steer": "candidates"}  # by which one is known
+PARTS = {"estimator": Estimator, "steer": Steer}
 METHOD_KEYS = ("name", "efr", "steer", "steps_factor")
 
 
@@ -25,10 +25,10 @@ def _part(registry: Mapping[str, type], kind: str, options: Any, where: str, wha
     at = f"{where}.{kind}"
     if isinstance(options, Mapping) and TARGET in options:
         part = made(options, at)
-        if not hasattr(part, NEEDED[what]):
+        if not isinstance(part, PARTS[what]):
             raise BenchError(
                 f"{at}: {options[TARGET]} gave an object of type {type(part).__name__}, which is "
-                f"no {what}"
+                f"no methods.base.{PARTS[what].__name__}"
             )
         return part
     if kind not in registry:
@@ -47,10 +47,10 @@ def build_method(given: Mapping[str, Any]) -> Method:
             kind: _part(ESTIMATORS, kind, options, "method.efr", "estimator")
             for kind, options in groups["efr"].items()
         }
-        steers = tuple(
-            _part(STEERS, kind, options, "method.steer", "steer")
+        steers = {
+            kind: _part(STEERS, kind, options, "method.steer", "steer")
             for kind, options in groups["steer"].items()
-        )
+        }
         if "name" not in given:
             raise BenchError("there is no method.name, and it is needed")
         whole("method.steps_factor", given.get("steps_factor", 1), 1)
@@ -59,38 +59,21 @@ def build_method(given: Mapping[str, Any]) -> Method:
         return Method(str(given["name"]), estimators, steers, given.get("steps_factor", 1))
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What a method is to run among: what of it is decided before any model is loaded."""
+def check_method(method: Method, offered: Collection[str], images: int) -> None:
+    """Raise BenchError where a method's parts do not fit each other or their surroundings.
 
-    images: int
-    stochastic: bool  # the target solver
-    reward: str
-    differentiable: bool  # the reward
-    analytic: bool  # prior and reward in closed form
-
-
-def check_method(method: Method, among: Surroundings) -> None:
-    """Raise BenchError where a method's parts do not fit each other or their surroundings."""
-    particles = among.images * method.candidates
-    setup = Setup(method.estimators, among.images, particles, method.steers, among.stochastic)
-    for name, estimator in method.estimators.items():
-        if estimator.analytic and not among.analytic:
-            raise BenchError(
-                f"method.efr.{name} needs a prior and a reward in closed form: backbone=mixture "
-                f"with reward=quadratic or linear, got reward={among.reward}"
-            )
-    for steer in method.steers:
-        with explained():
-            steer.check(setup)
+    ``offered``: the words of ``methods.needs.SURROUNDINGS`` that hold, known before a model is
+    loaded.
+    """
+    with explained():
+        try:
+            needs.check(method, offered, images)
+        except ValueError as error:
+            raise ValueError(f"method {method.name}: {error}") from None
+    particles = images * method.candidates
+    for steer in method.steers.values():
         if hasattr(steer, "particles") and (steer.particles or particles) == 1:
             raise BenchError(
                 f"method {method.name} resamples a population of one particle, which changes "
-                f"nothing: images={among.images} and its particles must make two or more"
-            )
-        if steer.needs_gradient(method.estimators) and not among.differentiable:
-            raise BenchError(
-                f"method {method.name} differentiates the reward, and {among.reward} has no "
-                "derivative: choose another reward, or a method that needs none (lidar, rollout, "
-                "smc, best_of_n)"
+                f"nothing: images={images} and its particles must make two or more"
             )

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.backbones import BACKBONES
 from bench.backbones.settings import check_steps, is_stochastic
-from bench.config.build import Surroundings, build_method, check_method
+from bench.config.build import build_method, check_method
 from bench.device import check_device
 from bench.errors import BenchError
 from bench.judge.judges import NONE, TRUTH, check_judge, names_used
@@ -95,14 +95,14 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     check_steps("steps", cell.steps * method.steps_factor, cell.solver, backbone)
     _check_lookahead(method, backbone, kind.guided)
     points = parsed(cell.reward, given["rewards"])[0].points
-    surroundings = Surroundings(
-        images=cell.images,
-        stochastic=is_stochastic(backbone["solvers"][cell.solver]),
-        reward=cell.reward,
-        differentiable=differentiable(cell.reward, given["rewards"]),
-        analytic=kind.analytic and points,
-    )
-    check_method(method, surroundings)
+    target = backbone["solvers"][cell.solver]
+    offered = {
+        "stochastic" if is_stochastic(target) else "deterministic": True,
+        "ancestral": "eta" in target,
+        "derivative": differentiable(cell.reward, given["rewards"]),
+        "analytic": kind.analytic and points,
+    }
+    check_method(method, [word for word, holds in offered.items() if holds], cell.images)
     return cell, method
 
 

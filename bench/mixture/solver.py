@@ -46,12 +46,13 @@ class PathSolver:
 
     def __init__(self, path: str, steps: int, eta: float = 0.0, multistep: bool = False):
         self.levels: Sequence[Level] = [level_at(path, 1 - k / steps) for k in range(steps)]
+        self.end = CLEAN
         self.eta, self.multistep = eta, multistep
         self.stochastic = eta > 0
         self._last: Tensor | None = None  # the previous posterior mean, for 2M
 
     def _next(self, index: int) -> Level:
-        return self.levels[index + 1] if index + 1 < len(self.levels) else CLEAN
+        return self.levels[index + 1] if index + 1 < len(self.levels) else self.end
 
     def initial(self, noise: Tensor) -> Tensor:
         return noise.double()
@@ -72,10 +73,13 @@ class PathSolver:
         return end.sigma / start.sigma * x + end.alpha * (1 - exp(-width)) * data
 
     def transition(self, index: int) -> tuple[float, float]:
-        if not self.stochastic:
-            raise ValueError("a solver with eta 0 adds no noise")
+        if self.multistep:
+            raise ValueError("a step of 2M depends on the one before: it has no transition")
         start, end = self.levels[index], self._next(index)
         return ancestral_slope(start, end, self.eta), transition_std(start, end, self.eta)
+
+    def restart(self) -> None:
+        self._last = None
 
     def select(self, ancestors: Tensor) -> None:
         if self._last is not None:

@@ -11,10 +11,11 @@ import numpy as np
 from bench.noise import Ledger
 from bench.run.meter import Meter, MeteredBackbone, MeteredReward
 from bench.store.images import to_host
-from methods.interfaces import Backbone, Problem, Reward
+from methods.interfaces import Backbone, Reward
+from methods.loop import Observer
 from methods.method import Method
+from methods.problem import Problem
 from methods.sample import sample
-from methods.steering import Observer
 
 
 @dataclass(frozen=True)

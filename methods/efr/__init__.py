@@ -1,13 +1,14 @@
-"""Estimators of the expected future reward V(x_t) = log E[exp(λ r(x_0, c)) | x_t]."""
+"""Estimators of the expected future reward V(x_t) = log E[exp(λ r(x_0, c)) | x_t], one a file."""
 
-from methods.efr.exact import ExactSettings
-from methods.efr.lookahead import LookaheadSettings
-from methods.efr.rollout import RolloutSettings
-from methods.efr.tweedie import TweedieSettings
+from methods.base import Estimator
+from methods.efr.exact import ExactEstimator
+from methods.efr.lookahead import LookaheadEstimator
+from methods.efr.rollout import RolloutEstimator
+from methods.efr.tweedie import TweedieEstimator
 
-ESTIMATORS = {
-    "exact": ExactSettings,
-    "lookahead": LookaheadSettings,
-    "rollout": RolloutSettings,
-    "tweedie": TweedieSettings,
+ESTIMATORS: dict[str, type[Estimator]] = {
+    "exact": ExactEstimator,
+    "lookahead": LookaheadEstimator,
+    "rollout": RolloutEstimator,
+    "tweedie": TweedieEstimator,
 }

@@ -8,54 +8,40 @@ are measured against.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
-from methods.efr.base import Flags
-from methods.interfaces import Level, Problem
+from methods.base import Estimator
 from methods.mixture import GaussianMixture, Quadratic
-from methods.price import FREE, Price
+from methods.problem import Problem
 from methods.settings import at_least
+from methods.state import Step
 
 
 @dataclass(frozen=True)
-class Exact:
-    """From a mixture prior, a quadratic reward and λ = ``scale``; usable alone."""
+class ExactEstimator(Estimator):
+    """λ = ``scale`` >= 0. No calls of denoiser, decoder or reward."""
 
-    prior: GaussianMixture
-    reward: Quadratic
-    scale: float
-    gradient: bool = False
-
-    def value(self, x: Tensor, level: Level, x0: Tensor | None = None, step: int = 0) -> Tensor:
-        """V(x_t) for x (B, D): (B,)."""
-        posterior = self.prior.posterior(x, level.alpha, level.sigma)
-        return posterior.tilted(self.reward, self.scale)[0]
-
-    def shift(self, x: Tensor, level: Level, x0: Tensor | None = None, step: int = 0) -> Tensor:
-        """Tilted posterior mean minus posterior mean, like x (B, D)."""
-        posterior = self.prior.posterior(x, level.alpha, level.sigma)
-        return posterior.tilted(self.reward, self.scale)[1].mean() - posterior.mean()
-
-
-@dataclass(frozen=True)
-class ExactSettings(Flags):
-    """λ = ``scale`` >= 0."""
-
-    analytic: ClassVar[bool] = True
-    conditional: ClassVar[bool] = True
+    requires = frozenset({"analytic", "condition"})
     scale: float = 1.0
 
     def __post_init__(self) -> None:
         at_least("scale", self.scale, 0)
 
-    def prepare(self, problem: Problem) -> Exact:
-        condition: Any = problem.condition
+    def prepare(self, problem: Problem) -> Quadratic:
         reward: Any = problem.reward
         (dimension,) = problem.backbone.latent_shape
-        quadratic = reward.quadratic(problem.prompt, dimension)
-        return Exact(condition.prior, quadratic, self.scale)
+        quadratic: Quadratic = reward.quadratic(problem.prompt, dimension)
+        return quadratic
 
-    def price(self, problem: Problem) -> Price:
-        return FREE
+    def value(self, step: Step, ready: Quadratic) -> Tensor:
+        return self._posterior(step).tilted(ready, self.scale)[0]
+
+    def shift(self, step: Step, ready: Quadratic) -> Tensor:
+        posterior = self._posterior(step)
+        return posterior.tilted(ready, self.scale)[1].mean() - posterior.mean()
+
+    def _posterior(self, step: Step) -> GaussianMixture:
+        prior: GaussianMixture = step.problem.condition.prior  # type: ignore[attr-defined]
+        return prior.posterior(step.x, step.level.alpha, step.level.sigma)

@@ -12,16 +12,16 @@ drawn once per prompt and serve every step and every image.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from methods.efr.base import Flags
-from methods.interfaces import Backbone, Condition, Estimator, Level, Problem
-from methods.loop import denoise, initial_noise
-from methods.price import Calls, Price, scored
+from methods.base import Estimator
+from methods.loop import denoise
+from methods.problem import Problem
 from methods.settings import at_least, whole
+from methods.state import Step
 from methods.transfer import onto
 
 PART = 64  # samples decoded and scored at a time
@@ -100,29 +100,18 @@ def annotated(problem: Problem, samples: Tensor) -> tuple[Tensor | None, Tensor]
 
 
 @dataclass(frozen=True)
-class PreparedLookahead:
-    """``Lookahead`` behind the Estimator protocol, with what a control may deliver as it is.
+class Drawn:
+    """A prompt's lookahead samples behind their ``estimate``, and the samples decoded.
 
-    ``images`` are the samples decoded, None where nobody keeps them or only perturbed ones were.
+    ``images`` (n, …) is None where no steer delivers them, or only perturbed copies were decoded.
     """
 
     estimate: Lookahead
-    images: Tensor | None
-    gradient: bool = False
-
-    @property
-    def scale(self) -> float:
-        return self.estimate.scale
-
-    def value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        return self.estimate.value(x, level.alpha, level.sigma)
-
-    def shift(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        return self.estimate.shift(x, level.alpha, level.sigma)
+    images: Tensor | None = None
 
 
 @dataclass(frozen=True)
-class LookaheadSettings(Flags):
+class LookaheadEstimator(Estimator):
     """n samples by ``solver`` in ``steps`` δ steps with CFG weight ``cfg``; λ = ``scale``.
 
     The solver may bring a denoiser of its own (``Backbone.under``). ``cfg`` null: the weight that
@@ -133,6 +122,8 @@ class LookaheadSettings(Flags):
     Per prompt: n·δ posterior means, n decodes and n rewards (n·draws of them under smoothing).
     """
 
+    requires = frozenset[str]()
+    offers = frozenset({"samples", "images"})
     n: int = 50
     solver: str = "dpm"
     steps: int = 5
@@ -150,34 +141,26 @@ class LookaheadSettings(Flags):
         if self.cfg is not None:
             at_least("cfg", self.cfg, 0)
 
-    def _model(self, problem: Problem) -> tuple[Backbone, Condition]:
-        backbone = problem.backbone.under(self.solver)
-        if self.cfg is None and backbone is problem.backbone:
-            return backbone, problem.condition
-        return backbone, backbone.encode(problem.prompt, self.cfg, problem.condition)
-
-    def prepare(self, problem: Problem) -> PreparedLookahead:
-        backbone, condition = self._model(problem)
+    def prepare(self, problem: Problem) -> Drawn:
+        backbone, condition = problem.backbone.under(self.solver), problem.condition
+        if self.cfg is not None or backbone is not problem.backbone:
+            condition = backbone.encode(problem.prompt, self.cfg, condition)
+        own = replace(problem, backbone=backbone, condition=condition, candidates=1)
         solver = backbone.solver(self.solver, self.steps)
-        x = solver.initial(initial_noise(problem, self.n, purpose="lookahead"))
-        samples = denoise(
-            backbone,
-            condition,
-            solver,
-            x,
-            problem.noise,
-            purpose="lookahead_solver",
-        )
-        images = None
+        x = solver.initial(own.initial(self.n, "lookahead"))
+        samples = denoise(own, solver, x, purpose="lookahead_solver")
         if self.smoothing == 0:
             images, rewards = annotated(problem, samples)
-        else:
-            with problem.phase("annotate"):
-                rewards = self._smoothed(problem, samples)
-        return PreparedLookahead(Lookahead(samples, rewards, self.scale), images)
+            return Drawn(Lookahead(samples, rewards, self.scale), images)
+        with problem.phase("annotate"):
+            rewards = self._smoothed(problem, samples)
+        return Drawn(Lookahead(samples, rewards, self.scale))
 
-    def again(self, prepared: Estimator, problem: Problem) -> Estimator:
-        return prepared  # drawn once per prompt, whichever of its images are sampled
+    def value(self, step: Step, ready: Drawn) -> Tensor:
+        return ready.estimate.value(step.x, step.level.alpha, step.level.sigma)
+
+    def shift(self, step: Step, ready: Drawn) -> Tensor:
+        return ready.estimate.shift(step.x, step.level.alpha, step.level.sigma)
 
     def _smoothed(self, problem: Problem, samples: Tensor) -> Tensor:
         shape = (self.draws, *samples.shape[1:])
@@ -186,8 +169,3 @@ class LookaheadSettings(Flags):
         copies = samples.repeat_interleave(self.draws, dim=0)
         perturbed = copies + self.smoothing * onto(noise, samples)
         return problem.score(perturbed).reshape(len(samples), self.draws).mean(dim=1)
-
-    def price(self, problem: Problem) -> Price:
-        means = self.n * self.steps * self._model(problem)[1].evaluations
-        judged = scored(self.n * (self.draws if self.smoothing > 0 else 1))
-        return Price(prepare=Calls(denoiser=means) + judged)

@@ -9,19 +9,17 @@ which has one end for one x_t.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import log
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from methods.efr.base import Flags, Memory
-from methods.interfaces import Level, Problem
+from methods.base import Estimator
+from methods.mixture import GaussianMixture
 from methods.posterior import ancestral, descent, glass
-from methods.price import Calls, Price, scored
 from methods.settings import at_least, one_of, whole
-from methods.transfer import onto
+from methods.state import Step
 
 WAYS = ("sde", "ode", "glass", "exact")
 
@@ -42,68 +40,7 @@ def rollout_shift(samples: Tensor, rewards: Tensor, scale: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Rollout:
-    problem: Problem
-    settings: RolloutSettings
-    gradient: bool = False
-    memory: Memory[tuple[Tensor, Tensor]] = field(default_factory=Memory)
-
-    @property
-    def scale(self) -> float:
-        return self.settings.scale
-
-    def _noise(self, x: Tensor, step: int, depth: int) -> Tensor:
-        """(depth, B·n, …): for each particle one draw of the ledger, whatever the batch."""
-        shape = (self.settings.n, depth, *x.shape[1:])
-        names = [(*name, step) for name in self.problem.names(len(x))]
-        drawn = self.problem.noise.stack(shape, "rollout", names)
-        return onto(drawn, x).flatten(0, 1).transpose(0, 1)
-
-    def draw(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        """Rollouts (B, n, …) from each particle."""
-        n, by = self.settings.n, self.settings.by
-        if by == "exact":
-            return self._exact(x, level, step)
-        backbone, condition = self.problem.backbone, self.problem.condition
-        levels = descent(backbone, level, self.settings.steps)
-        start, mean = x.repeat_interleave(n, dim=0), x0.repeat_interleave(n, dim=0)
-        if by == "glass":
-            z = glass(backbone, condition, start, mean, levels, self._noise(x, step, 1)[0])
-        else:
-            noise = self._noise(x, step, self.settings.steps)
-            eta = 1.0 if by == "sde" else 0.0
-            z = ancestral(backbone, condition, start, mean, levels, noise, eta)
-        return z.reshape(len(x), n, *x.shape[1:])
-
-    def _exact(self, x: Tensor, level: Level, step: int) -> Tensor:
-        condition: Any = self.problem.condition
-        n, noise = self.settings.n, self.problem.noise
-        names = self.problem.names(len(x))
-        uniform = [noise.uniform(n, "rollout component", *name, step) for name in names]
-        normal = self._noise(x, step, 1)[0].reshape(len(x), n, *x.shape[1:])
-        posterior = condition.prior.posterior(x, level.alpha, level.sigma)
-        return posterior.sample(normal, torch.stack(uniform).to(x))
-
-    def _scored(self, x: Tensor, level: Level, x0: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """Rollouts (B, n, …) and their rewards (B, n), in float32 at least."""
-        known = self.memory.recall(x, step)
-        if known is not None:
-            return known
-        samples = self.draw(x, level, x0, step)
-        rewards = self.problem.score(samples.flatten(0, 1)).reshape(samples.shape[:2])
-        rewards = rewards.to(torch.promote_types(rewards.dtype, torch.float32))
-        return self.memory.keep(x, step, (samples, rewards))
-
-    def value(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        return rollout_value(self._scored(x, level, x0, step)[1], self.scale)
-
-    def shift(self, x: Tensor, level: Level, x0: Tensor, step: int) -> Tensor:
-        samples, rewards = self._scored(x, level, x0, step)
-        return rollout_shift(samples, rewards, self.scale)
-
-
-@dataclass(frozen=True)
-class RolloutSettings(Flags):
+class RolloutEstimator(Estimator):
     """n >= 1 rollouts of ``steps`` k >= 1 steps; λ = ``scale`` >= 0. Ways to draw them (``by``):
 
     sde    k ancestral steps (DDIM with η = 1)
@@ -116,8 +53,6 @@ class RolloutSettings(Flags):
     rewards.
     """
 
-    conditional: ClassVar[bool] = True
-    shared: ClassVar[bool] = True
     n: int = 4
     steps: int = 2
     scale: float = 10.0
@@ -136,13 +71,41 @@ class RolloutSettings(Flags):
             raise ValueError(f"steps must be 1 where by is 'exact', got {self.steps}")
 
     @property
-    def analytic(self) -> bool:  # type: ignore[override]
-        return self.by == "exact"
+    def requires(self) -> frozenset[str]:
+        return frozenset({"condition"} | ({"analytic"} if self.by == "exact" else set()))
 
-    def prepare(self, problem: Problem) -> Rollout:
-        return Rollout(problem, self)
+    def value(self, step: Step, ready: None = None) -> Tensor:
+        return rollout_value(step.once(self.scored)[1], self.scale)
 
-    def price(self, problem: Problem) -> Price:
-        means = self.n * (self.steps - 1) * problem.condition.evaluations
-        each = scored(self.n) + Calls(denoiser=means)
-        return Price(value=each, shift=each)
+    def shift(self, step: Step, ready: None = None) -> Tensor:
+        samples, rewards = step.once(self.scored)
+        return rollout_shift(samples, rewards, self.scale)
+
+    def scored(self, step: Step) -> tuple[Tensor, Tensor]:
+        """Rollouts (B, n, …) from each particle and their rewards (B, n), in float32 at least."""
+        samples = self.drawn(step)
+        rewards = step.problem.score(samples.flatten(0, 1)).reshape(samples.shape[:2])
+        return samples, rewards.to(torch.promote_types(rewards.dtype, torch.float32))
+
+    def drawn(self, step: Step) -> Tensor:
+        """Rollouts (B, n, …) from each particle."""
+        n, x, problem = self.n, step.x, step.problem
+        if self.by == "exact":
+            prior: GaussianMixture = problem.condition.prior  # type: ignore[attr-defined]
+            posterior = prior.posterior(x, step.level.alpha, step.level.sigma)
+            uniform = step.uniform(n, "rollout component").to(x)
+            return posterior.sample(self._noise(step, 1)[0].reshape(len(x), n, -1), uniform)
+        levels = descent(problem.backbone, step.level, self.steps)
+        start, mean = x.repeat_interleave(n, dim=0), step.x0.repeat_interleave(n, dim=0)
+        if self.by == "glass":
+            inner = self._noise(step, 1)[0]
+            ends = glass(problem.backbone, problem.condition, start, mean, levels, inner)
+        else:
+            noise, eta = self._noise(step, self.steps), 1.0 if self.by == "sde" else 0.0
+            ends = ancestral(problem.backbone, problem.condition, start, mean, levels, noise, eta)
+        return ends.reshape(len(x), n, *x.shape[1:])
+
+    def _noise(self, step: Step, depth: int) -> Tensor:
+        """(depth, B·n, …): for each particle one draw of the ledger, whatever the batch."""
+        drawn = step.normal((self.n, depth, *step.x.shape[1:]), "rollout")
+        return drawn.flatten(0, 1).transpose(0, 1)

@@ -1,27 +1,34 @@
-"""Steers: what a sampler does with an estimate of expected future reward."""
+"""Steers: what a sampler does with an estimate of expected future reward, one a file."""
 
-from methods.steer.backward import BackwardSettings
-from methods.steer.best_of_lookahead import BestOfLookaheadSettings
-from methods.steer.best_of_n import BestOfNSettings
-from methods.steer.embedding import EmbeddingSettings
-from methods.steer.guidance import GuidanceSettings
-from methods.steer.noise_search import NoiseSearchSettings
-from methods.steer.probe import ProbeSettings
-from methods.steer.recurrence import RecurrenceSettings
-from methods.steer.repel import RepelSettings
-from methods.steer.search import SearchSettings
-from methods.steer.smc import SmcSettings
+from methods.base import Steer
+from methods.steer.backward import Backward
+from methods.steer.best_of_lookahead import BestOfLookahead
+from methods.steer.best_of_n import BestOfN
+from methods.steer.dno import Dno
+from methods.steer.embedding import Embedding
+from methods.steer.guidance import Guidance
+from methods.steer.noise_search import NoiseSearch
+from methods.steer.probe import Probe
+from methods.steer.recurrence import Recurrence
+from methods.steer.repel import Repel
+from methods.steer.restart import Restart
+from methods.steer.search import Search
+from methods.steer.smc import Smc
+from methods.steer.tfg import Tfg
 
-STEERS = {
-    "backward": BackwardSettings,
-    "best_of_lookahead": BestOfLookaheadSettings,
-    "best_of_n": BestOfNSettings,
-    "embedding": EmbeddingSettings,
-    "guidance": GuidanceSettings,
-    "noise_search": NoiseSearchSettings,
-    "probe": ProbeSettings,
-    "recurrence": RecurrenceSettings,
-    "repel": RepelSettings,
-    "search": SearchSettings,
-    "smc": SmcSettings,
+STEERS: dict[str, type[Steer]] = {
+    "backward": Backward,
+    "best_of_lookahead": BestOfLookahead,
+    "best_of_n": BestOfN,
+    "dno": Dno,
+    "embedding": Embedding,
+    "guidance": Guidance,
+    "noise_search": NoiseSearch,
+    "probe": Probe,
+    "recurrence": Recurrence,
+    "repel": Repel,
+    "restart": Restart,
+    "search": Search,
+    "smc": Smc,
+    "tfg": Tfg,
 }

@@ -9,50 +9,27 @@ Beside forward guidance (tweedie × guidance) it is the rest of universal guidan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from methods.base import Memory, Steer
 from methods.gradients import derivative
-from methods.interfaces import Estimator, EstimatorSettings, Problem
-from methods.price import Calls, scored
-from methods.settings import at_least, interval, whole
-from methods.steer.base import NoSteer, Plain
-from methods.steer.guidance import active
-from methods.steering import Course, State
+from methods.interfaces import Level
+from methods.settings import at_least, interval, whole, within
+from methods.state import Step
 
 
 @dataclass(frozen=True)
-class Backward(NoSteer):
-    problem: Problem
-    settings: BackwardSettings
-
-    def shift(self, state: State) -> Tensor | None:
-        settings = self.settings
-        if settings.scale == 0 or not active(settings.interval, state.level):
-            return None
-        mean = state.x0.detach()
-        moved = torch.zeros_like(mean)
-        for _ in range(settings.inner):
-            with torch.enable_grad():
-                at = (mean + moved).requires_grad_()
-                slope = derivative(self.problem.score(at).sum(), at)
-            moved = moved + settings.rate * settings.scale * slope
-        return moved
-
-
-@dataclass(frozen=True)
-class BackwardSettings(Plain):
-    """λ = ``scale`` >= 0, ``inner`` m >= 1 steps of ``rate`` η > 0 (squared latent units per λr).
+class Backward(Steer):
+    """λ = ``scale`` >= 0, ``inner`` m >= 1 steps of ``rate`` η >= 0 (squared latent units per λr).
 
     ``interval`` (low, high] of t/T. Per active step and particle: m decodes and m rewards, forward
     and backward; the denoiser is not differentiated.
     """
 
-    label: ClassVar[str] = "backward"
+    spoils = frozenset({"density"})
     scale: float = 1.0
     rate: float = 0.1
     inner: int = 1
@@ -64,14 +41,19 @@ class BackwardSettings(Plain):
         whole("inner", self.inner, 1)
         interval("interval", self.interval)
 
-    def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
-        return self.scale > 0
+    @property
+    def requires(self) -> frozenset[str]:
+        return frozenset({"derivative"} if self.scale > 0 else ())
 
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> Backward:
-        return Backward(problem, self)
+    def active(self, level: Level) -> bool:
+        return self.scale > 0 and within(self.interval, level)
 
-    def price(self, course: Course) -> Calls:
-        steps = sum(self.scale > 0 and active(self.interval, level) for level in course.levels)
-        return scored(course.particles * steps * self.inner, backward=True)
+    def shift(self, step: Step, memory: Memory) -> Tensor:
+        mean = step.x0.detach()
+        moved = torch.zeros_like(mean)
+        for _ in range(self.inner):
+            with torch.enable_grad():
+                at = (mean + moved).requires_grad_()
+                slope = derivative(step.problem.score(at).sum(), at)
+            moved = moved + self.rate * self.scale * slope
+        return moved

@@ -6,17 +6,14 @@ Delivered images stay independent of each other. N decodes and N rewards per del
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, Problem
+from methods.base import Memory, Steer
 from methods.settings import whole
-from methods.steer.base import NoSteer, Plain
-from methods.steering import Finals
+from methods.state import Finals
 
 
 def best(rewards: Tensor, n: int) -> Tensor:
@@ -26,30 +23,19 @@ def best(rewards: Tensor, n: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class BestOfN(NoSteer):
-    n: int
-
-    def finish(self, finals: Finals) -> Finals:
-        return finals.select(best(finals.rewards(), self.n))
-
-
-@dataclass(frozen=True)
-class BestOfNSettings(Plain):
+class BestOfN(Steer):
     """n >= 1 candidates per delivered image."""
 
-    label: ClassVar[str] = "best_of_n"
-    order: ClassVar[int] = 2
-    scores: ClassVar[bool] = True
+    requires = frozenset({"pick"})
+    spoils = frozenset({"pick"})
     n: int = 4
 
     def __post_init__(self) -> None:
         whole("n", self.n, 1)
 
     @property
-    def candidates(self) -> int:  # type: ignore[override]
+    def candidates(self) -> int:
         return self.n
 
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> BestOfN:
-        return BestOfN(self.n)
+    def finish(self, finals: Finals, memory: Memory) -> Finals:
+        return finals.select(best(finals.rewards(), self.n))

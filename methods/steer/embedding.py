@@ -10,20 +10,18 @@ gradient; the conditional score is evaluated again with the new c. A zero gradie
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from methods.base import Memory, Steer
 from methods.gradients import derivative
-from methods.interfaces import Condition, Estimator, EstimatorSettings, Level, Problem
-from methods.price import Calls, scored
+from methods.interfaces import Condition
+from methods.problem import Problem
+from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.steer.base import NoSteer, Plain
-from methods.steering import Course, Setup
+from methods.state import Step
 
 
 def ascend(embedding: Tensor, gradient: Tensor, length: float) -> Tensor:
@@ -33,44 +31,18 @@ def ascend(embedding: Tensor, gradient: Tensor, length: float) -> Tensor:
     return embedding + length * torch.where(norm == 0, 0.0, gradient / norm)
 
 
-@dataclass
-class Embedding(NoSteer):
-    problem: Problem
-    settings: EmbeddingSettings
-    particles: int
+def prompted(problem: Problem, particles: int) -> Tensor:
+    """The prompt's own embedding for each particle, in single precision at least.
 
-    def __post_init__(self) -> None:
-        given = self.problem.condition.embedding.detach()
-        # Small steps add up in single precision; the denoiser takes them in its own.
-        given = given.to(torch.promote_types(given.dtype, torch.float32))
-        self.given = given.expand(self.particles, *given.shape[1:])
-        self.current = self.given
-
-    def condition(self, x: Tensor, level: Level, step: int, condition: Condition) -> Condition:
-        if step % self.settings.every or self.settings.scale == 0:
-            return condition.moved(self.current)
-        backbone = self.problem.backbone
-        with torch.no_grad():
-            empty = backbone.unconditional(x, level, condition)
-        for _ in range(self.settings.inner):
-            with torch.enable_grad():
-                c = self.current.detach().requires_grad_()
-                mean = backbone.posterior_mean(x.detach(), level, condition.moved(c, empty))
-                total = self.problem.score(mean).sum()
-                total = (
-                    total - self.settings.prior * (c - self.given).square().flatten(1).mean(1).sum()
-                )
-                gradient = derivative(total, c)
-            base = self.given if self.settings.from_prompt else self.current
-            self.current = ascend(base, gradient, self.settings.scale)
-        return condition.moved(self.current, empty)
-
-    def follow(self, ancestors: Tensor) -> None:
-        self.current = self.current[ancestors]
+    Small steps add up there; the denoiser takes them in its own type.
+    """
+    given = problem.condition.embedding.detach()
+    given = given.to(torch.promote_types(given.dtype, torch.float32))
+    return given.expand(particles, *given.shape[1:])
 
 
 @dataclass(frozen=True)
-class EmbeddingSettings(Plain):
+class Embedding(Steer):
     """Step length ρ = ``scale`` >= 0, at every ``every``-th step, ``inner`` steps at a time.
 
     ``prior`` w >= 0 holds c near the prompt's; ``from_prompt``: start each ascent from the prompt's
@@ -80,7 +52,7 @@ class EmbeddingSettings(Plain):
     decodes and rewards forward and backward, beside what the step costs anyway.
     """
 
-    label: ClassVar[str] = "embedding"
+    spoils = frozenset({"condition", "graph", "density"})
     scale: float = 0.1
     every: int = 2
     inner: int = 1
@@ -93,32 +65,28 @@ class EmbeddingSettings(Plain):
         whole("inner", self.inner, 1)
         at_least("prior", self.prior, 0)
 
-    def check(self, setup: Setup) -> None:
-        others = set(setup.labels) - {self.label, "best_of_n", "noise_search", "recurrence"}
-        wrong = [
-            name
-            for name, estimator in setup.estimators.items()
-            if estimator.conditional or (estimator.gradient and "guidance" in others)
-        ]
-        if others and wrong:
-            raise ValueError(
-                f"method.steer.embedding beside {', '.join(sorted(others))}: {', '.join(wrong)} "
-                "knows nothing of the moved embedding; use lookahead, or tweedie with smc alone"
-            )
+    @property
+    def requires(self) -> frozenset[str]:
+        return frozenset({"derivative"} if self.scale > 0 else ())
 
-    def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
-        return self.scale > 0
+    def begin(self, run: Run) -> Memory:
+        return {"embedding": prompted(run.problem, run.particles)}
 
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> Embedding:
-        return Embedding(problem, self, particles)
-
-    def price(self, course: Course) -> Calls:
-        if self.scale == 0:
-            return Calls()
-        passes = Counter(level.fraction for level in course.levels).values()
-        steps = enumerate(passes, start=course.first)
-        updates = sum(count for step, count in steps if step % self.every == 0)
-        ascent = Calls(denoiser=1, denoiser_backward=1) + scored(1, backward=True)
-        return ascent * (course.particles * updates * self.inner)
+    def condition(self, step: Step, memory: Memory) -> Condition:
+        if step.index % self.every or self.scale == 0:
+            return step.condition.moved(memory["embedding"])
+        backbone, level = step.problem.backbone, step.level
+        given = prompted(step.problem, len(step.x))
+        with torch.no_grad():
+            empty = backbone.unconditional(step.x, level, step.condition)
+        for _ in range(self.inner):
+            with torch.enable_grad():
+                c = memory["embedding"].detach().requires_grad_()
+                moved = step.condition.moved(c, empty)
+                mean = backbone.posterior_mean(step.x.detach(), level, moved)
+                total = step.problem.score(mean).sum()
+                total = total - self.prior * (c - given).square().flatten(1).mean(1).sum()
+                gradient = derivative(total, c)
+            base = given if self.from_prompt else memory["embedding"]
+            memory["embedding"] = ascend(base, gradient, self.scale)
+        return step.condition.moved(memory["embedding"], empty)

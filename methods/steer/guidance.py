@@ -6,85 +6,89 @@ guidance (arXiv 2302.07121): ε ← ε − σ λ ∇r(x̄_0); with rollout, roll
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, EstimatorSettings, Level, Problem
+from methods.base import Memory, Steer
+from methods.interfaces import Level
 from methods.path import tempering
-from methods.price import Calls
-from methods.settings import at_least, interval
-from methods.steer.base import Choice, NoSteer
-from methods.steering import Course, State
+from methods.settings import at_least, interval, one_of, within
+from methods.state import Step
+
+RELATIVE = ("velocity", "noise")
 
 
-def active(span: Sequence[float], level: Level) -> bool:
-    """Whether t/T lies in (low, high]."""
-    return span[0] < level.fraction <= span[1]
+def lengths(x: Tensor) -> Tensor:
+    """‖x‖ of each sample, shaped to multiply x (B, …)."""
+    return x.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.ndim - 1))
 
 
-@dataclass(frozen=True)
-class Guidance(NoSteer):
-    estimator: Estimator
-    settings: GuidanceSettings
+def relative_length(step: Step, to: str) -> Tensor:
+    """The length of a shift of x̄_0 that moves the model's prediction by its own norm.
 
-    def _active(self, level: Level) -> bool:
-        return self.settings.scale > 0 and active(self.settings.interval, level)
-
-    def needs_gradient(self, level: Level) -> bool:
-        return self.estimator.gradient and self._active(level)
-
-    def shift(self, state: State) -> Tensor | None:
-        spared = not self.settings.last and state.step == state.steps - 1
-        if spared or not self._active(state.level):
-            return None
-        scale = self.settings.scale * tempering(self.settings.tempering, state.level)
-        return scale * self.estimator.shift(state.x, state.level, state.x0, state.step)
+    A shift Δ moves flow matching's velocity u = (x_t − x̄_0)/σ by Δ/σ, and the noise prediction
+    ε̂ = (x_t − α x̄_0)/σ by α Δ/σ.
+    """
+    if to == "velocity":
+        return lengths(step.x - step.x0)
+    return lengths(step.x - step.level.alpha * step.x0) / max(step.level.alpha, 1e-3)
 
 
 @dataclass(frozen=True)
-class GuidanceSettings(Choice):
+class Guidance(Steer):
     """Guidance scale s = ``scale`` >= 0; ``interval`` (low, high] of t/T within [0, 1].
 
     ``tempering`` γ >= 0 lets s grow along the schedule as DAS does (``methods.path.tempering``);
     ``last`` false leaves the last step alone, which has no noise to weigh a guided proposal by.
+
+    Raw gradients have no natural length, and turn flow models' images into dots. ``relative``
+    "velocity" or "noise": the shift gives its direction alone, and moves the model's velocity or
+    noise prediction by s times that one's norm (the velocity's: FMRG, arXiv 2604.27147). ``clip``:
+    the largest root mean square of a shift, in latent units.
+
     Per active step and particle: one shift of the estimator.
     """
 
-    label: ClassVar[str] = "guidance"
     scale: float = 1.0
     interval: tuple[float, float] = (0.0, 1.0)
     tempering: float = 0.0
     last: bool = True
+    relative: str | None = None
+    clip: float | None = None
     efr: str | None = None
 
     def __post_init__(self) -> None:
         at_least("scale", self.scale, 0)
         interval("interval", self.interval)
         at_least("tempering", self.tempering, 0)
+        if self.relative is not None:
+            one_of("relative", self.relative, RELATIVE)
+        if self.clip is not None:
+            at_least("clip", self.clip, 0)
 
-    def needs_gradient(self, estimators: Mapping[str, EstimatorSettings]) -> bool:
-        return self.scale > 0 and self.chosen(estimators).gradient
+    @property
+    def requires(self) -> frozenset[str]:
+        return frozenset({"shift"} if self.scale > 0 else {"value"})
 
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> Guidance:
-        return Guidance(self.chosen(estimators), self)
+    @property
+    def spoils(self) -> frozenset[str]:
+        return frozenset({"density"} if self.last else ())
 
-    def price(self, course: Course) -> Calls:
-        shift = self.chosen(course.estimators).price(course.problem).shift
-        return shift * (course.particles * len(self._levels(course)))
+    def active(self, level: Level) -> bool:
+        return self.scale > 0 and within(self.interval, level)
 
-    def _levels(self, course: Course) -> list[Level]:
-        """The levels, one for each pass, at which it guides."""
-        levels = [v for v in course.levels if self.scale > 0 and active(self.interval, v)]
-        return levels if self.last else [v for v in levels if v != course.levels[-1]]
-
-    def course(self, course: Course) -> Course:
-        name = self.name(course.estimators)
-        if not course.estimators[name].shared:
-            return course
-        known = {(name, level.fraction) for level in self._levels(course)}
-        return replace(course, valued=course.valued | known)
+    def shift(self, step: Step, memory: Memory) -> Tensor | None:
+        if not self.last and step.index == step.steps - 1:
+            return None
+        scale = self.scale * tempering(self.tempering, step.level)
+        shift = step.shift(self.efr)
+        if self.relative is not None:
+            norm = lengths(shift)
+            shift = torch.where(norm > 0, shift / norm, 0.0) * relative_length(step, self.relative)
+        shift = scale * shift
+        if self.clip is not None:
+            largest = self.clip * shift[0].numel() ** 0.5
+            shift = shift * (largest / lengths(shift).clamp(min=1e-12)).clamp(max=1.0)
+        return shift

@@ -11,20 +11,16 @@ The target solver must be deterministic, as in the paper, for x_T to decide the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, Problem
-from methods.loop import draw, initial_noise
+from methods.base import Steer
+from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.steer.base import NoSteer, Plain
+from methods.state import Finals
 from methods.steer.best_of_n import best
-from methods.steering import Course, Finals, Run, Setup
-from methods.transfer import onto
 
 
 def neighbors(pivot: Tensor, fresh: Tensor, radius: float) -> Tensor:
@@ -32,27 +28,15 @@ def neighbors(pivot: Tensor, fresh: Tensor, radius: float) -> Tensor:
     return (1 - radius**2) ** 0.5 * pivot + radius * fresh
 
 
-def joined(first: Finals, second: Finals) -> Finals:
-    return Finals(
-        first.problem,
-        torch.cat([first.latents, second.latents]),
-        torch.cat([first.images(), second.images()]),
-        torch.cat([first.rewards(), second.rewards()]),
-    )
-
-
 @dataclass(frozen=True)
-class NoiseSearchSettings(Plain):
+class NoiseSearch(Steer):
     """``rounds`` >= 1 of ``n`` >= 1 trajectories per delivered image; ``radius`` ρ in [0, 1].
 
     All that sampling costs, n·rounds times, and as many decodes and rewards. One round is
     Best-of-N.
     """
 
-    label: ClassVar[str] = "noise_search"
-    order: ClassVar[int] = 1
-    starts: ClassVar[bool] = True
-    scores: ClassVar[bool] = True
+    spoils = frozenset({"start", "selection", "pick"})
     n: int = 4
     rounds: int = 4
     radius: float = 0.3
@@ -65,49 +49,28 @@ class NoiseSearchSettings(Plain):
             raise ValueError(f"radius must be in [0, 1], got {self.radius}")
 
     @property
-    def candidates(self) -> int:  # type: ignore[override]
+    def requires(self) -> frozenset[str]:
+        solver = {"deterministic"} if self.rounds > 1 else set()
+        return frozenset({"start", "selection", "pick"} | solver)
+
+    @property
+    def candidates(self) -> int:
         return self.n
 
-    def check(self, setup: Setup) -> None:
-        if setup.particles != setup.images * self.n:
-            raise ValueError(
-                "method.steer.noise_search picks among an image's candidates by itself: drop "
-                "best_of_n and search"
-            )
-        if "smc" in setup.labels:
-            raise ValueError(
-                "method.steer.noise_search cannot stand beside smc, whose samples do not belong to "
-                "one initial noise each"
-            )
-        if setup.stochastic and self.rounds > 1:
-            raise ValueError(
-                "method.steer.noise_search needs a deterministic target solver (such as ddim): a "
-                "stochastic one overrules the initial noise; or rounds=1, which is best_of_n"
-            )
-
-    def begin(self, problem: Problem, estimators: Mapping[str, Estimator], run: Run) -> Finals:
-        particles = problem.images * self.n
-        noise = initial_noise(problem, particles, self.n)
-        finals = run(run.initial(noise))
+    def sample(self, run: Run) -> Finals:
+        problem, particles = run.problem, run.particles
+        noise = problem.initial(particles)
+        finals = run(run.initial(noise), scored=True)
         chosen = best(finals.rewards(), self.n)
         pivot, kept = noise[chosen], finals.select(chosen)
         for number in range(1, self.rounds):
-            fresh = draw(problem.noise, noise.shape[1:], particles, self.n, "neighbor", number)
-            fresh = onto(fresh, noise)
+            fresh = problem.normal_like(noise, "neighbor", number)
             noise = neighbors(pivot.repeat_interleave(self.n, dim=0), fresh, self.radius)
-            finals = run(run.initial(noise))
+            finals = run(run.initial(noise), scored=True)
             chosen = best(finals.rewards(), self.n)
             better = finals.rewards()[chosen] > kept.rewards()
             pivot = torch.where(better.reshape(-1, *[1] * (pivot.ndim - 1)), noise[chosen], pivot)
             index = torch.arange(problem.images, device=better.device)
-            both = joined(kept, finals.select(chosen))
+            both = kept.joined(finals.select(chosen))
             kept = both.select(index + problem.images * better)
         return kept
-
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> NoSteer:
-        return NoSteer()
-
-    def course(self, course: Course) -> Course:
-        return replace(course, runs=course.runs * self.rounds)

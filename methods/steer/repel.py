@@ -10,19 +10,16 @@ The reference set {x^i} is the K lowest-reward lookahead samples (LiDAR, table 7
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from methods.efr.lookahead import Lookahead, LookaheadSettings, PreparedLookahead
-from methods.interfaces import Estimator, Problem
-from methods.settings import at_least, interval, one_of, whole
-from methods.steer.base import Choice, NoSteer
-from methods.steer.guidance import active
-from methods.steering import Setup, State
+from methods.base import Estimator, Memory, Steer
+from methods.efr.lookahead import Lookahead
+from methods.interfaces import Level
+from methods.settings import at_least, interval, one_of, whole, within
+from methods.state import Step
 
 RULES = ("safe_denoiser", "sparse_repellency")
 
@@ -46,30 +43,15 @@ def sparse_repellency(x0: Tensor, references: Tensor, radius: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Repel(NoSteer):
-    references: Tensor
-    settings: RepelSettings
-
-    def shift(self, state: State) -> Tensor | None:
-        settings, level = self.settings, state.level
-        if settings.scale == 0 or not active(settings.interval, level):
-            return None
-        x, x0 = state.x.detach(), state.x0.detach()
-        if settings.rule == "safe_denoiser":
-            away = safe_denoiser(x0, x, self.references, level.alpha, level.sigma)
-            return settings.scale * settings.strength * away
-        return settings.scale * sparse_repellency(x0, self.references, settings.radius)
-
-
-@dataclass(frozen=True)
-class RepelSettings(Choice):
+class Repel(Steer):
     """``scale`` s >= 0 and ``count`` K >= 1 references; ``interval`` (low, high] of t/T.
 
     ``rule`` "safe_denoiser" takes ``strength`` β >= 0, "sparse_repellency" ``radius`` ρ > 0 in
     latent units. No calls beyond the lookahead's.
     """
 
-    label: ClassVar[str] = "repel"
+    requires = frozenset({"samples"})
+    spoils = frozenset({"density"})
     rule: str = "safe_denoiser"
     scale: float = 1.0
     count: int = 15
@@ -86,20 +68,18 @@ class RepelSettings(Choice):
         at_least("radius", self.radius, 0)
         interval("interval", self.interval)
 
-    def check(self, setup: Setup) -> None:
-        lookahead = self.chosen(setup.estimators)
-        if not isinstance(lookahead, LookaheadSettings):
-            raise ValueError("method.steer.repel.efr must name a lookahead estimator")
-        whole(
-            "method.efr.lookahead.n (references are picked from its samples)",
-            lookahead.n,
-            self.count,
-        )
+    def check(self, estimator: Estimator | None, particles: int) -> None:
+        key = "method.efr.lookahead.n (references are picked from its samples)"
+        whole(key, getattr(estimator, "n", 0), self.count)
 
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> Repel:
-        lookahead = self.chosen(estimators)
-        assert isinstance(lookahead, PreparedLookahead)
-        worst = lookahead.estimate.rewards.argsort(stable=True)[: self.count]
-        return Repel(lookahead.estimate.samples[worst], self)
+    def active(self, level: Level) -> bool:
+        return self.scale > 0 and within(self.interval, level)
+
+    def shift(self, step: Step, memory: Memory) -> Tensor:
+        estimate = step.ready(self.efr).estimate
+        worst = estimate.samples[estimate.rewards.argsort(stable=True)[: self.count]]
+        x, x0, level = step.x.detach(), step.x0.detach(), step.level
+        if self.rule == "safe_denoiser":
+            away = safe_denoiser(x0, x, worst, level.alpha, level.sigma)
+            return self.scale * self.strength * away
+        return self.scale * sparse_repellency(x0, worst, self.radius)

@@ -9,61 +9,41 @@ calls a step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, Problem
-from methods.price import Calls
+from methods.base import Memory, Steer
+from methods.problem import Problem
 from methods.resampling import informative, multinomial
 from methods.settings import one_of, whole
-from methods.steer.base import Choice, NoSteer
-from methods.steering import Course, Finals, Setup, State
+from methods.state import Finals, Step
 
 PICKS = ("sample", "best")
 LAST = -1  # the ledger's step of the last choice
 
 
-@dataclass
-class Search(NoSteer):
-    estimator: Estimator
-    problem: Problem
-    settings: SearchSettings
+def chosen(problem: Problem, values: Tensor, n: int, pick: str, step: int) -> Tensor | None:
+    """Of every n neighbours the index of the one kept, (B/n,); the first where all are equal.
 
-    def _chosen(self, values: Tensor, step: int) -> Tensor:
-        """Of every n neighbours the index of the one kept; the first where all are equal."""
-        n = self.settings.n
-        groups = values.detach().double().cpu().reshape(-1, n)
-        picked = torch.zeros(len(groups), dtype=torch.long)
-        for group, log_w in enumerate(groups):
-            if not informative(log_w):
-                continue
-            if self.settings.pick == "best":
-                picked[group] = log_w.argmax()
-            else:
-                uniform = self.problem.noise.uniform(1, "search", group, step)
-                picked[group] = multinomial(torch.softmax(log_w, dim=0), uniform)[0]
-        return (torch.arange(len(groups)) * n + picked).to(values.device)
-
-    def select(self, state: State) -> Tensor | None:
-        last = state.step == state.steps - 1  # the finished samples decide instead
-        if state.step == 0 or last or state.step % self.settings.every:
-            return None
-        values = self.estimator.value(state.x, state.level, state.x0, state.step)
-        groups = values.reshape(-1, self.settings.n).double()
-        if not any(informative(group) for group in groups):
-            return None
-        return self._chosen(values, state.step).repeat_interleave(self.settings.n)
-
-    def finish(self, finals: Finals) -> Finals:
-        return finals.select(self._chosen(self.estimator.scale * finals.rewards(), LAST))
+    None where no group's values tell its members apart.
+    """
+    groups = values.detach().double().cpu().reshape(-1, n)
+    picked = torch.zeros(len(groups), dtype=torch.long)
+    telling = [group for group, log_w in enumerate(groups) if informative(log_w)]
+    for group in telling:
+        if pick == "best":
+            picked[group] = groups[group].argmax()
+        else:
+            uniform = problem.noise.uniform(1, "search", problem.block(group, n), step)
+            picked[group] = multinomial(torch.softmax(groups[group], dim=0), uniform)[0]
+    found = (torch.arange(len(groups)) * n + picked).to(values.device)
+    return found if telling else None
 
 
 @dataclass(frozen=True)
-class SearchSettings(Choice):
+class Search(Steer):
     """``n`` M >= 1 children of each image's particle, one kept every ``every`` >= 1 steps.
 
     ``pick``: "sample" in proportion to exp(V), or "best". The last choice is among finished
@@ -71,9 +51,7 @@ class SearchSettings(Choice):
     the estimator, at the end a decode and a reward.
     """
 
-    label: ClassVar[str] = "search"
-    order: ClassVar[int] = 1
-    scores: ClassVar[bool] = True
+    spoils = frozenset({"selection"})
     n: int = 4
     every: int = 1
     pick: str = "sample"
@@ -85,30 +63,26 @@ class SearchSettings(Choice):
         one_of("pick", self.pick, PICKS)
 
     @property
-    def candidates(self) -> int:  # type: ignore[override]
+    def requires(self) -> frozenset[str]:
+        return frozenset({"value", "selection"} | ({"stochastic"} if self.n > 1 else set()))
+
+    @property
+    def candidates(self) -> int:
         return self.n
 
-    def check(self, setup: Setup) -> None:
-        self.chosen(setup.estimators)
-        if "smc" in setup.labels:
-            raise ValueError("method.steer.search and smc both tilt by the reward: choose one")
-        if not setup.stochastic and self.n > 1:
-            raise ValueError(
-                "method.steer.search needs a stochastic target solver (such as ddpm): with a "
-                "deterministic one the children of a particle are equal"
-            )
+    @property
+    def population(self) -> int:
+        return self.n
 
-    def joint(self, candidates: int) -> bool:
-        return self.n != candidates
+    def select(self, step: Step, memory: Memory) -> Tensor | None:
+        last = step.index == step.steps - 1  # the finished samples decide instead
+        if step.index == 0 or last or step.index % self.every:
+            return None
+        kept = chosen(step.problem, step.value(self.efr), self.n, self.pick, step.index)
+        return None if kept is None else kept.repeat_interleave(self.n)
 
-    def prepare(
-        self, problem: Problem, estimators: Mapping[str, Estimator], particles: int
-    ) -> Search:
-        return Search(self.chosen(estimators), problem, self)
-
-    def price(self, course: Course) -> Calls:
-        steps = range(max(course.first, 1), course.steps - 1)
-        choices = sum(step % self.every == 0 for step in steps)
-        return self.chosen(course.estimators).price(course.problem).value * (
-            course.particles * choices
-        )
+    def finish(self, finals: Finals, memory: Memory) -> Finals:
+        kept = chosen(finals.problem, finals.value(self.efr), self.n, self.pick, LAST)
+        if kept is None:
+            kept = torch.arange(0, len(finals.latents), self.n, device=finals.latents.device)
+        return finals.select(kept)

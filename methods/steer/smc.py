@@ -20,142 +20,40 @@ would stay collapsed, and is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import log
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from methods.interfaces import Estimator, Problem, Solver
+from methods.base import Estimator, Memory, Steer
 from methods.path import tempering
 from methods.potentials import POTENTIALS, log_weights, proposal_correction
-from methods.price import Calls
+from methods.problem import Problem
 from methods.resampling import SCHEMES, arranged, effective_sample_size, informative
+from methods.sample import Run
 from methods.settings import at_least, interval, one_of, whole
-from methods.steer.base import Choice, NoSteer
-from methods.steering import Course, Finals, Setup, State
+from methods.state import Finals, Step
 
-COMPATIBLE = ("fk_steering",)
-UNTWISTABLE = {"backward", "best_of_lookahead", "embedding", "recurrence", "repel"}
 LAST = -1  # the ledger's step of the last resampling
-LARGEST = 1e10  # the official FK steering code's bound on a weight
-
-
-@dataclass
-class Smc(NoSteer):
-    """One prompt's populations: blocks of ``population`` neighbours in the batch."""
-
-    estimator: Estimator
-    problem: Problem
-    settings: SmcSettings
-    population: int
-    total: int
-    ess: list[list[float]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        zeros = torch.zeros(self.total, dtype=torch.float64)
-        start = float("-inf") if self.settings.potential == "max" else 0.0
-        self.previous, self.product, self.log_w = zeros + start, zeros.clone(), zeros.clone()
-
-    def _weigh(self, values: Tensor, final: bool) -> None:
-        values = values.detach().double().cpu()
-        if not torch.isfinite(values).all():
-            raise FloatingPointError("the values to weigh a population by are not finite")
-        potential = self.settings.potential
-        log_g, self.previous = log_weights(
-            values, self.previous, self.product, potential, 1.0, final
-        )
-        self.product = self.product + log_g
-        self.log_w = self.log_w + log_g
-        if self.settings.compat == "fk_steering":
-            self.log_w = self.log_w.clamp(max=log(LARGEST))
-
-    def _resample(self, step: int) -> Tensor | None:
-        """Ancestors over the whole batch; None where no population is resampled."""
-        settings = self.settings
-        official = settings.compat == "fk_steering"
-        # The last weights are always used up: what is delivered is delivered with equal weight.
-        gated = official if step == LAST else settings.adaptive
-        log_w = self.log_w.reshape(-1, self.population)
-        ess = effective_sample_size(log_w)
-        self.ess.append([round(float(e), 4) for e in ess])
-        ancestors = torch.arange(self.total)
-        for group in range(len(log_w)):
-            enough = gated and ess[group] >= settings.threshold * self.population
-            if enough or not informative(log_w[group]):
-                continue
-            block = slice(group * self.population, (group + 1) * self.population)
-            uniform = self.problem.noise.uniform(self.population, "resample", group, step)
-            weights = torch.softmax(log_w[group], dim=-1)
-            order = self.problem.noise.uniform(self.population, "arrange", group, step)
-            ancestors[block] = arranged(SCHEMES[settings.scheme](weights, uniform), order)
-            ancestors[block] += block.start
-            self.log_w[block] = 0.0
-        if official:
-            self.log_w = torch.zeros_like(self.log_w)  # weights that were not used are dropped
-        if torch.equal(ancestors, torch.arange(self.total)):
-            return None
-        return ancestors.to(self.problem.backbone.device)
-
-    def _follow(self, ancestors: Tensor) -> None:
-        """The potentials' memory goes with the particles."""
-        index = ancestors.cpu()
-        self.previous, self.product = self.previous[index], self.product[index]
-
-    def follow(self, ancestors: Tensor) -> None:
-        self._follow(ancestors)
-        self.log_w = self.log_w[ancestors.cpu()]
-
-    def select(self, state: State) -> Tensor | None:
-        if state.step not in self.settings.resampling_steps(state.steps):
-            return None
-        value = self.estimator.value(state.x, state.level, state.x0, state.step)
-        self._weigh(tempering(self.settings.tempering, state.level) * value, False)
-        ancestors = self._resample(state.step)
-        if ancestors is not None:
-            self._follow(ancestors)
-        return ancestors
-
-    def stepped(self, state: State, shift: Tensor | None, noise: Tensor, solver: Solver) -> None:
-        if not self.settings.twisted or shift is None:
-            return
-        slope, std = solver.transition(state.step)
-        if std == 0:
-            raise ValueError(
-                "method.steer.smc.twisted: the last step has no noise to weigh a guided proposal "
-                "by; set method.steer.guidance.last=false"
-            )
-        self.log_w = self.log_w + proposal_correction(shift, noise, slope, std).cpu()
-
-    def finish(self, finals: Finals) -> Finals:
-        self._weigh(self.estimator.scale * finals.rewards(), True)
-        ancestors = self._resample(LAST)
-        return finals if ancestors is None else finals.select(ancestors)
-
-    def info(self) -> Mapping[str, Any]:
-        return {"ess": self.ess}
 
 
 @dataclass(frozen=True)
-class SmcSettings(Choice):
+class Smc(Steer):
     """Weigh and resample at steps start, start + every, … ≤ stop (shares of all steps, in front of
     which a step must lie), and last.
 
     ``particles``: size of one population, null for all of a prompt's particles in one;
-    ``adaptive``: resample only where the effective sample size is below ``threshold``·N;
-    ``tempering`` γ >= 0: the values count for λ's share in force (``methods.path.tempering``);
-    ``twisted``: take a guided proposal back in the weights; ``compat: fk_steering``: the official
-    code's arithmetic (weights at most 1e10 and dropped where they were not used, the last
-    resampling only below ``threshold``·N).
+    ``adaptive``: resample only where the effective sample size is below ``threshold``·N, but for
+    the last time: what is delivered is delivered with equal weight; ``tempering`` γ >= 0: the
+    values count for λ's share in force (``methods.path.tempering``); ``twisted``: take a guided
+    proposal back in the weights.
 
     Per weighing and particle: one value of the estimator, unless guidance by the same estimator has
-    just found it; at the end a decode and a reward.
+    just found it; at the end a decode and a reward. Diagnostics "ess": of each weighing the
+    effective sample size of each population.
     """
 
-    label: ClassVar[str] = "smc"
-    scores: ClassVar[bool] = True
+    spoils = frozenset({"selection"})
     particles: int | None = None
     potential: str = "difference"
     scheme: str = "systematic"
@@ -166,7 +64,6 @@ class SmcSettings(Choice):
     threshold: float = 0.5
     tempering: float = 0.0
     twisted: bool = False
-    compat: str | None = None
     efr: str | None = None
 
     def __post_init__(self) -> None:
@@ -178,46 +75,89 @@ class SmcSettings(Choice):
         interval("[0, every]", (0, self.every))
         interval("[0, threshold]", (0, self.threshold))
         at_least("tempering", self.tempering, 0)
-        if self.compat is not None:
-            one_of("compat", self.compat, COMPATIBLE)
+
+    @property
+    def requires(self) -> frozenset[str]:
+        twisted = {"density", "ancestral"} if self.twisted else set()
+        return frozenset({"value", "stochastic", "selection"} | twisted)
+
+    @property
+    def population(self) -> int | None:
+        return self.particles
 
     def resampling_steps(self, steps: int) -> set[int]:
         count = int((self.stop - self.start) / self.every + 1e-9) + 1
         wanted = {round((self.start + k * self.every) * steps) for k in range(count)}
         return {step for step in wanted if step < steps}
 
-    def check(self, setup: Setup) -> None:
-        self.chosen(setup.estimators)
-        if not setup.stochastic:
+    def check(self, estimator: Estimator | None, particles: int) -> None:
+        if self.particles is not None and particles % self.particles:
             raise ValueError(
-                "method.steer.smc needs a stochastic target solver (ddpm; ancestral on FLUX): with "
-                "a deterministic one the copies of a particle never part again"
-            )
-        untwistable = UNTWISTABLE & set(setup.labels)
-        if self.twisted and untwistable:
-            raise ValueError(
-                "method.steer.smc.twisted takes back what guidance does to the proposal, and "
-                f"cannot take back {', '.join(sorted(untwistable))}"
-            )
-        if self.particles is not None and setup.particles % self.particles:
-            raise ValueError(
-                "method.steer.smc.particles must divide the "
-                f"{setup.particles} particles of a prompt, got {self.particles}"
-            )
-        if self.twisted and any(getattr(steer, "last", False) for steer in setup.steers):
-            raise ValueError(
-                "method.steer.guidance.last must be false under a twisted smc: the last step has "
-                "no noise to weigh a guided proposal by"
+                f"method.steer.smc.particles must divide the {particles} particles of a prompt, "
+                f"got {self.particles}"
             )
 
-    def joint(self, candidates: int) -> bool:
-        return self.particles != candidates
+    def begin(self, run: Run) -> Memory:
+        zeros = torch.zeros(run.particles, dtype=torch.float64)
+        first = float("-inf") if self.potential == "max" else 0.0
+        return {"previous": zeros + first, "product": zeros.clone(), "log_w": zeros.clone()}
 
-    def prepare(self, problem: Problem, estimators: Mapping[str, Estimator], particles: int) -> Smc:
-        return Smc(self.chosen(estimators), problem, self, self.particles or particles, particles)
+    def select(self, step: Step, memory: Memory) -> Tensor | None:
+        if step.index not in self.resampling_steps(step.steps):
+            return None
+        value = tempering(self.tempering, step.level) * step.value(self.efr)
+        self.weigh(memory, value, final=False)
+        return self.resampled(step.problem, memory, step.index, step.info)
 
-    def price(self, course: Course) -> Calls:
-        steps = self.resampling_steps(course.steps) & set(range(course.first, course.steps))
-        name = self.name(course.estimators)
-        asked = [k for k in steps if (name, course.at(k).fraction) not in course.valued]
-        return course.estimators[name].price(course.problem).value * (course.particles * len(asked))
+    def after(self, step: Step, memory: Memory) -> None:
+        if not self.twisted or step.moved is None or step.noise is None:
+            return
+        slope, std = step.solver.transition(step.index)
+        correction = proposal_correction(step.moved, step.noise, slope, std)
+        memory["log_w"] = memory["log_w"] + correction.cpu()
+
+    def finish(self, finals: Finals, memory: Memory) -> Finals:
+        self.weigh(memory, finals.value(self.efr), final=True)
+        ancestors = self.resampled(finals.problem, memory, LAST, finals.info)
+        return finals if ancestors is None else finals.select(ancestors)
+
+    def weigh(self, memory: Memory, values: Tensor, final: bool) -> None:
+        """Multiply the particles' weights by the potential of these values of λr or V, (B,)."""
+        values = values.detach().double().cpu()
+        if not torch.isfinite(values).all():
+            raise FloatingPointError("the values to weigh a population by are not finite")
+        log_g, memory["previous"] = log_weights(
+            values, memory["previous"], memory["product"], self.potential, 1.0, final
+        )
+        memory["product"] = memory["product"] + log_g
+        memory["log_w"] = memory["log_w"] + log_g
+
+    def resampled(
+        self, problem: Problem, memory: Memory, step: int, info: dict[str, list[list[float]]]
+    ) -> Tensor | None:
+        """Ancestors over the whole batch; None where no population is resampled.
+
+        The weights that were used are used up; those that were not are carried on.
+        """
+        total = len(memory["log_w"])
+        size = self.particles or total
+        log_w = memory["log_w"].reshape(-1, size).clone()
+        ess = effective_sample_size(log_w)
+        info.setdefault("ess", []).append([round(float(e), 4) for e in ess])
+        ancestors = torch.arange(total).reshape(-1, size)
+        gated = self.adaptive and step != LAST
+        for group in range(len(log_w)):
+            enough = gated and ess[group] >= self.threshold * size
+            if enough or not informative(log_w[group]):
+                continue
+            key = ("resample", problem.block(group, size), step)
+            uniform = problem.noise.uniform(size, *key)
+            order = problem.noise.uniform(size, "arrange", *key[1:])
+            weights = torch.softmax(log_w[group], dim=-1)
+            kept = arranged(SCHEMES[self.scheme](weights, uniform), order)
+            ancestors[group] = kept + group * size
+            log_w[group] = 0.0
+        memory["log_w"] = log_w.flatten()
+        if torch.equal(ancestors.flatten(), torch.arange(total)):
+            return None
+        return ancestors.flatten().to(problem.backbone.device)

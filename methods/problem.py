@@ -1,0 +1,100 @@
+"""One prompt to be sampled: everything that a method may draw on, nothing that it may keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from methods.interfaces import Backbone, Condition, Noise, Reward
+from methods.transfer import onto
+
+Phase = Callable[[str], AbstractContextManager[Any]]
+
+
+@contextmanager
+def no_phase(name: str) -> Iterator[None]:
+    """A clock that does not run."""
+    yield
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say where a reward was not finite."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error}, {where}") from None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One prompt, its prior and reward, and where its noise comes from.
+
+    ``images``: how many to deliver, numbered from ``first``. ``candidates``: particles per image.
+    ``phase``: a clock's context, by the name of what is being done. ``keep``: whether estimators
+    keep the images that they decoded, for a steer to deliver.
+    """
+
+    backbone: Backbone
+    reward: Reward
+    noise: Noise
+    prompt: str
+    condition: Condition
+    images: int
+    solver: str
+    steps: int
+    candidates: int = 1
+    first: int = 0
+    phase: Phase = no_phase
+    keep: bool = False
+
+    def names(self, particles: int) -> list[tuple[int, int]]:
+        """(image, candidate) of each particle: the candidates of one image are neighbours.
+
+        Noise is drawn under these names, so candidate 0 of image i meets vanilla's image i's.
+        """
+        pairs = (divmod(p, self.candidates) for p in range(particles))
+        return [(self.first + image, candidate) for image, candidate in pairs]
+
+    def block(self, group: int, size: int) -> int:
+        """The number of a group of ``size`` neighbours, whichever images are sampled together."""
+        return self.first * self.candidates // size + group
+
+    def normal(self, shape: Sequence[int], purpose: str, *key: int, particles: int) -> Tensor:
+        """Standard normal (particles, *shape) on the host, each particle's under its own name."""
+        names = [(*name, *key) for name in self.names(particles)]
+        return self.noise.stack(shape, purpose, names)
+
+    def normal_like(self, x: Tensor, purpose: str, *key: int) -> Tensor:
+        """Standard normal numbers in the shape and type of x (B, …) and on its device."""
+        return onto(self.normal(x.shape[1:], purpose, *key, particles=len(x)), x)
+
+    def initial(self, particles: int, purpose: str = "initial") -> Tensor:
+        """Standard normal (particles, *latent shape) to start from, on the backbone's device."""
+        drawn = self.normal(self.backbone.latent_shape, purpose, particles=particles)
+        return onto(drawn, torch.empty((), dtype=drawn.dtype, device=self.backbone.device))
+
+    def score(self, x0: Tensor) -> Tensor:
+        """Rewards (B,) of clean latents: decode, then judge."""
+        return self.score_images(self.backbone.decode(x0))
+
+    def score_images(self, images: Tensor) -> Tensor:
+        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity.
+
+        On an accelerator a reward that is differentiated is not looked at here: at every step that
+        would hold up the host. It reaches the samples, and the end of the loop looks at these.
+        """
+        rewards = self.reward(images, self.prompt)
+        if rewards.requires_grad and rewards.device.type != "cpu":
+            return rewards
+        if not torch.isfinite(rewards.detach()).all():
+            name = getattr(self.reward, "name", type(self.reward).__name__)
+            raise FloatingPointError(
+                f"reward {name} gave a value that is not finite for the prompt {self.prompt!r}"
+            )
+        return rewards

@@ -1,0 +1,173 @@
+"""Where sampling stands: at a step of the loop, and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from methods.base import Estimator
+from methods.interfaces import Condition, Level, Solver
+from methods.problem import Problem
+from methods.transfer import onto
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A method's estimators by name, and what each has made ready for the prompt."""
+
+    estimators: Mapping[str, Estimator] = field(default_factory=dict)
+    ready: Mapping[str, Any] = field(default_factory=dict)
+
+    def name(self, efr: str | None) -> str:
+        """The estimator called ``efr``; None is the only one there is."""
+        return next(iter(self.estimators)) if efr is None else efr
+
+
+NOBODY = Prepared()
+
+
+def posterior_mean(step: Step) -> Tensor:
+    """E[x_0 | x_t], after classifier-free guidance."""
+    return step.problem.backbone.posterior_mean(step.x, step.level, step.condition)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Particles x_t (B, …) in front of a solver step, and whatever is known of them.
+
+    ``index`` of ``steps`` counts the solver's levels, ``visit`` how often the loop has been here
+    before. ``noise`` and ``moved`` are the step's own noise and the total shift of x̄_0, once they
+    are known (``Steer.after``). ``info`` takes a method's diagnostics: plain numbers and lists.
+    What is asked for twice is computed once.
+    """
+
+    problem: Problem
+    solver: Solver
+    x: Tensor
+    level: Level
+    index: int
+    steps: int
+    condition: Condition
+    prepared: Prepared
+    visit: int = 0
+    noise: Tensor | None = None
+    moved: Tensor | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+    known: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def x0(self) -> Tensor:
+        """The posterior mean E[x_0 | x_t], (B, …)."""
+        return self.once(posterior_mean)
+
+    def value(self, efr: str | None = None) -> Tensor:
+        """V(x_t), (B,), by the estimator of this name; None: by the only one there is."""
+        name = self.prepared.name(efr)
+        return self.once(self.prepared.estimators[name].value, self.prepared.ready[name])
+
+    def shift(self, efr: str | None = None) -> Tensor:
+        """Tilted posterior mean less posterior mean, (B, …), by the estimator of this name."""
+        name = self.prepared.name(efr)
+        return self.once(self.prepared.estimators[name].shift, self.prepared.ready[name])
+
+    def ready(self, efr: str | None = None) -> Any:
+        """What the estimator of this name has prepared for the prompt."""
+        return self.prepared.ready[self.prepared.name(efr)]
+
+    def once(self, function: Callable[..., T], *further: Any) -> T:
+        """``function(step, *further)``, computed at the first call and remembered in this step."""
+        if function not in self.known:
+            self.known[function] = function(self, *further)
+        found: T = self.known[function]
+        return found
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """What names a draw of this step beside image and candidate; a later visit has its own."""
+        return (self.index, self.visit) if self.visit else (self.index,)
+
+    def normal(self, shape: Sequence[int], purpose: str) -> Tensor:
+        """Standard normal (B, *shape) on the device of x, drawn for each particle by its name."""
+        drawn = self.problem.normal(shape, purpose, *self.key, particles=len(self.x))
+        return onto(drawn, self.x)
+
+    def uniform(self, count: int, purpose: str) -> Tensor:
+        """(B, count) numbers in [0, 1), float64, drawn for each particle by its name."""
+        names = self.problem.names(len(self.x))
+        draws = [self.problem.noise.uniform(count, purpose, *name, *self.key) for name in names]
+        return torch.stack(draws)
+
+    def settled(self) -> Step:
+        """The same step without a graph; what is known stays known."""
+        known = {function: _detached(found) for function, found in self.known.items()}
+        return replace(self, x=self.x.detach(), known=known)
+
+    def select(self, ancestors: Tensor) -> Step:
+        """The step of the particles ``ancestors`` (B,): of what is known their posterior means."""
+        moved = None if self.moved is None else self.moved[ancestors]
+        known = {posterior_mean: self.x0[ancestors]}
+        return replace(self, x=self.x[ancestors], moved=moved, known=known)
+
+
+def _detached(found: Any) -> Any:
+    if isinstance(found, Tensor):
+        return found.detach()
+    return tuple(map(_detached, found)) if isinstance(found, tuple) else found
+
+
+class Finals:
+    """Clean latents at the end of sampling, decoded and scored at most once each."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        latents: Tensor,
+        images: Tensor | None = None,
+        rewards: Tensor | None = None,
+        info: dict[str, Any] | None = None,
+        prepared: Prepared = NOBODY,
+    ):
+        self.problem, self.latents, self.prepared = problem, latents, prepared
+        self.info: dict[str, Any] = {} if info is None else info
+        self._images, self._rewards = images, rewards
+
+    def images(self) -> Tensor:
+        if self._images is None:
+            self._images = self.problem.backbone.decode(self.latents)
+        return self._images
+
+    def rewards(self) -> Tensor:
+        """(B,) by the guiding reward."""
+        if self._rewards is None:
+            self._rewards = self.problem.score_images(self.images())
+        return self._rewards
+
+    def value(self, efr: str | None = None) -> Tensor:
+        """V of what is finished, λ r(x_0), (B,), with the λ of the estimator of this name."""
+        return self.prepared.estimators[self.prepared.name(efr)].scale * self.rewards()
+
+    def select(self, index: Tensor) -> Finals:
+        """The samples at these places of the batch."""
+
+        def picked(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[index]
+
+        images, rewards = picked(self._images), picked(self._rewards)
+        latents = self.latents[index]
+        return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
+
+    def joined(self, other: Finals) -> Finals:
+        """These samples and then the other ones, all decoded and scored."""
+        pairs = [
+            (self.latents, other.latents),
+            (self.images(), other.images()),
+            (self.rewards(), other.rewards()),
+        ]
+        latents, images, rewards = (torch.cat(pair) for pair in pairs)
+        return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
