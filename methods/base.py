@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -92,8 +92,9 @@ class Steer:
     def population(self) -> int | None:
         return 1
 
-    def check(self, estimator: Estimator | None, particles: int) -> None:
-        """Raise ValueError where the settings do not fit the estimator or a prompt's particles."""
+    def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
+        """Raise ValueError where the settings do not fit the ``estimators`` that the steer asks, or
+        a prompt's number of particles."""
 
     def active(self, level: Level) -> bool:
         """Whether ``shift`` has something to say at this level."""

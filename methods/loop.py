@@ -94,8 +94,8 @@ def denoise(
                     observe(step)
                 step = _selected(step, steers)
         if solver.stochastic:
-            own = problem.normal_like(x, purpose, *step.key) if noise is None else noise[here]
-            step = replace(step, noise=own)
+            drawn = problem.normal_like(x, purpose, *step.key) if noise is None else noise[here]
+            step = replace(step, noise=drawn.to(x))
         with torch.set_grad_enabled(graph):
             for acting in steers:
                 acting.steer.after(step, acting.memory)

@@ -64,8 +64,8 @@ def check(method: Method, offered: Collection[str], images: int) -> None:
             raise ValueError(f"method.efr.{label} needs {WORDS[word]}")
     for label, steer in method.steers.items():
         where = f"method.steer.{label}"
-        asked = [method.estimators[name] for name in method.asked(label)]
-        offers = set(offered).union(*(estimator.offers for estimator in asked))
+        asked = {name: method.estimators[name] for name in method.asked(label)}
+        offers = set(offered).union(*(estimator.offers for estimator in asked.values()))
         if asked:
             offers |= {"value", "shift"}
         for word in sorted(method.needs(label)):
@@ -82,4 +82,4 @@ def check(method: Method, offered: Collection[str], images: int) -> None:
                 )
             if word not in OTHERS and word not in offers:
                 raise ValueError(f"{where} needs {WORDS.get(word, word)}")
-        steer.check(asked[0] if asked else None, images * method.candidates)
+        steer.check(asked, images * method.candidates)

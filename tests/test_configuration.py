@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from bench.config.build import Surroundings, build_method, check_method
+from bench.config.build import build_method, check_method
 from bench.config.cell import identity, make_cell, parse_shard
 from bench.config.compose import CONF, cell_settings, composed, groups
 from bench.config.overrides import check_command_line, expand
@@ -83,7 +83,7 @@ def test_a_pair_is_named_on_the_command_line():
         settings("method=pair", "efr@method.efr=tweedie", "steer@method.steer=smc")
     ).method
     assert list(method.estimators) == ["tweedie"]
-    assert [type(s).__name__ for s in method.steers] == ["SmcSettings"]
+    assert [type(s).__name__ for s in method.steers.values()] == ["Smc"]
 
 
 def test_the_command_line_wins_over_the_experiment_s_cell():
@@ -178,30 +178,35 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
     with pytest.raises(BenchError, match="did you mean 'lookahead'"):
         build_method({"name": "x", "efr": {"look": {}}})
     with pytest.raises(BenchError, match="has no estimator"):
-        among = Surroundings(4, True, "r", True, False)
-        check_method(build_method({"name": "x", "steer": {"smc": {}}}), among)
+        check_method(build_method({"name": "x", "steer": {"smc": {}}}), ["stochastic"], images=4)
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ("method=svdd solver=ddim", "search needs a stochastic target solver"),
-        ("method=das method.steer.guidance.last=true", "guidance.last must be false"),
+        ("method=das method.steer.guidance.last=true", "guidance with last=false"),
         ("method=noise_search", "noise_search needs a deterministic target solver"),
-        ("method=noise_search +method.steer.smc={efr:x}", "come first"),
-        ("method=svdd +method.steer={smc:{},search:{n:2}}", "come first|both tilt"),
-        ("method=das +method.steer.recurrence={repeats:1}", "cannot take back recurrence"),
+        ("method=noise_search +method.steer.smc={efr:x}", "comes last"),
+        ("method=svdd +method.steer={smc:{},search:{n:2}}", "the only one that tilts"),
+        (
+            "method=das +method.steer.recurrence={repeats:1}",
+            "density is known.* drop recurrence",
+        ),
         (
             "method=date +method.efr.rollout={n:2} +method.steer.smc={}",
-            "knows nothing of the moved",
+            "under the prompt's own embedding",
         ),
-        ("method=ug +method.steer.embedding={scale:1}", "knows nothing of the moved"),
+        (
+            "method=ug +method.steer.embedding={scale:1}",
+            "through the whole denoiser.* drop embedding",
+        ),
         ("method=lidar scores=[clip]", "scores must hold the guiding reward preference"),
         ("method=das solver=ddim", "smc needs a stochastic target solver"),
-        ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "come first"),
+        ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "comes last"),
         (
             "method=best_of_lookahead +method.steer.guidance={scale:1}",
-            "renoise must be above 0 beside another steer",
+            "only steer.* drop guidance",
         ),
         ("method=probe backbone=mixture efr@method.efr=exact", "needs an estimator beside"),
         ("method=lidar backbone=mixture method.efr.lookahead.cfg=3", "cfg must be null"),
@@ -213,7 +218,9 @@ def test_parts_that_do_not_fit_together_are_refused(overrides, message):
 
 
 def test_a_gradient_method_refuses_a_reward_without_a_derivative():
-    with pytest.raises(BenchError, match="ug differentiates the reward, and jpeg"):
+    with pytest.raises(
+        BenchError, match=r"method ug: method\.steer\.guidance needs a reward that has a derivative"
+    ):
         make_cell(settings("method=ug", "reward=jpeg"))
     for method in ("lidar", "rollout", "fk_smc", "best_of_n"):
         make_cell(settings(f"method={method}", "reward=jpeg"))

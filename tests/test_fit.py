@@ -9,18 +9,20 @@ from bench.backbones.latent import Limits
 from bench.errors import BenchError
 from bench.run.fit import batch, measure_fitting, smaller
 from bench.run.measure import Task, measure
-from methods.efr import LookaheadSettings, TweedieSettings
+from methods.efr import LookaheadEstimator, TweedieEstimator
 from methods.method import Method
-from methods.steer import BestOfNSettings, EmbeddingSettings, GuidanceSettings, SmcSettings
+from methods.steer import BestOfN, Embedding, Guidance, Smc
 
-LOOKAHEAD = LookaheadSettings(n=6, solver="dpm", steps=2, scale=2.0)
-UG = Method("ug", {"tweedie": TweedieSettings(scale=1.0)}, (GuidanceSettings(),))
-LIDAR = Method("lidar", {"lookahead": LOOKAHEAD}, (GuidanceSettings(),))
-DATE = Method("date", {}, (EmbeddingSettings(),))
-BON = Method("best_of_n", {}, (BestOfNSettings(2),))
-LGD = Method("lgd", {"tweedie": TweedieSettings(1.0, perturbations=2)}, (GuidanceSettings(),))
-FK = Method("fk_smc", {"tweedie": TweedieSettings(scale=1.0)}, (SmcSettings(),))
-DAS = Method("das", {"tweedie": TweedieSettings(scale=1.0)}, (GuidanceSettings(), SmcSettings()))
+LOOKAHEAD = LookaheadEstimator(n=6, solver="dpm", steps=2, scale=2.0)
+UG = Method("ug", {"tweedie": TweedieEstimator(scale=1.0)}, {"guidance": Guidance()})
+LIDAR = Method("lidar", {"lookahead": LOOKAHEAD}, {"guidance": Guidance()})
+DATE = Method("date", {}, {"embedding": Embedding()})
+BON = Method("best_of_n", {}, {"best_of_n": BestOfN(2)})
+LGD = Method("lgd", {"tweedie": TweedieEstimator(1.0, perturbations=2)}, {"guidance": Guidance()})
+FK = Method("fk_smc", {"tweedie": TweedieEstimator(scale=1.0)}, {"smc": Smc()})
+DAS = Method(
+    "das", {"tweedie": TweedieEstimator(scale=1.0)}, {"guidance": Guidance(), "smc": Smc()}
+)
 
 
 def task(problem, **changes):
@@ -81,7 +83,7 @@ def test_where_one_sample_is_too_much_the_message_says_so(problem):
 
 
 def test_populations_of_one_image_s_candidates_are_not_coupled():
-    own = Method("own", FK.estimators, (SmcSettings(particles=2), BestOfNSettings(2)))
+    own = Method("own", FK.estimators, {"smc": Smc(particles=2), "best_of_n": BestOfN(2)})
     assert not own.joint
 
 

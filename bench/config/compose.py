@@ -63,10 +63,11 @@ def _with_outside(settings: dict[str, Any]) -> dict[str, Any]:
     rewards, scores = settings.get("rewards"), settings.get("scores")
     if not isinstance(rewards, dict) or not isinstance(scores, list):
         return settings
-    for name in [reward := settings.get("reward"), *scores]:
+    reward = settings.get("reward")
+    for name in [reward, *scores]:
         if isinstance(name, str) and "." in name:
             rewards.setdefault(name, {TARGET: name})
-    if reward in rewards and "." in str(reward) and reward not in scores:
+    if isinstance(reward, str) and "." in reward and reward not in scores:
         scores.insert(0, reward)
     return settings
 

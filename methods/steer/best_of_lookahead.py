@@ -7,6 +7,7 @@ noised up to t and denoised again by the target solver, with whatever else steer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from methods.base import Estimator, Steer
@@ -40,9 +41,10 @@ class BestOfLookahead(Steer):
         alone = {"images", "alone"} if self.renoise == 0 else set()
         return frozenset({"samples", "start"} | alone)
 
-    def check(self, estimator: Estimator | None, particles: int) -> None:
+    def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
         key = "method.efr.lookahead.n (particles are picked from its samples)"
-        whole(key, getattr(estimator, "n", 0), particles)
+        for estimator in estimators.values():
+            whole(key, getattr(estimator, "n", 0), particles)
 
     def sample(self, run: Run) -> Finals:
         drawn = run.prepared.ready[run.prepared.name(self.efr)]

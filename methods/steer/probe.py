@@ -7,14 +7,15 @@ estimate where there is one, else rollouts in numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from methods.base import Memory, Steer
+from methods.base import Estimator, Memory, Steer
 from methods.interfaces import Level
 from methods.method import EVERY
-from methods.settings import interval, within
+from methods.settings import interval, one_of, within
 from methods.state import Finals, Step
 
 
@@ -36,6 +37,11 @@ class Probe(Steer):
 
     def __post_init__(self) -> None:
         interval("interval", self.interval)
+
+    def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
+        one_of("method.steer.probe.reference", self.reference, list(estimators))
+        if len(estimators) < 2:
+            raise ValueError("method.steer.probe needs an estimator beside its reference")
 
     def active(self, level: Level) -> bool:
         return within(self.interval, level)

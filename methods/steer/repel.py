@@ -10,6 +10,7 @@ The reference set {x^i} is the K lowest-reward lookahead samples (LiDAR, table 7
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -68,9 +69,10 @@ class Repel(Steer):
         at_least("radius", self.radius, 0)
         interval("interval", self.interval)
 
-    def check(self, estimator: Estimator | None, particles: int) -> None:
+    def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
         key = "method.efr.lookahead.n (references are picked from its samples)"
-        whole(key, getattr(estimator, "n", 0), self.count)
+        for estimator in estimators.values():
+            whole(key, getattr(estimator, "n", 0), self.count)
 
     def active(self, level: Level) -> bool:
         return self.scale > 0 and within(self.interval, level)

@@ -14,6 +14,8 @@ from methods.base import Steer
 from methods.interfaces import Level
 from methods.settings import interval, whole
 
+ROUNDING = 1e-9  # of t/T
+
 
 @dataclass(frozen=True)
 class Restart(Steer):
@@ -33,7 +35,8 @@ class Restart(Steer):
 
     def route(self, route: Sequence[int], levels: Sequence[Level]) -> list[int]:
         bottom, top = (
-            next((k for k in route if levels[k].fraction <= t), route[-1]) for t in self.interval
+            next((k for k in route if levels[k].fraction <= t + ROUNDING), route[-1])
+            for t in self.interval
         )
         arrival = list(route).index(bottom) + 1
         again = list(range(top, bottom + 1)) if top < bottom else []

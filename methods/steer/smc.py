@@ -20,6 +20,7 @@ would stay collapsed, and is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +91,7 @@ class Smc(Steer):
         wanted = {round((self.start + k * self.every) * steps) for k in range(count)}
         return {step for step in wanted if step < steps}
 
-    def check(self, estimator: Estimator | None, particles: int) -> None:
+    def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
         if self.particles is not None and particles % self.particles:
             raise ValueError(
                 f"method.steer.smc.particles must divide the {particles} particles of a prompt, "

@@ -11,9 +11,8 @@ from bench.backbones import load_backbone
 from bench.backbones.solver import given_noise, make_scheduler
 from bench.config.compose import cell_settings
 from bench.noise import Ledger
-from methods.interfaces import Problem
-from methods.loop import initial_noise
 from methods.method import Method
+from methods.problem import Problem
 from methods.sample import sample
 
 PROMPT = "a photo of a red car"
@@ -62,7 +61,7 @@ def theirs(given: Problem) -> torch.Tensor:
             return step(output, t, x, **{**kwargs, **extra})
 
     pipe.scheduler.step = noisy
-    latents = initial_noise(given, given.images)
+    latents = given.initial(given.images)
     arguments: dict[str, Any] = {"num_inference_steps": given.steps}
     if own.get("timesteps"):
         arguments = {"timesteps": own["timesteps"]}

@@ -21,6 +21,8 @@ SMALL = {
     "best_of_n": ("n=2",),
     "search": ("n=2", "every=1"),
     "smc": ("every=0.25", "start=0.25", "stop=0.75"),
+    "dno": ("iterations=1", "shuffles=1"),
+    "tfg": ("draws=2",),
 }
 TOY = ["weights=tiny", "prompts.per_task=1", "prompts.limit=1", "steps=4", "images=2"]
 FAMILIES = {

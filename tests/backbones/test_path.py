@@ -8,8 +8,8 @@ import torch
 from bench.mixture.backbone import SOLVERS, MixtureBackbone
 from bench.mixture.solver import PATHS, PathSolver, level_at, log_snr
 from bench.noise import Ledger
-from methods.interfaces import Problem
 from methods.method import Method
+from methods.problem import Problem
 from methods.sample import sample
 
 PROMPT = "overlapping mixture 0 of seed 0"

@@ -11,7 +11,7 @@ import pytest
 from bench.mixture.backbone import MixtureBackbone
 from bench.mixture.reward import MixtureReward
 from bench.noise import Ledger
-from methods.interfaces import Problem
+from methods.problem import Problem
 
 sys.path.insert(0, str(Path(__file__).parent))  # states.py and named.py
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 import torch
+from calls import expected
+from states import step_at
 
-from bench.config.build import Surroundings, check_method
-from bench.errors import BenchError
 from bench.run.measure import Task, measure
+from methods import needs
+from methods.base import Estimator
 from methods.efr import ESTIMATORS
-from methods.efr.base import Flags
 from methods.method import Method
-from methods.price import FREE, Calls
 from methods.sample import sample
 from methods.settings import at_least
 from methods.steer import STEERS
@@ -28,16 +28,16 @@ SMALL = {
     "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
     "recurrence": {"repeats": 2},
     "best_of_lookahead": {"renoise": 0.6},
+    "dno": {"iterations": 2, "shuffles": 1},
+    "tfg": {"draws": 2},
 }
-# Steers that say which pairs they refuse.
-ONLY_LOOKAHEAD = {"best_of_lookahead", "repel"}
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
 NO_LAMBDA = {"best_of_n", "noise_search", "best_of_lookahead"}
 # What these do is not made of the reward's differences.
-IGNORE_REWARD = {"best_of_lookahead", "repel", "recurrence"}
-# These need a deterministic target solver.
-DETERMINISTIC = {"noise_search"}
-SURROUNDINGS = Surroundings(4, True, "quadratic", True, True)
+IGNORE_REWARD = {"best_of_lookahead", "repel", "recurrence", "restart", "dno"}
+# How each steer is made to do nothing.
+NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
+SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic")
 VANILLA = Method("vanilla")
 
 
@@ -59,25 +59,20 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Toy(Flags):
+class Toy(Estimator):
     """An estimator made of one class: V(x_t) = −λ‖x̄_0‖²/2, its shift towards zero."""
 
+    requires = frozenset()
     scale: float = 1.0
 
     def __post_init__(self):
         at_least("scale", self.scale, 0)
 
-    def prepare(self, problem):
-        return self
+    def value(self, step, ready):
+        return -self.scale * step.x0.flatten(1).square().sum(1) / 2
 
-    def price(self, problem):
-        return FREE
-
-    def value(self, x, level, x0, step):
-        return -self.scale * x0.flatten(1).square().sum(1) / 2
-
-    def shift(self, x, level, x0, step):
-        return -self.scale * level.sigma**2 * x0 / 10
+    def shift(self, step, ready):
+        return -self.scale * step.level.sigma**2 * step.x0 / 10
 
 
 EVERY_ESTIMATOR = {**ESTIMATORS, "toy": Toy}
@@ -95,16 +90,28 @@ def pair(estimator, steer, **changes):
         settings.setdefault("exact", ESTIMATORS["exact"]())
         if estimator == "exact":
             settings["tweedie"] = ESTIMATORS["tweedie"]()
-    return Method(f"{estimator} x {steer}", settings, [made(STEERS[steer], steer, **changes)])
+    return Method(
+        f"{estimator} x {steer}", settings, {steer: made(STEERS[steer], steer, **changes)}
+    )
+
+
+def deterministic(steer):
+    return "deterministic" in made(STEERS[steer], steer).requires
 
 
 def where(on_mixture, steer, **changes):
     """A problem with a target solver that the steer takes."""
-    return on_mixture(solver="ddim" if steer in DETERMINISTIC else "ddpm", **changes)
+    return on_mixture(solver="ddim" if deterministic(steer) else "ddpm", **changes)
+
+
+def fits(estimator, steer):
+    method = pair(estimator, steer)
+    asked = set().union(*(method.estimators[n].offers for n in method.asked(steer)))
+    return method.steers[steer].requires & {"samples", "images"} <= asked
 
 
 PAIRS = [(e, s) for e in EVERY_ESTIMATOR for s in STEERS]
-FITTING = [(e, s) for e, s in PAIRS if s not in ONLY_LOOKAHEAD or e == "lookahead"]
+FITTING = [(e, s) for e, s in PAIRS if fits(e, s)]
 
 
 def each(pairs):
@@ -116,14 +123,14 @@ fitting = each(FITTING)
 
 @pytest.mark.parametrize(("estimator", "steer"), sorted(set(PAIRS) - set(FITTING)))
 def test_a_pair_that_does_not_fit_says_what_would(estimator, steer):
-    with pytest.raises(BenchError, match=f"method.steer.{steer}.efr must name a lookahead"):
-        check_method(pair(estimator, steer), SURROUNDINGS)
+    with pytest.raises(ValueError, match=f"method.steer.{steer} needs a lookahead estimator"):
+        needs.check(pair(estimator, steer), SURROUNDINGS, images=4)
 
 
 @fitting
 def test_shapes_dtype_and_device_are_kept_and_all_is_finite(estimator, steer, on_mixture):
-    surroundings = replace(SURROUNDINGS, stochastic=steer not in DETERMINISTIC)
-    check_method(pair(estimator, steer), surroundings)
+    offered = {*SURROUNDINGS, "deterministic" if deterministic(steer) else "stochastic"}
+    needs.check(pair(estimator, steer), offered, images=4)
     for path in ("vp", "flow"):
         result = sample(where(on_mixture, steer, path=path), pair(estimator, steer))
         assert result.latents.shape == (4, 2) and result.images.shape == (4, 2)
@@ -137,8 +144,8 @@ def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
     task = Task(problem.backbone, problem.reward, problem.solver, problem.steps, problem.images, 0)
     method = pair(estimator, steer)
     phases = measure(task, method, problem.prompt).calls.values()
-    counted = Calls(**{k: sum(p[k] for p in phases) for k in next(iter(phases))})
-    assert counted == method.price(problem)
+    counted = {k: sum(p[k] for p in phases) for k in next(iter(phases))}
+    assert counted == {k: expected(method, problem.images, problem.steps)[k] for k in counted}
 
 
 @fitting
@@ -168,7 +175,7 @@ def test_the_condition_and_the_prior_are_left_as_they_were(estimator, steer, on_
 @each([(e, s) for e, s in FITTING if s not in NO_LAMBDA])
 def test_without_strength_it_is_vanilla_bit_for_bit(estimator, steer, on_mixture):
     problem = where(on_mixture, steer)
-    method = pair(estimator, steer, scale=0.0, repeats=0)
+    method = pair(estimator, steer, **NOTHING)
     assert torch.equal(sample(problem, method).latents, sample(problem, VANILLA).latents)
 
 
@@ -198,17 +205,34 @@ def test_another_batch_size_gives_the_same_samples_to_rounding(estimator, steer,
     four = sample(problem, method).latents
     two = sample(replace(problem, images=2), method).latents
     torch.testing.assert_close(four[:2], two, atol=1e-8, rtol=1e-8)
+    if not method.joint:
+        parts = sample(problem, method, together=2).latents
+        torch.testing.assert_close(four, parts, atol=1e-8, rtol=1e-8)
 
 
 @pytest.mark.parametrize("estimator", EVERY_ESTIMATOR)
 def test_value_and_shift_answer_in_the_shape_of_their_question(estimator, on_mixture):
-    problem = on_mixture()
-    prepared = made(EVERY_ESTIMATOR[estimator], estimator).prepare(problem)
-    level = problem.backbone.level(0.5)
-    x = problem.noise((5, 2), "test").double().requires_grad_()
-    x0 = problem.backbone.posterior_mean(x, level, problem.condition)
-    kept, kept_mean = x.detach().clone(), x0.detach().clone()
-    assert prepared.value(x, level, x0, 3).shape == (5,)
-    shift = prepared.shift(x, level, x0, 3)
+    estimators = {estimator: made(EVERY_ESTIMATOR[estimator], estimator)}
+    step = step_at(on_mixture(), estimators, batch=5, graph=True)
+    kept, kept_mean = step.x.detach().clone(), step.x0.detach().clone()
+    assert step.value().shape == (5,)
+    shift = step.shift()
     assert shift.shape == (5, 2) and shift.dtype == torch.float64
-    assert torch.equal(x.detach(), kept) and torch.equal(x0.detach(), kept_mean)
+    assert torch.equal(step.x.detach(), kept) and torch.equal(step.x0.detach(), kept_mean)
+
+
+@pytest.mark.parametrize("name", EVERY_ESTIMATOR)
+def test_what_a_step_is_asked_twice_is_computed_once(name, on_mixture):
+    calls = []
+    cls = EVERY_ESTIMATOR[name]
+
+    class Counted(cls):
+        def value(self, step, ready=None):
+            calls.append("value")
+            return super().value(step, ready)
+
+    step = step_at(on_mixture(), {name: Counted(**SMALL.get(name, {}))}, graph=True)
+    assert step.value() is step.value() and calls == ["value"]
+    assert step.shift() is step.shift()
+    step.settled().value()
+    assert calls == ["value"], "a shift by autograd, or a later weighing, found the value again"

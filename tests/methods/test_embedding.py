@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from states import state_at
+from states import begun, step_at
 
 from bench.backbones.latent import Limits
 from methods.method import Method
 from methods.steer import (
-    EmbeddingSettings,
+    Embedding,
 )
 from methods.steer.embedding import ascend
 
@@ -18,25 +18,25 @@ VANILLA = Method("vanilla")
 
 def test_the_embedding_climbs_by_the_stated_length_and_stays(on_mixture):
     problem = on_mixture()
-    steer = EmbeddingSettings(scale=0.3, every=2).prepare(problem, {}, 3)
-    state = state_at(problem)
+    steer = Embedding(scale=0.3, every=2)
+    memory, step = begun(problem, steer, particles=3), step_at(problem, index=4)
     given = problem.condition.embedding
-    moved = steer.condition(state.x, state.level, 4, problem.condition).embedding
+    moved = steer.condition(step, memory).embedding
     assert moved.shape == (3, 3)
     torch.testing.assert_close((moved - given).norm(dim=1), torch.full((3,), 0.3).double())
     before, after = (
-        problem.score(problem.backbone.posterior_mean(state.x, state.level, c))
+        problem.score(problem.backbone.posterior_mean(step.x, step.level, c))
         for c in (problem.condition, problem.condition.moved(moved))
     )
     assert (after > before).all()
-    kept = steer.condition(state.x, state.level, 5, problem.condition).embedding
+    kept = steer.condition(step_at(problem, index=5), memory).embedding
     assert torch.equal(kept, moved)  # step 5 does not update, and keeps what step 4 found
 
 
 def test_the_embedding_s_direction_is_the_reward_s_gradient_less_the_prior_s(on_mixture):
     problem = on_mixture()
-    state = state_at(problem, batch=1)
-    settings = EmbeddingSettings(scale=0.2, inner=2, prior=3.0)
+    state = step_at(problem, batch=1, index=0)
+    steer = Embedding(scale=0.2, inner=2, prior=3.0)
     c = given = problem.condition.embedding
     for _ in range(2):
         at = c.clone().requires_grad_()
@@ -44,7 +44,7 @@ def test_the_embedding_s_direction_is_the_reward_s_gradient_less_the_prior_s(on_
         goal = problem.score(mean).sum() - 3.0 * (at - given).square().mean()
         (gradient,) = torch.autograd.grad(goal, at)
         c = c + 0.2 * gradient / gradient.norm()
-    found = settings.prepare(problem, {}, 1).condition(state.x, state.level, 0, problem.condition)
+    found = steer.condition(state, begun(problem, steer, particles=1))
     torch.testing.assert_close(found.embedding, c)
 
 
@@ -57,7 +57,7 @@ def test_a_zero_gradient_moves_nothing_and_makes_no_nan():
 
 
 def test_on_a_pipeline_the_unconditional_score_is_used_again(problem):
-    state = state_at(problem)
+    state = step_at(problem)
     backbone, condition = problem.backbone, problem.condition
     empty = backbone.unconditional(state.x, state.level, condition)
     again = condition.moved(condition.embedding.expand(3, -1, -1), empty)
@@ -67,7 +67,7 @@ def test_on_a_pipeline_the_unconditional_score_is_used_again(problem):
 
 
 def test_embeddings_differ_by_sample_also_when_the_batch_is_split(problem):
-    state = state_at(problem, batch=5)
+    state = step_at(problem, batch=5)
     backbone, condition = problem.backbone, problem.condition
     g = torch.Generator().manual_seed(0)
     noise = torch.randn(5, *condition.embedding.shape[1:], generator=g)

@@ -30,14 +30,15 @@ def test_embeddings_in_half_precision_are_moved_in_single(problem):
     """A step of length 0.1 is below the resolution of a half-precision embedding."""
     from dataclasses import replace
 
-    from methods.steer import EmbeddingSettings
+    from states import begun, step_at
+
+    from methods.steer import Embedding
 
     condition = problem.condition
     half = condition.moved(condition.embedding.bfloat16())
-    steer = EmbeddingSettings(scale=1e-3, every=1).prepare(replace(problem, condition=half), {}, 2)
-    x = torch.randn(2, *problem.backbone.latent_shape, generator=torch.Generator().manual_seed(0))
-    level = problem.backbone.solver("ddpm", 4).levels[2]
-    moved = steer.condition(x, level, 0, half).embedding
+    steer, problem = Embedding(scale=1e-3, every=1), replace(problem, condition=half)
+    memory = begun(problem, steer, particles=2)
+    moved = steer.condition(step_at(problem, batch=2), memory).embedding
     assert moved.dtype == torch.float32
     length = (moved - half.embedding.float()).flatten(1).norm(dim=1)
     torch.testing.assert_close(length, torch.full((2,), 1e-3), rtol=1e-2, atol=0)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from methods.efr.lookahead import Lookahead, LookaheadSettings
+from methods.efr.lookahead import Lookahead, LookaheadEstimator
 
 SHAPE = (2, 3, 3)
 
@@ -109,12 +109,12 @@ def test_bad_shapes_and_scales_are_refused():
     with pytest.raises(ValueError, match="sigma > 0"):
         Lookahead(samples, rewards, 1.0).shift(samples, 1.0, 0.0)
     with pytest.raises(ValueError, match="n must be an integer >= 1"):
-        LookaheadSettings(n=0)
+        LookaheadEstimator(n=0)
 
 
 def test_prepare_draws_and_scores_n_samples_of_the_prompt(problem):
-    prepared = LookaheadSettings(n=6, steps=2, scale=1.0).prepare(problem)
-    again = LookaheadSettings(n=3, steps=2, scale=1.0).prepare(problem)
+    prepared = LookaheadEstimator(n=6, steps=2, scale=1.0).prepare(problem)
+    again = LookaheadEstimator(n=3, steps=2, scale=1.0).prepare(problem)
     assert prepared.estimate.samples.shape == (6, 4, 8, 8)
     images = problem.backbone.decode(prepared.estimate.samples)
     torch.testing.assert_close(prepared.estimate.rewards, problem.reward(images, problem.prompt))

@@ -1,13 +1,35 @@
 """Closed forms on Gaussian mixtures against quadrature, autograd and Monte Carlo."""
 
 import math
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from methods.efr.exact import Exact
+from methods.efr import ExactEstimator
 from methods.interfaces import Level
 from methods.mixture import GaussianMixture, Quadratic
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The exact estimator at any x_t and level, of a prior and a reward alone."""
+
+    prior: GaussianMixture
+    reward: Quadratic
+    scale: float
+
+    def value(self, x, level):
+        return ExactEstimator(self.scale).value(self._at(x, level), self.reward)
+
+    def shift(self, x, level):
+        return ExactEstimator(self.scale).shift(self._at(x, level), self.reward)
+
+    def _at(self, x, level):
+        problem = SimpleNamespace(condition=SimpleNamespace(prior=self.prior))
+        return SimpleNamespace(x=x, level=level, problem=problem)
+
 
 GRID = torch.linspace(-12, 12, 160001, dtype=torch.float64)
 

@@ -6,11 +6,10 @@ import pytest
 import torch
 from named import METHODS
 
+from methods.base import Estimator
 from methods.method import Method
 from methods.sample import sample
-from methods.steer import (
-    GuidanceSettings,
-)
+from methods.steer import Guidance
 
 
 def test_a_reward_that_is_not_finite_names_itself_and_the_prompt(problem):
@@ -50,15 +49,12 @@ def test_a_reward_that_is_not_finite_is_named_with_prompt_and_place(problem, met
 
 
 def test_samples_driven_out_of_range_stop_the_prompt_with_a_word(problem):
-    class Explosive:
-        gradient, scale = False, 1.0
+    class Explosive(Estimator):
+        requires, scale = frozenset(), 1.0
 
-        def prepare(self, problem):
-            return self
+        def shift(self, step, ready):
+            return torch.full_like(step.x, float("inf"))
 
-        def shift(self, x, level, x0, step):
-            return torch.full_like(x0, float("inf"))
-
-    method = Method("boom", {"e": Explosive()}, [GuidanceSettings()])
+    method = Method("boom", {"e": Explosive()}, {"guidance": Guidance()})
     with pytest.raises(FloatingPointError, match="boom drove its samples out of range"):
         sample(problem, method)

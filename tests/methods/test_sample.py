@@ -7,14 +7,14 @@ import torch
 from named import LOOKAHEAD, METHODS, VANILLA
 
 from bench.run.measure import Task, measure
-from methods.efr import LookaheadSettings, RolloutSettings, TweedieSettings
-from methods.loop import initial_noise
+from methods.base import Estimator
+from methods.efr import LookaheadEstimator, RolloutEstimator, TweedieEstimator
 from methods.method import Method
 from methods.sample import sample
 from methods.steer import (
-    BestOfNSettings,
-    GuidanceSettings,
-    SmcSettings,
+    BestOfN,
+    Guidance,
+    Smc,
 )
 
 
@@ -43,7 +43,7 @@ def test_vanilla_equals_the_diffusers_pipeline_on_the_same_noise(problem, pipeli
         num_inference_steps=steps,
         guidance_scale=problem.backbone.guidance,
         num_images_per_prompt=problem.images,
-        latents=initial_noise(problem, problem.images),
+        latents=problem.initial(problem.images),
         output_type="pt",
         **extra,
     ).images
@@ -110,7 +110,7 @@ def test_counted_calls_equal_the_documented_formula(problem, name, expected):
 
 
 def test_fk_smc_weighs_at_three_of_four_steps():
-    assert SmcSettings().resampling_steps(4) == {1, 2, 3}
+    assert Smc().resampling_steps(4) == {1, 2, 3}
 
 
 def test_counts_agree_with_hooks_on_the_modules(problem):
@@ -144,10 +144,12 @@ def test_the_same_seed_gives_the_same_bytes(problem, name):
 @pytest.mark.parametrize(
     "method",
     [
-        Method("a", {"lookahead": LookaheadSettings(n=6, steps=2)}, [GuidanceSettings(0.0)]),
-        Method("b", {"tweedie": TweedieSettings(0.0)}, [GuidanceSettings(3.0)]),
-        Method("c", {"rollout": RolloutSettings(3, 2, 0.0)}, [GuidanceSettings(3.0)]),
-        Method("d", {"lookahead": LookaheadSettings(6, "dpm", 2, None, 0.0)}, [GuidanceSettings()]),
+        Method("a", {"lookahead": LookaheadEstimator(n=6, steps=2)}, {"guidance": Guidance(0.0)}),
+        Method("b", {"tweedie": TweedieEstimator(0.0)}, {"guidance": Guidance(3.0)}),
+        Method("c", {"rollout": RolloutEstimator(3, 2, 0.0)}, {"guidance": Guidance(3.0)}),
+        Method(
+            "d", {"lookahead": LookaheadEstimator(6, "dpm", 2, None, 0.0)}, {"guidance": Guidance()}
+        ),
     ],
     ids=["s=0", "tweedie λ=0", "rollout λ=0", "lookahead λ=0"],
 )
@@ -199,7 +201,7 @@ class SwappedCandidate:
 
 
 def test_best_of_one_is_vanilla_to_the_bit(problem):
-    one = sample(problem, Method("bon", {}, [BestOfNSettings(1)])).latents
+    one = sample(problem, Method("bon", {}, {"best_of_n": BestOfN(1)})).latents
     assert torch.equal(one, sample(problem, VANILLA).latents)
 
 
@@ -211,8 +213,8 @@ def test_best_of_lookahead_delivers_the_highest_rewards_in_order(problem):
 
 
 def test_resampled_particles_part_by_their_own_noise(problem):
-    strong = {"tweedie": TweedieSettings(scale=1000.0)}
-    method = Method("smc", strong, [SmcSettings(start=0.5, stop=0.6)])
+    strong = {"tweedie": TweedieEstimator(scale=1000.0)}
+    method = Method("smc", strong, {"smc": Smc(start=0.5, stop=0.6)})
     states = []
     sample(problem, method, observe=lambda s: states.append(s.x))
     gaps = torch.pdist(states[-1].flatten(1))
@@ -222,22 +224,15 @@ def test_resampled_particles_part_by_their_own_noise(problem):
 def test_guidance_acts_only_inside_its_interval(problem):
     seen = []
 
-    class Spy:
-        gradient, scale = False, 1.0
+    class Spy(Estimator):
+        requires, scale = frozenset(), 1.0
 
-        def shift(self, x, level, x0, step):
-            seen.append(level.fraction)
-            return torch.zeros_like(x0)
+        def shift(self, step, ready):
+            seen.append(step.level.fraction)
+            return torch.zeros_like(step.x)
 
-    from methods.steer.guidance import Guidance
-
-    steer = Guidance(Spy(), GuidanceSettings(1.0, (0.2, 0.8)))
-    solver = problem.backbone.solver("ddim", 10)
-    from methods.loop import denoise
-
-    x = solver.initial(initial_noise(problem, 1))
-    with torch.no_grad():
-        denoise(problem.backbone, problem.condition, solver, x, problem.noise, [steer])
-    fractions = [level.fraction for level in solver.levels]
+    method = Method("spied", {"spy": Spy()}, {"guidance": Guidance(1.0, (0.2, 0.8))})
+    sample(replace(problem, solver="ddim", steps=10), method)
+    fractions = [level.fraction for level in problem.backbone.solver("ddim", 10).levels]
     assert seen == [f for f in fractions if 0.2 < f <= 0.8]
     assert len(seen) < len(fractions)

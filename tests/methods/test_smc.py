@@ -1,13 +1,17 @@
 """SMC's arithmetic apart from the loop: potentials, corrections, what is carried and what used."""
 
-import math
+from dataclasses import dataclass
 
 import pytest
 import torch
+from states import begun
 
-from methods.efr import TweedieSettings
+from methods.base import Steer
+from methods.efr import TweedieEstimator
+from methods.method import Method
 from methods.potentials import POTENTIALS, log_weights, proposal_correction
-from methods.steer.smc import LAST, SmcSettings
+from methods.sample import sample
+from methods.steer.smc import LAST, Smc
 
 
 @pytest.mark.parametrize("potential", POTENTIALS)
@@ -70,55 +74,58 @@ def test_the_step_s_slope_and_noise_are_the_solver_s(on_mixture, backbone):
 
 
 def smc(on_mixture, **settings):
-    problem = on_mixture(images=6)
-    settings = SmcSettings(**settings)
-    estimator = TweedieSettings(1.0).prepare(problem)
-    return settings.prepare(problem, {"tweedie": estimator}, 6), problem
+    """A steer on one population of six, its memory, and its resampling of them."""
+    problem, steer = on_mixture(images=6), Smc(**settings)
+    memory = begun(problem, steer, {"tweedie": TweedieEstimator(1.0)})
+    return steer, memory, lambda step: steer.resampled(problem, memory, step, {})
 
 
 def test_weights_that_were_not_used_are_carried_to_the_next_weighing(on_mixture):
-    steer, _ = smc(on_mixture, adaptive=True, threshold=0.01)
+    steer, memory, resampled = smc(on_mixture, adaptive=True, threshold=0.01)
     values = [torch.tensor([0.0, 0.3, -0.2, 0.1, 0.4, 0.0]), torch.full((6,), 0.5)]
     for value in values:
-        steer._weigh(value, False)
-        assert steer._resample(0) is None
-    torch.testing.assert_close(steer.log_w, values[1].double())  # the differences telescope
-
-
-def test_the_official_arithmetic_drops_them_bounds_them_and_gates_the_last(on_mixture):
-    steer, _ = smc(on_mixture, adaptive=True, threshold=0.5, compat="fk_steering")
-    steer._weigh(torch.tensor([0.0, 0.3, -0.2, 0.1, 0.4, 0.0]), False)
-    assert steer._resample(0) is None and not steer.log_w.any()
-    steer._weigh(torch.tensor([100.0, 90.0, 95.0, 80.0, 70.0, 60.0]), False)
-    torch.testing.assert_close(steer.log_w, torch.full((6,), 10 * math.log(10)).double())
-    mild = torch.tensor([0.0, 0.1, 0.0, 0.1, 0.0, 0.1])
-    ours, official = (smc(on_mixture, compat=c)[0] for c in (None, "fk_steering"))
-    for steer in (ours, official):
-        steer._weigh(mild, True)
-    assert official._resample(LAST) is None
-    assert ours._resample(LAST) is not None or ours.log_w.eq(0).all()
+        steer.weigh(memory, value, final=False)
+        assert resampled(0) is None
+    torch.testing.assert_close(memory["log_w"], values[1].double())  # the differences telescope
 
 
 def test_the_last_weights_are_used_up_though_resampling_is_adaptive(on_mixture):
     """What is delivered is delivered with equal weight: no weight may be left over."""
-    steer, _ = smc(on_mixture, adaptive=True, scheme="multinomial")
-    steer._weigh(torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0, 0.5]), True)
-    steer._resample(LAST)
-    assert not steer.log_w.any()
+    steer, memory, resampled = smc(on_mixture, adaptive=True, scheme="multinomial")
+    steer.weigh(memory, torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0, 0.5]), final=True)
+    assert memory["log_w"].any()
+    resampled(LAST)
+    assert not memory["log_w"].any()
 
 
-def test_the_potentials_memory_follows_another_steer_s_resampling(on_mixture):
-    steer, _ = smc(on_mixture)
-    steer._weigh(torch.arange(6.0), False)
-    ancestors = torch.tensor([5, 5, 4, 0, 0, 1])
-    steer.follow(ancestors)
-    for kept in (steer.log_w, steer.previous, steer.product):
-        assert kept.tolist() == ancestors.tolist()
+def test_every_memory_follows_a_resampling_by_another_steer(on_mixture):
+    """The loop reindexes what a steer remembers of each particle, whoever has resampled."""
+    seen = []
+
+    @dataclass(frozen=True)
+    class Reversing(Steer):
+        def select(self, step, memory):
+            return torch.arange(len(step.x)).flip(0) if step.index == 3 else None
+
+    @dataclass(frozen=True)
+    class Watching(Steer):
+        def begin(self, run):
+            return {"mark": torch.arange(run.particles)}
+
+        def after(self, step, memory):
+            seen.append((memory["mark"].tolist(), step.x))
+
+    method = Method("m", {}, {"watching": Watching(), "reversing": Reversing()})
+    states = []
+    sample(on_mixture(), method, observe=lambda step: states.append(step.x))
+    assert [mark for mark, _ in seen[:3]] == [[0, 1, 2, 3]] * 3
+    assert [mark for mark, _ in seen[3:]] == [[3, 2, 1, 0]] * 7
+    assert torch.equal(seen[3][1], states[3].flip(0))
 
 
 def test_resampling_steps_are_the_paper_s_on_a_hundred_steps():
-    assert SmcSettings().resampling_steps(100) == {20, 40, 60, 80}
-    assert SmcSettings().resampling_steps(25) == {5, 10, 15, 20}
+    assert Smc().resampling_steps(100) == {20, 40, 60, 80}
+    assert Smc().resampling_steps(25) == {5, 10, 15, 20}
 
 
 @pytest.mark.parametrize(
@@ -129,9 +136,8 @@ def test_resampling_steps_are_the_paper_s_on_a_hundred_steps():
         ({"particles": 0}, "particles must be an integer >= 1"),
         ({"start": 0.9}, r"\[start, stop\]"),
         ({"tempering": -1.0}, "tempering must be a number >= 0"),
-        ({"compat": "fk_stering"}, "did you mean 'fk_steering'"),
     ],
 )
 def test_bad_settings_name_the_key_and_what_is_allowed(bad, message):
     with pytest.raises(ValueError, match=message):
-        SmcSettings(**bad)
+        Smc(**bad)

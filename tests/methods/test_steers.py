@@ -4,43 +4,41 @@ from dataclasses import replace
 
 import pytest
 import torch
-from states import state_at
+from states import step_at
 
-from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, TweedieSettings
-from methods.efr.base import Memory
+from bench.run.measure import Task, measure
+from methods.efr import ExactEstimator, LookaheadEstimator, RolloutEstimator, TweedieEstimator
 from methods.efr.lookahead import Lookahead
 from methods.interfaces import CLEAN
-from methods.loop import initial_noise
 from methods.method import Method
 from methods.path import noising_std, renoise, tempering
 from methods.sample import sample
 from methods.steer import (
-    BackwardSettings,
-    BestOfLookaheadSettings,
-    BestOfNSettings,
-    GuidanceSettings,
-    NoiseSearchSettings,
-    ProbeSettings,
-    RecurrenceSettings,
-    SearchSettings,
-    SmcSettings,
+    Backward,
+    BestOfLookahead,
+    BestOfN,
+    Guidance,
+    NoiseSearch,
+    Probe,
+    Recurrence,
+    Search,
+    Smc,
 )
 from methods.steer.noise_search import neighbors
 from methods.steer.repel import safe_denoiser, sparse_repellency
-from methods.steering import State
+from methods.steer.search import chosen
 
 VANILLA = Method("vanilla")
 
 
 def test_backward_guidance_is_plain_gradient_ascent_on_the_clean_prediction(on_mixture):
     problem = on_mixture()
-    state = state_at(problem)
-    settings = BackwardSettings(scale=2.0, rate=0.05, inner=3)
+    step, steer = step_at(problem), Backward(scale=2.0, rate=0.05, inner=3)
     reward = problem.reward.quadratic(problem.prompt, 2)
-    x0 = state.x0
+    x0 = step.x0
     for _ in range(3):
         x0 = x0 + 0.05 * 2.0 * (reward.vector - x0 @ reward.matrix)
-    torch.testing.assert_close(settings.prepare(problem, {}, 3).shift(state), x0 - state.x0)
+    torch.testing.assert_close(steer.shift(step, {}), x0 - step.x0)
 
 
 def test_noising_up_again_keeps_the_marginal_of_the_path(on_mixture):
@@ -57,7 +55,7 @@ def test_noising_up_again_keeps_the_marginal_of_the_path(on_mixture):
 def test_recurrence_alone_leaves_the_distribution_as_it_is(on_mixture):
     problem = on_mixture(images=600, steps=25)
     plain = sample(problem, VANILLA).latents
-    recurred = sample(problem, Method("r", {}, [RecurrenceSettings(2)])).latents
+    recurred = sample(problem, Method("r", {}, {"recurrence": Recurrence(2)})).latents
     assert not torch.equal(plain, recurred)
     torch.testing.assert_close(plain.mean(0), recurred.mean(0), atol=0.2, rtol=0)
     torch.testing.assert_close(plain.std(0), recurred.std(0), atol=0.2, rtol=0)
@@ -68,22 +66,19 @@ def test_search_keeps_children_in_proportion_to_exp_v(on_mixture):
     values = torch.tensor([0.0, 1.0, 2.0, -1.0]).double()
     counts = torch.zeros(4)
     for step in range(3000):
-        steer = SearchSettings(n=4).prepare(problem, {"e": ExactSettings(1.0).prepare(problem)}, 4)
-        counts[int(steer._chosen(values, step))] += 1
+        counts[int(chosen(problem, values, 4, "sample", step))] += 1
     torch.testing.assert_close(counts / 3000, values.softmax(0).float(), atol=0.03, rtol=0)
-    best = SearchSettings(n=4, pick="best").prepare(problem, {"e": None}, 4)
-    assert int(best._chosen(values, 0)) == 2
+    assert int(chosen(problem, values, 4, "best", 0)) == 2
+    assert chosen(problem, torch.full((4,), 2.0), 4, "sample", 0) is None
 
 
 def test_the_children_of_one_image_never_come_from_another(on_mixture):
     problem = on_mixture(images=3)
-    settings = SearchSettings(n=4)
-    steer = settings.prepare(problem, {"e": ExactSettings(1.0).prepare(problem)}, 12)
-    state = state_at(problem, batch=12)
-    ancestors = steer.select(state)
+    steer, estimators = Search(n=4), {"exact": ExactEstimator(1.0)}
+    ancestors = steer.select(step_at(problem, estimators, batch=12), {})
     assert (ancestors // 4).tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert all(len(set(block.tolist())) == 1 for block in ancestors.reshape(3, 4))
-    assert steer.select(replace(state, step=0)) is None
+    assert steer.select(step_at(problem, estimators, batch=12, index=0), {}) is None
 
 
 def test_neighbors_keep_the_law_of_noise_and_their_distance():
@@ -97,10 +92,10 @@ def test_neighbors_keep_the_law_of_noise_and_their_distance():
 def test_noise_search_never_loses_what_it_found_and_begins_as_best_of_n(on_mixture):
     problem = on_mixture(images=20, solver="ddim")
     finals = [
-        sample(problem, Method("s", {}, [NoiseSearchSettings(3, rounds)])).latents
+        sample(problem, Method("s", {}, {"search": NoiseSearch(3, rounds)})).latents
         for rounds in (1, 2, 5)
     ]
-    best_of_n = sample(problem, Method("b", {}, [BestOfNSettings(3)])).latents
+    best_of_n = sample(problem, Method("b", {}, {"best_of_n": BestOfN(3)})).latents
     assert torch.equal(finals[0], best_of_n)
     first, second, last = (problem.score(f) for f in finals)
     assert (second >= first).all() and (last >= second).all() and (last > first).any()
@@ -128,14 +123,14 @@ def test_sparse_repellency_pushes_within_the_radius_only():
 
 def test_renoised_lookahead_samples_are_noised_to_the_first_level_they_reach(on_mixture):
     problem = on_mixture(steps=10)
-    estimators = {"lookahead": LookaheadSettings(n=30, steps=4, scale=1.0)}
+    estimators = {"lookahead": LookaheadEstimator(n=30, steps=4, scale=1.0)}
     prepared = estimators["lookahead"].prepare(problem)
     seen = []
-    steers = [BestOfLookaheadSettings(renoise=0.55)]
+    steers = {"start": BestOfLookahead(renoise=0.55)}
     sample(problem, Method("r", estimators, steers), observe=seen.append)
-    assert [s.step for s in seen] == [5, 6, 7, 8, 9] and seen[0].level.fraction == 0.5
+    assert [s.index for s in seen] == [5, 6, 7, 8, 9] and seen[0].level.fraction == 0.5
     order = prepared.estimate.rewards.argsort(descending=True)[:4]
-    noise = initial_noise(problem, 4, purpose="renoise").double()
+    noise = problem.initial(4, "renoise").double()
     level = seen[0].level
     expected = level.alpha * prepared.estimate.samples[order] + level.sigma * noise
     torch.testing.assert_close(seen[0].x, expected)
@@ -143,38 +138,38 @@ def test_renoised_lookahead_samples_are_noised_to_the_first_level_they_reach(on_
 
 def test_lidar_can_start_from_its_best_lookahead_samples(on_mixture):
     problem = on_mixture(images=50, steps=20)
-    estimators = {"lookahead": LookaheadSettings(n=400, steps=20, scale=1.0)}
-    start = BestOfLookaheadSettings(renoise=0.5)
-    with_guidance = sample(problem, Method("a", estimators, [GuidanceSettings(), start])).latents
-    without = sample(problem, Method("b", estimators, [start])).latents
+    estimators = {"lookahead": LookaheadEstimator(n=400, steps=20, scale=1.0)}
+    start = BestOfLookahead(renoise=0.5)
+    with_guidance = sample(
+        problem, Method("a", estimators, {"g": Guidance(), "start": start})
+    ).latents
+    without = sample(problem, Method("b", estimators, {"start": start})).latents
     assert problem.score(with_guidance).mean() > problem.score(without).mean()
 
 
 def test_a_smoothed_reward_is_the_mean_over_perturbed_copies(on_mixture):
     problem = on_mixture()
-    plain = LookaheadSettings(n=6, steps=3, scale=1.0).prepare(problem)
-    many = LookaheadSettings(n=6, steps=3, scale=1.0, smoothing=0.3, draws=4000).prepare(problem)
+    plain = LookaheadEstimator(n=6, steps=3, scale=1.0).prepare(problem)
+    many = LookaheadEstimator(n=6, steps=3, scale=1.0, smoothing=0.3, draws=4000).prepare(problem)
     torch.testing.assert_close(many.estimate.samples, plain.estimate.samples)
     # E r(x + τε) = r(x) − τ²/2·tr A for r = −½‖x − a‖²
     expected = plain.estimate.rewards - 0.3**2 / 2 * 2
     torch.testing.assert_close(many.estimate.rewards, expected, atol=0.1, rtol=0)
     assert many.images is None and plain.images is None, "nobody asked for them to be kept"
-    kept = LookaheadSettings(n=6, steps=3).prepare(replace(problem, keep=True))
+    kept = LookaheadEstimator(n=6, steps=3).prepare(replace(problem, keep=True))
     assert torch.equal(kept.images, problem.backbone.decode(kept.estimate.samples))
 
 
 def test_the_probe_watches_vanilla_and_sums_squared_errors(on_mixture):
     problem = on_mixture()
-    estimators = {"exact": ExactSettings(1.0), "tweedie": TweedieSettings(1.0)}
+    estimators = {"exact": ExactEstimator(1.0), "tweedie": TweedieEstimator(1.0)}
     seen = []
-    found = sample(problem, Method("p", estimators, [ProbeSettings()]), observe=seen.append)
+    found = sample(problem, Method("p", estimators, {"probe": Probe()}), observe=seen.append)
     assert torch.equal(found.latents, sample(problem, VANILLA).latents)
-    exact = estimators["exact"].prepare(problem)
     value, size = torch.zeros(4).double(), torch.zeros(4).double()
     for state in seen:
-        truth = exact.value(state.x, state.level)
-        value += (problem.score(state.x0) - truth).square()
-        size += exact.shift(state.x, state.level).square().sum(1)
+        value += (problem.score(state.x0) - state.value("exact")).square()
+        size += state.shift("exact").square().sum(1)
     probe = found.info["probe"]
     assert probe["value"]["tweedie"] == pytest.approx(value.tolist(), rel=1e-4)
     assert probe["reference"] == pytest.approx(size.tolist(), rel=1e-4)
@@ -197,60 +192,49 @@ def test_a_posterior_mean_of_point_masses_is_lookahead_s():
 
 
 def test_a_value_that_guidance_has_just_found_is_not_asked_for_again(on_mixture):
-    from bench.run.measure import Task, measure
-
     problem = on_mixture()
-    both = [GuidanceSettings(), SmcSettings(every=0.1, start=0.0, stop=0.9)]
-    for estimator in (TweedieSettings(1.0), RolloutSettings(3, 3, 1.0)):
+    guided = {"guidance": Guidance()}
+    both = guided | {"smc": Smc(every=0.1, start=0.0, stop=0.9)}
+    for estimator in (TweedieEstimator(1.0), RolloutEstimator(3, 3, 1.0)):
         task = Task(problem.backbone, problem.reward, "ddpm", 10, 4, 0)
-        guided, weighed = (
+        once, twice = (
             sum(p["reward"] for p in measure(task, m, problem.prompt).calls.values())
-            for m in (Method("g", {"e": estimator}, both[:1]), Method("b", {"e": estimator}, both))
+            for m in (Method("g", {"e": estimator}, guided), Method("b", {"e": estimator}, both))
         )
-        assert weighed == guided + 4  # the finished samples' own
-
-
-def test_the_memory_is_of_one_x_and_one_step():
-    memory, x = Memory(), torch.randn(3, 2)
-    memory.keep(x, 4, "found")
-    assert memory.recall(x.detach(), 4) == "found"
-    assert memory.recall(x, 5) is None and memory.recall(x.clone(), 4) is None
-    assert memory.recall(x[:2], 4) is None
+        assert twice == once + 4  # the finished samples' own
 
 
 def test_a_rollout_s_noise_belongs_to_image_and_candidate(on_mixture):
     """Candidate 0 of each image meets the draws that the image meets alone."""
     alone, three = on_mixture(), replace(on_mixture(), candidates=3)
-    state = state_at(alone, batch=4)
-    many = State(
-        state.x.repeat_interleave(3, 0), state.x0.repeat_interleave(3, 0), state.level, 4, 10
-    )
-    for settings in (RolloutSettings(2, 3, 1.0), TweedieSettings(1.0, perturbations=3)):
-        one, all_three = (
-            settings.prepare(p).value(s.x, s.level, s.x0, s.step)
-            for p, s in ((alone, state), (three, many))
-        )
+    x = step_at(alone, batch=4).x
+    for settings in (RolloutEstimator(2, 3, 1.0), TweedieEstimator(1.0, perturbations=3)):
+        one = step_at(alone, {"e": settings}, x=x).value()
+        all_three = step_at(three, {"e": settings}, x=x.repeat_interleave(3, 0)).value()
         torch.testing.assert_close(all_three[::3], one)
         assert not torch.allclose(all_three[1::3], one)
 
 
 def test_a_renoise_below_the_last_level_still_takes_the_last_step(on_mixture):
     problem = on_mixture(steps=6)
-    estimators = {"lookahead": LookaheadSettings(n=30, steps=3, scale=1.0)}
-    method = Method("r", estimators, [BestOfLookaheadSettings(renoise=0.01), BestOfNSettings(2)])
+    estimators = {"lookahead": LookaheadEstimator(n=30, steps=3, scale=1.0)}
+    steers = {"start": BestOfLookahead(renoise=0.01), "best_of_n": BestOfN(2)}
+    method = Method("r", estimators, steers)
     seen = []
     result = sample(problem, method, observe=seen.append)
-    assert [s.step for s in seen] == [5] and len(result.images) == 4
+    assert [s.index for s in seen] == [5] and len(result.images) == 4
 
 
 def test_delivering_smoothed_lookahead_samples_costs_their_decoding(on_mixture):
     problem = on_mixture()
     for smoothing, decodes in ((0.0, 30), (0.2, 4 * 30 + 4)):
-        settings = LookaheadSettings(n=30, steps=3, scale=1.0, smoothing=smoothing)
-        method = Method("b", {"lookahead": settings}, [BestOfLookaheadSettings()])
-        assert method.price(problem).decode == decodes
+        settings = LookaheadEstimator(n=30, steps=3, scale=1.0, smoothing=smoothing)
+        method = Method("b", {"lookahead": settings}, {"start": BestOfLookahead()})
+        task = Task(problem.backbone, problem.reward, "ddpm", 10, 4, 0)
+        phases = measure(task, method, problem.prompt).calls.values()
+        assert sum(phase["decode"] for phase in phases) == decodes
 
 
 def test_steers_out_of_order_are_refused():
-    with pytest.raises(ValueError, match=r"come first, then search .* got best_of_n, search"):
-        Method("x", {}, [BestOfNSettings(2), SearchSettings(2)])
+    with pytest.raises(ValueError, match=r"comes last, got best_of_n, search"):
+        Method("x", {}, {"best_of_n": BestOfN(2), "search": Search(2)})

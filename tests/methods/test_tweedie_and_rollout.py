@@ -4,67 +4,52 @@ import math
 
 import pytest
 import torch
+from states import step_at
 
-from methods.efr.rollout import RolloutSettings, rollout_shift, rollout_value
-from methods.efr.tweedie import TweedieSettings
+from methods.efr.rollout import RolloutEstimator, rollout_shift, rollout_value
+from methods.efr.tweedie import TweedieEstimator
 from methods.interfaces import Level
 from methods.path import ancestral_step, transition_std
 
 
-def at(problem, fraction=0.5, batch=3):
-    level = problem.backbone.level(fraction)
-    x = torch.stack([problem.noise((4, 8, 8), "test", i) for i in range(batch)])
-    return x, level
-
-
 def test_tweedie_shift_is_the_scaled_gradient_of_its_value(problem):
-    x, level = at(problem)
-    estimator = TweedieSettings(scale=3.0).prepare(problem)
-    x.requires_grad_(True)
-    x0 = problem.backbone.posterior_mean(x, level, problem.condition)
-    shift = estimator.shift(x, level, x0, 0)
+    estimators = {"tweedie": TweedieEstimator(scale=3.0)}
+    step = step_at(problem, estimators, graph=True)
+    x, shift = step.x, step.shift()
     direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     direction /= direction.norm()
-    step = 1e-2
+    width = 1e-2
 
     def value(z):
         with torch.no_grad():
-            mean = problem.backbone.posterior_mean(z, level, problem.condition)
-            return float(estimator.value(z, level, mean, 0).double().sum())
+            return float(step_at(problem, estimators, x=z).value().double().sum())
 
-    slope = (value(x + step * direction) - value(x - step * direction)) / (2 * step)
-    expected = level.sigma**2 / level.alpha * slope
+    slope = (value(x + width * direction) - value(x - width * direction)) / (2 * width)
+    expected = step.level.sigma**2 / step.level.alpha * slope
     assert float((shift * direction).sum()) == pytest.approx(expected, rel=0.05, abs=1e-3)
 
 
 def test_tweedie_value_is_lambda_times_the_reward_of_the_posterior_mean(problem):
-    x, level = at(problem)
     with torch.no_grad():
-        x0 = problem.backbone.posterior_mean(x, level, problem.condition)
-        value = TweedieSettings(scale=2.0).prepare(problem).value(x, level, x0, 0)
-        reward = problem.reward(problem.backbone.decode(x0), problem.prompt)
-    torch.testing.assert_close(value, 2 * reward)
+        step = step_at(problem, {"tweedie": TweedieEstimator(scale=2.0)})
+        reward = problem.reward(problem.backbone.decode(step.x0), problem.prompt)
+        torch.testing.assert_close(step.value(), 2 * reward)
 
 
 @torch.no_grad()
 def test_one_step_rollouts_equal_tweedie_in_value_and_do_not_shift(problem):
-    x, level = at(problem)
-    x0 = problem.backbone.posterior_mean(x, level, problem.condition)
-    rollout = RolloutSettings(n=3, steps=1, scale=2.0).prepare(problem)
-    tweedie = TweedieSettings(scale=2.0).prepare(problem)
-    torch.testing.assert_close(
-        rollout.value(x, level, x0, 0), tweedie.value(x, level, x0, 0), atol=1e-4, rtol=1e-4
-    )
-    assert rollout.shift(x, level, x0, 0).abs().max() < 1e-5
+    rollout, tweedie = RolloutEstimator(n=3, steps=1, scale=2.0), TweedieEstimator(scale=2.0)
+    step = step_at(problem, {"rollout": rollout, "tweedie": tweedie})
+    values = step.value("rollout"), step.value("tweedie")
+    torch.testing.assert_close(*values, atol=1e-4, rtol=1e-4)
+    assert step.shift("rollout").abs().max() < 1e-5
 
 
 @torch.no_grad()
 def test_rollouts_equal_a_naive_loop_one_particle_at_a_time(problem):
-    x, level = at(problem, batch=2)
     backbone = problem.backbone
-    x0 = backbone.posterior_mean(x, level, problem.condition)
-    settings = RolloutSettings(n=2, steps=3, scale=1.5)
-    shifts = settings.prepare(problem).shift(x, level, x0, 5)
+    step = step_at(problem, {"r": RolloutEstimator(n=2, steps=3, scale=1.5)}, batch=2, index=5)
+    x, level, shifts = step.x, step.level, step.shift()
     levels = [level] + [backbone.level(level.fraction * f) for f in (2 / 3, 1 / 3, 0.0)]
     for particle in range(2):
         ends, rewards = [], []
@@ -104,7 +89,7 @@ def test_rollout_shift_survives_huge_scales_and_vanishes_for_equal_rewards():
 def test_rollout_settings_out_of_range_name_the_key_and_the_range(bad):
     (key,) = bad
     with pytest.raises(ValueError, match=f"{key} must be an? (integer|number) >= "):
-        RolloutSettings(**bad)
+        RolloutEstimator(**bad)
 
 
 @pytest.mark.parametrize("path", ["vp", "flow"])

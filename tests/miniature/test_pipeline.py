@@ -16,9 +16,8 @@ from bench.errors import BenchError
 from bench.miniature.pipeline import PIPELINE, REMEDY, WEIGHTS
 from bench.miniature.text import MAX_TOKENS, build_tokenizer, caption_words
 from bench.noise import Ledger
-from methods.interfaces import Problem
-from methods.loop import initial_noise
 from methods.method import Method
+from methods.problem import Problem
 from methods.sample import sample
 
 SETTINGS = cell_settings([], [])["backbone"]
@@ -63,7 +62,7 @@ def test_vanilla_equals_diffusers_own_pipeline_on_the_packaged_weights(solver):
         num_inference_steps=steps,
         guidance_scale=backbone.guidance,
         num_images_per_prompt=2,
-        latents=initial_noise(problem, 2),
+        latents=problem.initial(2),
         output_type="pt",
     ).images
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)

@@ -11,11 +11,13 @@ from bench.mixture.problems import generate
 from bench.mixture.reward import MixtureReward
 from bench.noise import Ledger
 from bench.report.truth.curves import slope
-from methods.efr import ExactSettings, LookaheadSettings, RolloutSettings, TweedieSettings
-from methods.interfaces import Problem
+from methods import needs
+from methods.efr import ExactEstimator, LookaheadEstimator, RolloutEstimator, TweedieEstimator
 from methods.method import Method
+from methods.problem import Problem
 from methods.sample import sample
-from methods.steer import GuidanceSettings, ProbeSettings, SearchSettings, SmcSettings
+from methods.state import Prepared, Step
+from methods.steer import Guidance, Probe, Search, Smc
 
 PROMPTS = [m["prompt"] for m in generate(2, 0)]
 SAMPLES, COMPONENTS = 500, 4
@@ -41,13 +43,13 @@ def distance(method, reward="quadratic", scale=1.0, path="vp", prompts=PROMPTS):
 
 
 def guided(estimator, **options):
-    return Method("guided", {"e": estimator}, [GuidanceSettings(**options)])
+    return Method("guided", {"e": estimator}, {"guidance": Guidance(**options)})
 
 
 @pytest.mark.parametrize("path", ["vp", "flow"])
 @pytest.mark.parametrize("reward", ["quadratic", "linear"])
 def test_guidance_by_the_exact_estimate_samples_the_target(path, reward):
-    found = distance(guided(ExactSettings(1.0)), reward=reward, path=path)
+    found = distance(guided(ExactEstimator(1.0)), reward=reward, path=path)
     assert found < 1.3
     assert distance(Method("vanilla"), reward=reward, path=path) > 2 * found
 
@@ -55,7 +57,7 @@ def test_guidance_by_the_exact_estimate_samples_the_target(path, reward):
 def test_lidar_s_samples_approach_the_target_as_n_grows():
     found = [
         distance(
-            guided(LookaheadSettings(n=n, solver="ddim", steps=100, scale=1.0)),
+            guided(LookaheadEstimator(n=n, solver="ddim", steps=100, scale=1.0)),
             prompts=PROMPTS[1:3],
         )
         for n in (50, 3200)
@@ -69,7 +71,9 @@ def errors(estimators, scale, prompts, images=20):
     value, size = dict(shift), 0.0
     for prompt in prompts:
         for name, estimator in estimators.items():
-            method = Method("p", {"exact": ExactSettings(scale), "e": estimator}, [ProbeSettings()])
+            method = Method(
+                "p", {"exact": ExactEstimator(scale), "e": estimator}, {"probe": Probe()}
+            )
             found = sample(problem(prompt, images, steps=50), method).info["probe"]
             shift[name] += np.sum(found["shift"]["e"])
             value[name] += np.mean(found["value"]["e"]) / len(prompts)
@@ -81,21 +85,21 @@ def test_lidar_s_shift_error_falls_as_one_over_the_root_of_n():
     """Over many problems: a prompt's trajectories share one set of lookahead samples."""
     prompts = [m["prompt"] for m in generate(10, 1)]
     ns = (100, 400, 1600)
-    every = {str(n): LookaheadSettings(n, "ddim", 60, None, 1.0) for n in ns}
+    every = {str(n): LookaheadEstimator(n, "ddim", 60, None, 1.0) for n in ns}
     shift, _ = errors(every, 1.0, prompts, images=5)
     assert -0.6 < slope(ns, list(shift.values())) < -0.4
 
 
 def test_rollouts_from_the_exact_posterior_converge_likewise():
     ns = (16, 64, 256)
-    every = {str(n): RolloutSettings(n, 1, 0.25, "exact") for n in ns}
+    every = {str(n): RolloutEstimator(n, 1, 0.25, "exact") for n in ns}
     shift, _ = errors(every, 0.25, PROMPTS)
     assert -0.6 < slope(ns, list(shift.values())) < -0.4
 
 
 def test_glass_and_ancestral_rollouts_approach_the_exact_ones_with_more_steps():
     for by in ("sde", "glass"):
-        every = {str(k): RolloutSettings(64, k, 0.25, by) for k in (2, 16)}
+        every = {str(k): RolloutEstimator(64, k, 0.25, by) for k in (2, 16)}
         shift, _ = errors(every, 0.25, PROMPTS[2:], images=8)
         assert shift["16"] < 0.6 * shift["2"]
 
@@ -104,8 +108,8 @@ def test_tweedie_s_error_grows_with_lambda_faster_than_the_value_itself():
     found = {}
     for scale in (0.25, 4.0):
         every = {
-            "tweedie": TweedieSettings(scale),
-            "lookahead": LookaheadSettings(1600, "ddim", 60, None, scale),
+            "tweedie": TweedieEstimator(scale),
+            "lookahead": LookaheadEstimator(1600, "ddim", 60, None, scale),
         }
         found[scale] = errors(every, scale, PROMPTS)
     low, high = found[0.25], found[4.0]
@@ -122,11 +126,13 @@ def test_a_linear_reward_s_value_lacks_the_posterior_s_spread_under_tweedie():
     )
     level = one.level(0.6)
     x = made.noise((4, 2), "test").double()
-    mean = one.posterior_mean(x, level, made.condition)
     posterior = made.condition.prior.posterior(x, level.alpha, level.sigma)
     b = made.reward.quadratic(made.prompt, 2).vector
-    gap = ExactSettings(3.0).prepare(made).value(x, level, mean, 0)
-    gap = gap - TweedieSettings(3.0).prepare(made).value(x, level, mean, 0)
+    estimators = {"exact": ExactEstimator(3.0), "tweedie": TweedieEstimator(3.0)}
+    prepared = Prepared(estimators, {name: e.prepare(made) for name, e in estimators.items()})
+    solver = one.solver("ddpm", 10)
+    step = Step(made, solver, x, level, 4, 10, made.condition, prepared)
+    gap = step.value("exact") - step.value("tweedie")
     spread = float(b @ posterior.covariances[0] @ b)
     assert gap.tolist() == pytest.approx([9 / 2 * spread] * 4)
 
@@ -134,20 +140,20 @@ def test_a_linear_reward_s_value_lacks_the_posterior_s_spread_under_tweedie():
 @pytest.mark.parametrize(
     ("name", "method", "limit"),
     [
-        ("smc by the exact value", Method("s", {"e": ExactSettings()}, [SmcSettings()]), 1.5),
-        ("fk steering", Method("f", {"e": TweedieSettings(1.0)}, [SmcSettings()]), 1.6),
+        ("smc by the exact value", Method("s", {"e": ExactEstimator()}, {"smc": Smc()}), 1.5),
+        ("fk steering", Method("f", {"e": TweedieEstimator(1.0)}, {"smc": Smc()}), 1.6),
         (
             "das",
             Method(
                 "d",
-                {"e": TweedieSettings(1.0)},
-                [
-                    GuidanceSettings(1.0, tempering=0.008, last=False),
-                    SmcSettings(
+                {"e": TweedieEstimator(1.0)},
+                {
+                    "guidance": Guidance(1.0, tempering=0.008, last=False),
+                    "smc": Smc(
                         every=0.001, start=0.0, stop=0.999, adaptive=True, tempering=0.008,
                         twisted=True,
                     ),
-                ],
+                },
             ),
             1.7,
         ),
@@ -158,14 +164,15 @@ def test_a_large_population_samples_the_target(name, method, limit):
 
 
 def test_a_guided_last_step_cannot_be_taken_back_and_says_so():
-    steers = [GuidanceSettings(1.0), SmcSettings(twisted=True)]
-    with pytest.raises(ValueError, match=r"set method\.steer\.guidance\.last=false"):
-        sample(problem(PROMPTS[0], images=4, steps=5), Method("d", {"e": ExactSettings()}, steers))
+    steers = {"guidance": Guidance(1.0), "smc": Smc(twisted=True)}
+    method = Method("d", {"e": ExactEstimator()}, steers)
+    with pytest.raises(ValueError, match=r"guidance with last=false .* drop guidance, or smc"):
+        needs.check(method, ("stochastic", "ancestral", "analytic"), images=4)
 
 
 def test_search_samples_the_target_as_its_children_grow_in_number():
     found = [
-        distance(Method("v", {"e": ExactSettings()}, [SearchSettings(m)]), prompts=PROMPTS[::2])
+        distance(Method("v", {"e": ExactEstimator()}, {"search": Search(m)}), prompts=PROMPTS[::2])
         for m in (4, 16)
     ]
     assert found[0] > 2 > 1.5 > found[1]
@@ -173,8 +180,10 @@ def test_search_samples_the_target_as_its_children_grow_in_number():
 
 def test_a_guided_proposal_that_is_not_taken_back_misses_the_target():
     def das(twisted):
-        smc = SmcSettings(every=0.05, start=0.05, stop=0.95, twisted=twisted)
-        return Method("d", {"e": ExactSettings(1.0)}, [GuidanceSettings(1.0, last=False), smc])
+        smc = Smc(every=0.05, start=0.05, stop=0.95, twisted=twisted)
+        return Method(
+            "d", {"e": ExactEstimator(1.0)}, {"guidance": Guidance(1.0, last=False), "smc": smc}
+        )
 
     taken_back, not_taken_back = distance(das(True)), distance(das(False))
     assert taken_back < 1.4 < not_taken_back

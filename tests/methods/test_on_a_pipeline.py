@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from calls import expected
 
 from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 from bench.run.measure import Task, measure
 from methods.method import Method
-from methods.price import Calls
 from methods.sample import sample
 
 ANALYTIC = ("exact", "exact_smc", "probe")
@@ -21,6 +21,8 @@ SMALL = {
     "best_of_n": {"n": 2},
     "search": {"n": 2, "every": 1},
     "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
+    "dno": {"iterations": 1, "shuffles": 1},
+    "tfg": {"draws": 2},
 }
 METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
 
@@ -43,12 +45,16 @@ def test_a_method_runs_costs_what_it_says_and_repeats_itself(problem, name):
     assert first.delivered.shape == (2, 8, 8, 3)
     assert first.delivered.tobytes() == second.delivered.tobytes()
     phases = first.calls.values()
-    counted = Calls(**{k: sum(p[k] for p in phases) for k in next(iter(phases))})
+    counted = {k: sum(p[k] for p in phases) for k in next(iter(phases))}
     if "rollout" not in method.estimators:  # its last levels have none between them here
-        assert counted == method.price(problem)
+        steps = 4 * method.steps_factor
+        levels = problem.backbone.solver(solver, steps).levels
+        fractions = [level.fraction for level in levels]
+        formula = expected(method, problem.images, steps, e=2, fractions=fractions)
+        assert counted == {k: formula[k] for k in counted}
 
 
-@pytest.mark.parametrize("name", ["date", "ug", "ug_full", "das", "lgd"])
+@pytest.mark.parametrize("name", ["date", "ug", "ug_full", "das", "lgd", "tfg", "dno"])
 def test_gradients_reach_through_the_real_classes(problem, name):
     """Steered samples differ from vanilla's, and nothing keeps a graph."""
     steered = sample(problem, small(name))
