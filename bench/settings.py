@@ -62,14 +62,18 @@ def settings(cls: type[T], given: Mapping[str, Any] | None, where: str) -> T:
     for f in declared:
         if f.name not in given and f.default is MISSING and f.default_factory is MISSING:
             raise BenchError(f"there is no {_at(where, f.name)}, and it is needed")
+    kinds = get_type_hints(cls)
+    for key, value in given.items():  # OmegaConf takes a number for true or false
+        if kinds[key] is bool and not isinstance(value, bool):
+            raise BenchError(f"{_at(where, key)} must be true or false, got {value!r}")
     try:
         made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), dict(given)))
     except OmegaConfBaseException as error:
         key = re.split(r"[.\[]", getattr(error, "full_key", None) or "")[0]
         if key not in given:
             raise BenchError(f"{_at(where, key)}: {str(error).splitlines()[0]}") from None
-        kind = in_words(get_type_hints(cls)[key])
-        raise BenchError(f"{_at(where, key)} must be {kind}, got {given[key]!r}") from None
+        said = f"{_at(where, key)} must be {in_words(kinds[key])}, got {given[key]!r}"
+        raise BenchError(said) from None
     except ValueError as error:
         raise BenchError(_at(where, str(error))) from None
     assert isinstance(made, cls)

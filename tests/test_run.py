@@ -182,7 +182,7 @@ def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path):
         (["steps=0"], "steps must be an integer >= 1"),
         (
             ["backbone.weights=nowhere"],
-            "nowhere is no folder of a diffusers pipeline",
+            "there is no folder 'nowhere'",
         ),
         (['cells=["method=vanilla","method=lidar method.efr.lookahead.n=0"]'], "n must be"),
     ):

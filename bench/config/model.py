@@ -83,7 +83,6 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     _check_kind("backbone", backbone, list(BACKBONES))
     kind = BACKBONES[backbone["kind"]]
     kind.check(backbone)
-    check_device("judge.device", judge.get("device", "auto"))
     check_judge(judge)
     for name, options in given["rewards"].items():
         check_group(f"rewards.{name}", options)

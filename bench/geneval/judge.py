@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.device import resolve_device
+from bench.device import check_device, resolve_device
 from bench.errors import BenchError
 from bench.geneval import architecture
 from bench.geneval.architecture import UNTRAINED
@@ -103,7 +103,7 @@ class Mask2FormerSettings:
     name: str
     kind: str
     weights: str
-    device: str
+    device: Any
     batch: int
     shorter: int
     longer: int
@@ -113,6 +113,7 @@ class Mask2FormerSettings:
     clip: Any
 
     def __post_init__(self) -> None:
+        check_device("device", self.device)
         whole("batch", self.batch, 1)
         whole("shorter", self.shorter, 32)
         whole("longer", self.longer, self.shorter)
