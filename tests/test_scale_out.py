@@ -123,11 +123,11 @@ def test_optuna_finds_the_best_of_its_trials_by_the_objective(tmp_path):
 )
 def test_a_failed_job_lets_the_others_finish(launch, tmp_path):
     small = ["prompts.per_task=1", "prompts.limit=1", "steps=2", "images=1", "method=vanilla"]
-    done = bench(
-        "-m", *launch, f"results={tmp_path}", *small, "backbone.weights=nowhere,null", "seed=5,6"
-    )
+    (tmp_path / "empty").mkdir()
+    weights = f"backbone.weights={tmp_path}/empty,null"
+    done = bench("-m", *launch, f"results={tmp_path}", *small, weights, "seed=5,6")
     assert done.returncode == 1
-    assert "nowhere is no folder of a diffusers pipeline" in done.stderr
+    assert "empty is no folder of a diffusers pipeline" in done.stderr
     configs = [
         yaml.safe_load(f.read_text()) for f in tmp_path.glob("runs_miniature/cells/*/config.yaml")
     ]
