@@ -1,8 +1,22 @@
-"""``python -m bench [experiment=NAME] [key=value …]``: run an experiment's cells and report.
+"""Compare reward-guided samplers for text-to-image diffusion at matched cost and quality.
 
-``-m`` sweeps: comma-separated values make one job each (Hydra's multirun), spread by ``launch=``.
-``python -m bench list``: the experiments, methods, backbones and rewards that there are.
-``python -m bench compare A B``: why two runs differ.
+  guidance-bench [run] [experiment=NAME] [key=value …]   run an experiment's cells, and report
+  guidance-bench list [methods|experiments|…]            what there is to choose from
+  guidance-bench report FOLDER                           make the report of a results folder anew
+  guidance-bench compare A B                             why two runs differ
+  guidance-bench judge FOLDER                            judge images in GenEval's own layout
+  guidance-bench weights list|fetch|check [BACKBONE …]   pretrained weights
+  guidance-bench geneval prompts                         GenEval's prompts, byte for byte
+
+Examples
+  guidance-bench                                         the demo: minutes on two cores
+  guidance-bench method=lidar steps=50                   one method, one setting changed
+  guidance-bench -m method=lidar,ug seed=0,1             a sweep
+  guidance-bench method=lidar reward=my_module.my_reward a function (images, prompt) of one's own
+  guidance-bench --config-dir my_conf method=mine        a folder of one's own method/mine.yaml
+
+`python -m bench` is the same command. Each subcommand has its own --help; --hydra-help and
+--cfg job are Hydra's.
 
 Exit codes: 0 all is done; 1 something of it failed, the rest is done; 2 what was asked for cannot
 be done as things are (bad input, a full disk, another process at the cell); 130 and 143 stopped by
@@ -15,191 +29,82 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-
-from bench.config.compose import (
-    cell_settings,
-    check_command_line,
-    composed,
-    expand,
-    experiment_name,
-    jobs,
-    searches,
-    sweeps,
-    written_out,
-)
-from bench.errors import BenchError
-from bench.store.disk import check_writable
-
-if TYPE_CHECKING:
-    from bench.config.cell import Cell
-    from bench.run.cells import Done
+from typing import Any
 
 # A module with a main(arguments) -> exit code.
-SUBCOMMANDS = {"compare": "bench.report.compare", "list": "bench.config.listing"}
-MOST = 200  # cells of a sweep that are looked at before it begins
-
-
-class Incomplete(BenchError):
-    """Something of what was asked for failed; the rest is done."""
+SUBCOMMANDS = {
+    "run": "bench.run.command",
+    "list": "bench.config.listing",
+    "report": "bench.report.__main__",
+    "compare": "bench.report.compare",
+    "judge": "bench.judge.__main__",
+    "weights": "bench.weights.__main__",
+    "geneval": "bench.geneval.__main__",
+}
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM."""
 
 
-def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
-    """Every cell of a job, all validated before any begins.
-
-    A method on the command line takes the place of the experiment's list of cells.
-    """
-    from bench.config.cell import make_cell  # here: it needs torch, and subcommands do not
-    from bench.run.objective import check_objective
-
-    if config.get("not_built"):
-        raise BenchError(str(config.not_built))
-    if not OmegaConf.is_list(config.cells):
-        raise BenchError(f"cells must be a list of lines, got {config.cells!r}")
-    named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
-    lines = [""] if named or not config.cells else list(cell_lines(config.cells))
-    cells = [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
-    check_objective(config.get("objective"), cells)
-    return cells
-
-
-def cell_lines(cells: Any) -> Iterator[str]:
-    """The lines of ``cells``, of which some may be lists of lines."""
-    for entry in cells:
-        if isinstance(entry, str):
-            yield entry
-        else:
-            yield from cell_lines(entry)
-
-
-def check(arguments: Sequence[str]) -> None:
-    """Raise BenchError, before any job begins, for what a job would refuse; loads no model.
-
-    A sweep's jobs are looked at up to ``MOST`` cells, a search's as they begin.
-    """
-    check_command_line(arguments)
-    if {a for a in arguments if a.startswith("-")} - {"-m", "--multirun"}:
-        return  # Hydra is asked for something else
-    every, count = jobs(arguments)
-    cells = 0
-    for number, overrides in enumerate(every, start=1):
-        config = composed(overrides)
-        check_writable(results_folder(config))
-        if sweeps(arguments) and not searches(arguments):
-            cells += len(plan(config, overrides))
-        if cells >= MOST and number < count:
-            print(f"{number} of {count} jobs checked; each of the others is as it begins")
-            return
-
-
-def results_folder(config: DictConfig) -> Path:
-    if config.results is None:
-        raise BenchError("results must be a folder, got null")
-    return Path(str(config.results))
-
-
-def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> Done:
-    """Run a job and write its report.
-
-    Of a sweep's jobs on one results folder, which may run side by side, the last to finish reports
-    on all that is in the folder, whatever became of its own cells.
-    """
-    from bench.report.build import build
-    from bench.run.cells import Done, run_cells
-    from bench.store.turns import alone, at_work, reporting
-
-    results = results_folder(config) / experiment_name(config, overrides)
-    cells = plan(config, overrides)
-    with at_work(results, sweep) as others:
-        try:
-            done = run_cells(cells, results, Console())
-        except BenchError as error:
-            if not sweep:
-                raise
-            done = Done([], [str(error)])
-        if sweep and not alone(others):
-            print(f"{results}: other jobs are still at work here; the last of them reports")
-            return done
-        try:
-            with reporting(results):
-                only = None if sweep else [folder.name for folder in done.folders]
-                print(build(results, show=True, only=only))
-        except (OSError, ValueError) as error:
-            return replace(done, unreported=f"no report: {error}\nwhat was sampled is kept")
-    return done
-
-
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
-def main(config: DictConfig) -> float | None:
-    """One job; returns its objective where there is one. Says itself what is wrong: of a sweep's
-    errors Hydra passes on the first alone."""
-    from bench.run.objective import objective
-
-    overrides: Any = list(HydraConfig.get().overrides.task)
-    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    try:
-        done = run(config, overrides, sweep)
-        problems = [*done.problems, *filter(None, [done.unreported])]
-        if sweep and config.objective and not done.problems:
-            print("".join(f"error: {problem}\n" for problem in problems), end="", file=sys.stderr)
-        elif problems:
-            raise Incomplete("\nerror: ".join(problems))
-        return objective(config.objective, done.folders)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        if sweep:
-            raise  # the other jobs go on
-        raise SystemExit(1 if isinstance(error, Incomplete) else 2) from None
-
-
 def stop(number: int, frame: Any) -> None:
     raise Terminated
 
 
+def in_the_way() -> str:
+    """Which file is found in the place of one of this installation's packages, and what to do about
+    it; "" where there is none."""
+    root = Path(__file__).resolve().parents[1]
+    for name in ("methods", "conf"):
+        spec = find_spec(name)
+        origin = (spec and spec.origin) or f"no file named {name}"
+        if Path(origin).resolve() != root / name / "__init__.py":
+            return (
+                f"{origin} is in the way: guidance-bench has a package {name} of its own, in "
+                f"{root}; rename yours, start elsewhere, or take its folder off PYTHONPATH"
+            )
+    return ""
+
+
 def command(arguments: Sequence[str]) -> int:
     """What the command line asks for; the exit code."""
-    if arguments and arguments[0] in SUBCOMMANDS:
-        code: int = import_module(SUBCOMMANDS[arguments[0]]).main(list(arguments[1:]))
-        return code
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not as text to stderr
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray starts, in this process
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        sys.argv[1:] = arguments = written_out(arguments)  # where Hydra reads them
-        check(arguments)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+    first = arguments[0] if arguments else "run"
+    if {"-h", "--help"} & set(arguments) and first not in [*SUBCOMMANDS][1:]:
+        print(__doc__)
+        return 0
+    name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else ("run", arguments)
+    if name == "run" and rest and rest[0].isidentifier():
+        from bench.settings import nearest
+
+        known = f"choose from {', '.join(SUBCOMMANDS)}{nearest(rest[0], [*SUBCOMMANDS])}"
+        print(f"error: there is no subcommand {rest[0]!r}: {known}", file=sys.stderr)
         return 2
+    code: int = import_module(SUBCOMMANDS[name]).main(list(rest))
+    return code
+
+
+def main(subcommand: str | None = None) -> int:
+    """The process's command line, of one subcommand where it is given; the exit code."""
     try:
-        main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    except BenchError:  # of a sweep; main has said it, the others are done
-        return 1
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        signal.signal(signal.SIGTERM, stop)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # an ASCII terminal shows ? for what it has not
+                stream.reconfigure(errors="replace")
+        if foreign := in_the_way():
+            print(f"error: {foreign}", file=sys.stderr)
+            return 2
+        return command([*([subcommand] if subcommand else []), *sys.argv[1:]])
     except KeyboardInterrupt as stopped:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 143 if isinstance(stopped, Terminated) else 130
-    return 0
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
 
 
 if __name__ == "__main__":
-    sys.exit(command(sys.argv[1:]))
+    sys.exit(main())

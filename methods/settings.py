@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 from math import isfinite
+from typing import TYPE_CHECKING
 
-from methods.interfaces import Level
+if TYPE_CHECKING:  # a list of what there is needs no torch
+    from methods.interfaces import Level
 
 
 def at_least(key: str, value: float, low: float) -> None:

@@ -1,24 +1,23 @@
 """A command line as a whole, before anything runs: sweeps looked at, folders chosen and tried."""
 
+import os
+import re
+import signal
+import subprocess
 import sys
 
 import pytest
 
-import bench.__main__ as app
-from bench.__main__ import check
+import bench.run.job as app
+from bench.__main__ import SUBCOMMANDS
 from bench.config.cell import make_cell
-from bench.config.compose import (
-    cell_settings,
-    check_command_line,
-    composed,
-    expand,
-    experiment_name,
-    groups,
-    jobs,
-    written_out,
-)
+from bench.config.compose import CONF, cell_settings, composed, experiment_name, groups
+from bench.config.overrides import check_command_line, expand, jobs, written_out
 from bench.errors import BenchError
+from bench.run.command import main as command
+from bench.run.job import check
 
+PREFERENCE = ["reward=preference", "scores=[preference]"]
 N = "method.efr.lookahead.n"
 
 
@@ -31,7 +30,7 @@ def test_the_last_job_of_a_sweep_is_refused_before_the_first_begins(results, mon
     monkeypatch.setattr(app, "main", lambda: pytest.fail("a job began"))
     monkeypatch.setattr(sys, "argv", ["bench"])
     arguments = ["-m", results, "method=lidar", f"{N}=9,25,-1"]
-    assert app.command(arguments) == 2
+    assert command(arguments) == 2
     assert capsys.readouterr().err == f"error: {N} must be an integer >= 1, got -1\n"
     with pytest.raises(BenchError, match="table 4 is not built"):
         check(["-m", results, "experiment=demo,paper/table4"])
@@ -44,7 +43,7 @@ def test_a_long_sweep_is_looked_at_in_part_and_says_so(results, monkeypatch, cap
 
 
 def test_of_a_search_what_its_trials_share_is_looked_at(results, monkeypatch):
-    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: name)
+    monkeypatch.setattr("bench.config.overrides.find_spec", lambda name: name)
     scale = "method.steer.guidance.scale=interval(1,12)"
     search = ["-m", results, "sweep=optuna", "method=lidar", "hydra.sweeper.n_trials=4", scale]
     assert [list(each) for each in jobs(search)[:1]] == [[[results, "method=lidar"]]]
@@ -61,8 +60,10 @@ def test_results_that_cannot_be_written_are_refused_at_once(sweep, tmp_path):
     file.touch()
     with pytest.raises(BenchError, match=rf"cannot write {file} \(File exists\)"):
         check([*sweep, f"results={file}"])
-    with pytest.raises(BenchError, match="results must be a folder, got null"):
+    with pytest.raises(BenchError, match="results must be a folder, got None"):
         check([*sweep, "results=null"])
+    with pytest.raises(BenchError, match="results must be a folder, got ''"):
+        check([*sweep, "results="])
 
 
 def test_no_launcher_is_a_choice_and_so_are_hydra_s_own_sweeps():
@@ -114,13 +115,38 @@ def test_runs_of_one_s_own_go_where_what_they_meet_can_share_their_report(overri
         ("judge=mask2former judge.device=null", "judge.device must be one of auto, cpu, cuda"),
         ("shard=1", "shard must be K/N .* got 1"),
         ("shard=null", "shard must be K/N .* got None"),
-        ("scores=null", "scores must be a list of rewards, .* got None"),
-        ("scores=jpeg", "scores must be a list of rewards, .* got 'jpeg'"),
-        ("reward=[jpeg]", r"reward must be the name of one, got \['jpeg'\]"),
-        ("prompts=null", "prompts must be a group of settings, got None"),
+        ("scores=null", "scores must be a list, got None"),
+        ("scores=jpeg", "scores must be a list, got 'jpeg'"),
+        ("reward=[jpeg]", r"reward must be text, got \['jpeg'\]"),
+        ("prompts=null", "there is no prompts, and it is needed"),
         ("rewards.clip=3", "rewards.clip must be a group of settings, got 3"),
-        ("~steps", "there is no steps, and a cell needs it"),
+        ("~steps", "there is no steps, and it is needed"),
         ("+prompts.foo=1", "prompts.foo is unknown: prompts has source, n, seed"),
+        ("+backbone.gudance=3", "backbone.gudance is unknown: .* did you mean 'guidance'"),
+        ("~judge.kind", "judge.kind must be text, got None"),
+        ("judge=mask2former ~judge.batch", "there is no judge.batch, and it is needed"),
+        ("judge=mask2former ~judge.thresholds.max_objects", "no judge.thresholds.max_objects"),
+        ("judge=mask2former judge.self_test=no!", "self_test must be true or false, got"),
+        ("backbone=mixture ~backbone.path", "there is no backbone.path, and it is needed"),
+        ("backbone=mixture backbone.dimension=[2]", r"dimension must be an integer, got \[2\]"),
+        ("method.name=a/b", "method.name names a folder, got 'a/b'"),
+        ("~backbone.guidance", "there is no backbone.guidance, and it is needed"),
+        ("backbone.max_batch=many", "backbone.max_batch must be an integer, got 'many'"),
+        ("backbone.solvers=null", "backbone.solvers must be a group of settings, got None"),
+        ("+backbone.solvers.x=3", "backbone.solvers.x must be a group of settings, got 3"),
+        ("backbone=sd15 backbone.weights=/no", "random, tiny, or the folder .* no folder '/no'"),
+        ("backbone.weights=tiny", "backbone.weights must be null, or the folder of a pipeline"),
+        ("prompts.n=1000000000", "prompts.n must be an integer from 1 to 100000, got 10"),
+        ("images=100000000", "images must be an integer from 1 to 10000, got 100000000"),
+        ("steps=5000", "steps with solver=ddpm must be at most 1000, .* miniature was trained on"),
+        (
+            "method=lidar method.efr.lookahead.steps=5000",
+            "lookahead.steps with .* at most 1000",
+        ),
+        ("method=vanilla_more_steps steps=800", "at most 1000, .* got 1600"),
+        ("method=fk_smc images=1", "fk_smc resamples a population of one particle"),
+        ("method=lidar method.steer.guidance.interval=0.5", "interval must be a list, got 0.5"),
+        ("method.steer=3", "method.steer must be a group of settings, got 3"),
         ("experiment=cost backbone=miniature", "weights=random changes nothing: backbone mini"),
     ],
 )
@@ -129,12 +155,99 @@ def test_a_value_of_the_wrong_kind_is_explained(override, message):
         make_cell(cell_settings(override.split(), []))
 
 
-def test_weights_that_a_reward_or_a_judge_reads_are_taken():
+def test_weights_that_a_reward_or_a_judge_reads_are_taken(tmp_path):
     make_cell(cell_settings(["judge=mask2former", "+weights=tiny"], []))
-    make_cell(cell_settings(["backbone=sd15", "backbone.weights=folder"], []))
+    own = ["backbone=sd15", f"backbone.weights={tmp_path}"]
+    make_cell(cell_settings(own, []))
+    make_cell(cell_settings([*own, "judge=none", "rewards=miniature", *PREFERENCE], []))
     make_cell(cell_settings(["experiment=paper/table9", "backbone=sd15", "weights=random"], []))
 
 
 def test_cells_that_are_no_list_are_refused():
     with pytest.raises(BenchError, match="cells must be a list of lines, got 5"):
         app.plan(composed(["cells=5"]), ["cells=5"])
+
+
+# Processes: what a shell sees
+
+
+def start(*arguments, folder, **environment):
+    """``python -m bench`` in another folder; a name that is None is not in its environment."""
+    own = {**os.environ, "PYTHONPATH": str(CONF.parent), **environment}
+    command = [sys.executable, "-m", "bench", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=own, stdout=pipe, stderr=pipe, text=True)
+
+
+def answer(*arguments, folder, **environment):
+    process = start(*arguments, folder=folder, **environment)
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in out + err
+    return process.returncode, out, err
+
+
+def test_help_names_every_subcommand(tmp_path):
+    code, out, err = answer("--help", folder=tmp_path)
+    assert (code, err) == (0, "")
+    for name in SUBCOMMANDS:
+        assert re.search(rf"^  guidance-bench \[?{name}\b", out, re.MULTILINE), name
+    assert answer("run", "-h", folder=tmp_path)[1] == out
+    assert "usage: python -m bench.weights" in answer("weights", "--help", folder=tmp_path)[1]
+
+
+def test_an_unknown_subcommand_suggests_the_nearest(tmp_path):
+    code, out, err = answer("repot", "results", folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: there is no subcommand 'repot': choose from run, list, report, compare, judge, "
+        "weights, geneval; did you mean 'report'?\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["methods.py", "conf/__init__.py"])
+def test_a_file_in_the_place_of_a_package_is_named(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    code, out, err = answer("method=lidr", folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {path} is in the way: guidance-bench has a package ")
+    assert err.count("\n") == 1
+
+
+def test_a_second_complaint_of_hydra_is_not_explained_again(tmp_path):
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "mine.yaml").write_text("defaults: [nowhere]\n")
+    given = written_out(["--config-dir", str(tmp_path), "method=mine", "stesp=3"])
+    with pytest.raises(BenchError, match="nowhere"):
+        composed(given)
+
+
+def test_an_ascii_terminal_is_written_to(tmp_path):
+    code, out, _ = answer("list", "methods", folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert code == 0 and "lookahead ? guidance" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("place", ["bench.config.overrides", "hydra", "bench.report.build"])
+def test_a_signal_at_any_moment_ends_in_its_code_without_a_traceback(number, code, place, tmp_path):
+    """The process waits inside an import: of the composing, of Hydra, of the report."""
+    hook = f"""
+import importlib.abc, signal, sys, time
+class Wait(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {place!r}:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("waiting", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Wait())
+"""
+    (tmp_path / "sitecustomize.py").write_text(hook)
+    path = f"{tmp_path}{os.pathsep}{CONF.parent}"
+    arguments = ["report", str(tmp_path)] if "report" in place else ["method=lidar", "results=r"]
+    process = start(*arguments, folder=tmp_path, PYTHONPATH=path)
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(number)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert err == "stopped; the same command goes on from here\n"

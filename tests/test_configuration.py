@@ -3,12 +3,12 @@
 import pytest
 from omegaconf import OmegaConf
 
-from bench.__main__ import plan
 from bench.config.build import build_method, check_method
-from bench.config.cell import choose_prompts, identity, make_cell, parse_shard
-from bench.config.compose import CONF, cell_settings, check_command_line, composed, expand, groups
+from bench.config.cell import identity, make_cell, parse_shard
+from bench.config.compose import CONF, cell_settings, composed, groups
+from bench.config.overrides import check_command_line, expand
 from bench.errors import BenchError
-from bench.geneval.prompts import TASKS, generate
+from bench.run.job import plan
 from methods.efr import ESTIMATORS
 from methods.steer import STEERS
 
@@ -108,6 +108,13 @@ def test_the_command_line_wins_over_the_experiment_s_cell():
         ("reward=preferense", "did you mean 'preference'"),
         ("solver=ddpn", "did you mean 'ddpm'"),
         ("judge=minature", "did you mean 'miniature'"),
+        ("prompts=drawbensh", "did you mean 'drawbench'"),
+        ("prompts.source=genval", "prompts.source must be one of .* did you mean 'geneval'"),
+        (
+            "prompts.source=file",
+            "prompts.source=file needs prompts.path: choose it as prompts=file",
+        ),
+        ("prompts.per_task=0", "prompts.per_task must be an integer >= 1"),
         ("judge.kind=minature", "judge.kind must be one of .* did you mean 'miniature'"),
         ("judge=none backbone=mixture", "go together"),
         ("judge=truth", "go together, got miniature, geneval and truth"),
@@ -115,7 +122,7 @@ def test_the_command_line_wins_over_the_experiment_s_cell():
         ("judge=mask2former judge.thresholds.max_overlap=3", r"max_overlap in \[0, 1\]"),
         ("+judge.batch=2", "judge.batch is unknown: judge has name, kind"),
         ("steps=0", "steps must be an integer >= 1"),
-        ("steps=many", "steps must be an integer >= 1, got 'many'"),
+        ("steps=many", "steps must be an integer, got 'many'"),
         ("images=-1", "images must be an integer >= 1"),
         ("backbone.guidance=-2", "backbone.guidance must be a number >= 0"),
         ("shard=8/8", "shard must be K/N with 0 <= K < N"),
@@ -133,7 +140,7 @@ def test_a_wrong_word_or_number_is_explained(override, message):
     ("method", "override", "message"),
     [
         ("lidar", "efr.lookahead.n=-3", "method.efr.lookahead.n must be an integer >= 1"),
-        ("lidar", "efr.lookahead.n=few", "method.efr.lookahead.n: Value 'few'"),
+        ("lidar", "efr.lookahead.n=few", "method.efr.lookahead.n must be an integer, got 'few'"),
         ("lidar", "efr.lookahead.solver=dpn", "did you mean 'dpm'"),
         ("lidar", "steer.guidance.interval=[0.5,2]", "0 <= low < high <= 1"),
         (
@@ -194,7 +201,7 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
             "method=ug +method.steer.embedding={scale:1}",
             "through the whole denoiser.* drop embedding",
         ),
-        ("method=lidar scores=[clip]", "the guiding reward must be one of clip"),
+        ("method=lidar scores=[clip]", "scores must hold the guiding reward preference"),
         ("method=das solver=ddim", "smc needs a stochastic target solver"),
         ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "comes last"),
         (
@@ -217,14 +224,6 @@ def test_a_gradient_method_refuses_a_reward_without_a_derivative():
         make_cell(settings("method=ug", "reward=jpeg"))
     for method in ("lidar", "rollout", "fk_smc", "best_of_n"):
         make_cell(settings(f"method={method}", "reward=jpeg"))
-
-
-def test_a_subset_of_prompts_is_spread_over_each_task():
-    every, some = choose_prompts("geneval", 100, 43, None), choose_prompts("geneval", 100, 43, 4)
-    assert [p.metadata for p in every] == generate()
-    assert len(some) == 24
-    assert [sum(p.metadata["tag"] == t for p in some) for t in TASKS] == [4] * 6
-    assert all(every[p.index].metadata == p.metadata for p in some)
 
 
 def test_shards_part_the_prompts_between_them():
@@ -282,9 +281,12 @@ def test_a_backbone_brings_its_judge_and_the_command_line_chooses_another():
     assert settings("judge=mask2former", "+weights=tiny")["judge"]["weights"] == "tiny"
 
 
-def test_without_a_judge_the_scores_may_be_empty():
+def test_without_a_detector_scores_are_as_given_and_may_be_empty():
     cell = make_cell(settings("judge=none", "scores=[]"))
     assert not cell.scores and cell.reward == "preference"
-    assert not make_cell(settings("judge=none")).scores, "nothing is scored where nothing is judged"
-    with pytest.raises(BenchError, match="the guiding reward must be one of"):
+    assert make_cell(settings("judge=none")).scores == ["preference", "clip", "jpeg"]
+    assert make_cell(settings("judge=none", "scores=[jpeg]")).scores == ["jpeg"]
+    with pytest.raises(
+        BenchError, match=r"scores must hold the guiding reward preference, got .*judge=none"
+    ):
         make_cell(settings("scores=[]"))

@@ -2,12 +2,16 @@
 
 import re
 import shlex
+import sys
 
 import pytest
 from omegaconf import OmegaConf
 
-from bench.__main__ import cell_lines
-from bench.config.compose import CONF, composed, expand, experiment_name, jobs
+from bench.config.cell import make_cell
+from bench.config.compose import CONF, cell_settings, composed, experiment_name
+from bench.config.listing import main as listing
+from bench.config.overrides import check_command_line, expand, jobs, written_out
+from bench.run.job import cell_lines
 from bench.store.config import SHARED
 
 ROOT = CONF.parent
@@ -66,3 +70,26 @@ def test_a_suggestion_of_random_weights_names_a_backbone_that_has_them():
         prose = " ".join(file.read_text().replace("#", " ").split())
         if "weights=random does" in prose:
             assert "backbone=sd15 weights=random does" in prose, file
+
+
+OWN = (ROOT / "docs" / "own.md").read_text()
+OWN_FILES = re.findall(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", OWN, re.DOTALL)
+
+
+@pytest.mark.parametrize("command", re.findall(r"^guidance-bench (.*)$", OWN, re.MULTILINE))
+def test_a_command_on_components_of_one_s_own_is_valid(command, tmp_path, monkeypatch):
+    assert len(OWN_FILES) == 3
+    for name, text in OWN_FILES:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "my_module", raising=False)
+    words = shlex.split(command)
+    if words[0] == "list":
+        assert listing(words[1:]) == 0
+    else:
+        written = written_out(words)
+        check_command_line(written)
+        assert make_cell(cell_settings(written, []))

@@ -111,6 +111,13 @@ def test_an_image_s_verdict_does_not_depend_on_its_neighbors(mixed, tmp_path):
         (lambda f: (f / "00000/metadata.jsonl").unlink(), [], "expected GenEval's layout"),
         (lambda f: (f / "00000/metadata.jsonl").write_text("{"), [], "is no JSON object"),
         (lambda f: (f / "00000/metadata.jsonl").write_text("{}"), [], "lacks include, prompt, tag"),
+        (
+            lambda f: (f / "00000/metadata.jsonl").write_text(
+                '{"tag": "x", "prompt": "a cat", "include": []}'
+            ),
+            [],
+            "it has no include clauses of GenEval",
+        ),
         (lambda f: (f / "00000/samples/0001.png").write_bytes(b"x"), TINY, "not an image"),
         (lambda f: [p.unlink() for p in f.glob("*/samples/*")], [], "a missing image is not"),
     ],

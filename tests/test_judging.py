@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.geneval.detector import Detections, verdicts
-from bench.judge.judges import diversity
+from bench.judge.judges import DETECTORS, Kind, check_judge, diversity, load_detector
 from bench.rewards import load_reward
 from bench.store.images import from_bytes, to_bytes
 
@@ -16,6 +16,17 @@ def test_diversity_is_the_mean_squared_distance_over_pairs():
     assert diversity(features) == pytest.approx(float(sum(pairs) / len(pairs)))
     assert diversity(features[:1].expand(4, -1)) == pytest.approx(0, abs=1e-12)
     assert diversity(features[:1]) == 0
+
+
+def test_a_detector_is_added_by_its_name(monkeypatch):
+    class Mine(PaintedJudge):
+        def prove(self):
+            self.proven = True
+
+    monkeypatch.setitem(DETECTORS, "mine", Kind(check=lambda settings: None, load=lambda s: Mine()))
+    settings = {"name": "mine", "kind": "mine", "size": 3}
+    check_judge(settings)
+    assert load_detector(settings).proven
 
 
 def test_jpeg_prefers_a_plain_image_and_ignores_the_prompt():

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from bench.config.compose import CONF, groups
+from bench.config.compose import CONF, groups, paths
 from bench.config.listing import LISTS, about, composed_needs, defaults, main
 
 
 def rows(name):
-    return [[str(cell) for cell in column.cells] for column in LISTS[name]().columns]
+    return [[str(cell) for cell in column.cells] for column in LISTS[name]([]).columns]
 
 
 @pytest.mark.parametrize("name", ["experiments", "methods", "backbones"])
@@ -26,6 +26,13 @@ def test_rewards_are_listed_with_their_weights():
     assert all(lines) and {"imagereward", "clip", "preference", "linear"} <= set(names)
     assert needs[names.index("imagereward")] == "rewards=pretrained: 1.8 GB"  # 1.79 + a vocabulary
     assert needs[names.index("preference")] == "rewards=miniature: no weights"
+
+
+def test_prompts_are_listed_with_what_they_need():
+    names, lines, needs = rows("prompts")
+    assert names == groups()["prompts"] and all(lines)
+    assert dict(zip(names, needs, strict=True))["geneval"] == "nothing"
+    assert dict(zip(names, needs, strict=True))["drawbench"] == "prompts.path"
 
 
 def test_a_line_is_the_comment_s_first_sentence_without_the_command():
@@ -44,7 +51,8 @@ def test_needs_add_up_what_a_backbone_a_judge_and_rewards_pin():
 
 
 def test_defaults_are_those_of_a_file_and_of_what_it_builds_on():
-    assert list(defaults("method", "lidar_smc_bon")) == [
+    known = paths("method")
+    assert list(defaults(known["lidar_smc_bon"], known)) == [
         ("/efr@efr", ["lookahead", "tweedie"]),
         ("/steer@steer", ["guidance", "smc"]),
         ("/steer@steer", ["best_of_n"]),

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-import bench.__main__
 import bench.config.cell
-from bench.__main__ import cell_lines, plan, run
+import bench.run.job
 from bench.config.cell import make_cell
-from bench.config.compose import CONF, cell_settings, composed, expand, groups
+from bench.config.compose import CONF, cell_settings, composed, groups
+from bench.config.overrides import expand
 from bench.errors import BenchError
 from bench.run.cells import Bench
+from bench.run.job import cell_lines, plan, run
 
 PAPER = [name for name in groups()["experiment"] if name.startswith("paper/")]
 BUILT = [name for name in PAPER if name != "paper/table4"]
@@ -58,7 +59,7 @@ def test_an_experiment_is_short_and_opens_with_its_command(experiment):
 def test_every_experiment_runs_to_its_report(experiment, tmp_path, monkeypatch):
     """Of each line one cell a method: the others differ from it in a number."""
     monkeypatch.setattr(bench.config.cell, "make_cell", small)
-    monkeypatch.setattr(bench.__main__, "expand", one_a_method)
+    monkeypatch.setattr(bench.run.job, "expand", one_a_method)
     monkeypatch.setattr(Bench, "warm_up", lambda bench, prompt: None)
     points = experiment in ON_POINTS
     images = 8 if points else 4 if experiment in IN_FOURS else 2

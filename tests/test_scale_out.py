@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from bench.config.cell import make_cell
-from bench.config.compose import PLUGINS, cell_settings, check_command_line
+from bench.config.compose import cell_settings
+from bench.config.overrides import PLUGINS, check_command_line
 from bench.errors import BenchError
 from bench.run.cells import run_cell
 from bench.run.objective import check_objective, objective
@@ -135,17 +136,18 @@ def test_a_failed_job_lets_the_others_finish(launch, tmp_path):
 
 
 def test_usage_statistics_of_ray_are_off_before_it_starts(monkeypatch):
-    import bench.__main__ as app
+    import bench.run.job as app
+    from bench.run.command import main as command
 
     monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
     monkeypatch.setattr(app, "main", lambda: None)
-    assert app.command(["-m", "seed=0,1"]) == 0
+    assert command(["-m", "seed=0,1"]) == 0
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 @pytest.mark.parametrize("choice", ["launch=ray", "launch=submitit_local", "sweep=optuna"])
 def test_a_plugin_that_is_not_installed_is_named_with_its_remedy(choice, monkeypatch):
-    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.config.overrides.find_spec", lambda name: None)
     group, name = choice.split("=")
     package = PLUGINS[group][name].replace("_", "-")
     with pytest.raises(BenchError, match=rf"{choice} needs the package {package}: pip install"):
@@ -155,7 +157,7 @@ def test_a_plugin_that_is_not_installed_is_named_with_its_remedy(choice, monkeyp
 
 
 def test_a_launcher_without_a_sweep_is_refused(monkeypatch):
-    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: name)
+    monkeypatch.setattr("bench.config.overrides.find_spec", lambda name: name)
     with pytest.raises(BenchError, match="launch=joblib is for a sweep's jobs: add -m"):
         check_command_line(["launch=joblib"])
 

@@ -9,10 +9,11 @@ from typing import Any
 from diffusers import AutoencoderKL
 
 from bench.backbones.latent import LatentDiffusion
-from bench.config.cell import choose_prompts
 from bench.geneval.detector import verdicts
+from bench.geneval.prompts import generate
 from bench.geneval.protocol import overall
 from bench.miniature.judge import MiniatureJudge
+from bench.prompts.choice import Prompt, choose
 from bench.rewards.jpeg import JpegCompressibility
 from bench.run.measure import Task, measure
 from bench.store.images import from_bytes
@@ -31,10 +32,11 @@ def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
     task = Task(backbone, JpegCompressibility(), "dpm", STEPS, images=1, seed=0)
     judge = MiniatureJudge.load()
     correct: dict[str, list[bool]] = {}
-    for prompt in choose_prompts("geneval", 100, SEED, PROMPTS_PER_TASK):
+    every = [Prompt(index, metadata) for index, metadata in enumerate(generate(100, SEED))]
+    for prompt in choose(every, PROMPTS_PER_TASK):
         pixels = measure(task, Method("vanilla"), prompt.text).delivered
         [verdict] = verdicts(judge, prompt.metadata, from_bytes(pixels))
-        correct.setdefault(prompt.metadata["tag"], []).append(verdict.correct)
+        correct.setdefault(prompt.tag, []).append(verdict.correct)
     shares = {tag: sum(marks) / len(marks) for tag, marks in correct.items()}
     return {"geneval": overall(correct), **shares}
 

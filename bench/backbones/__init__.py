@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.backbones.settings import check_pipeline
+from bench.backbones.settings import MixtureSettings, check_pipeline
 from bench.errors import explained
+from bench.outside import OUTSIDE
+from bench.settings import settings as build_settings
 from methods.interfaces import Backbone
 from methods.settings import one_of
 
@@ -71,6 +73,7 @@ def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loa
 def _check_mixture(settings: Settings) -> None:
     from bench.mixture.backbone import check
 
+    build_settings(MixtureSettings, settings, "backbone")
     check(settings)
 
 
@@ -80,12 +83,25 @@ def _mixture(settings: Settings, device: torch.device, solvers: Solvers) -> Load
     return load(settings)
 
 
+def _check_outside(settings: Settings) -> None:
+    from bench.backbones.outside import check
+
+    check(settings)
+
+
+def _outside(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
+    from bench.backbones.outside import make
+
+    return make(settings, device, solvers)
+
+
 BACKBONES = {
     "miniature": Kind(check_pipeline, _pipeline),
     "sd": Kind(check_pipeline, _pipeline),
     "sdxl": Kind(check_pipeline, _pipeline),
     "flux": Kind(check_pipeline, _pipeline),
     "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True),
+    OUTSIDE: Kind(_check_outside, _outside),
 }
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from bench.device import DTYPES
+from bench.settings import check_group
+from bench.settings import settings as build_settings
 from methods.settings import at_least, one_of, whole
 
 # Keys of a solver's settings that are not the scheduler's own configuration.
 OWN = ("scheduler", "eta", "stochastic", "timesteps", "denoiser", "guidance")
+WEIGHTS = ("pretrained", "random", "tiny")
+TRAINING_STEPS = 1000  # of every model here, where a solver does not say otherwise
+CONTINUOUS = ("flux", "mixture", "outside")  # kinds of backbones that can take any number of steps
 
 
 def is_stochastic(settings: Mapping[str, Any]) -> bool:
@@ -16,15 +24,26 @@ def is_stochastic(settings: Mapping[str, Any]) -> bool:
     return bool(settings.get("eta", 0.0) > 0 or settings.get("stochastic", False))
 
 
-def check_steps(where: str, steps: int, settings: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a solver of these settings can take so many steps."""
+def check_steps(where: str, steps: int, solver: str, backbone: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a solver of this name can take so many steps."""
+    settings = backbone["solvers"][solver]
     times = settings.get("timesteps")
     if times and steps != len(times):
-        raise ValueError(f"{where} must be {len(times)}: this solver has its own timesteps {times}")
+        raise ValueError(
+            f"{where} with solver={solver} must be {len(times)}: this solver has its own timesteps "
+            f"{times}"
+        )
+    most = settings.get("num_train_timesteps", TRAINING_STEPS)
+    if backbone["kind"] not in CONTINUOUS and steps > most:
+        raise ValueError(
+            f"{where} with solver={solver} must be at most {most}, the steps that "
+            f"{backbone['name']} was trained on, got {steps}"
+        )
 
 
 def check_solver(where: str, settings: Mapping[str, Any]) -> None:
     """Raise ValueError where a setting of a solver is out of range. Loads no library."""
+    check_group(where, settings)
     if not settings.get("scheduler"):
         raise ValueError(f"{where}.scheduler must name a scheduler of diffusers")
     at_least(f"{where}.eta", settings.get("eta", 0.0), 0)
@@ -37,23 +56,73 @@ def check_solver(where: str, settings: Mapping[str, Any]) -> None:
         raise ValueError(f"{where}.timesteps must fall, got {list(times)}")
 
 
-def check_pipeline(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first setting of a diffusers pipeline that is out of range."""
-    from bench.device import DTYPES
+@dataclass(frozen=True)
+class PipelineSettings:
+    """A diffusers pipeline: conf/backbone/sd15.yaml says what each setting is.
 
-    if settings["guidance"] is not None:
-        at_least("backbone.guidance", settings["guidance"], 0)
-    for key in ("max_batch", "max_decode"):
-        whole(f"backbone.{key}", settings[key], 1)
-    for key in ("pixels", "tokens"):
-        if settings.get(key) is not None:
-            whole(f"backbone.{key}", settings[key], 1)
-    for key in ("dtype", "vae_dtype"):
-        one_of(f"backbone.{key}", settings[key], DTYPES)
-    allowed = ("sdpa",) if settings["kind"] == "flux" else ("sdpa", "eager")
-    one_of("backbone.attention", settings["attention"], allowed)
-    for name, options in settings["solvers"].items():
-        check_solver(f"backbone.solvers.{name}", options)
-        if student := options.get("denoiser"):
-            key = f"backbone.solvers.{name}.denoiser"
-            one_of(key, student, list(settings["students"]))
+    ``architecture`` to ``accelerated`` are of pipelines on the hub; the miniature has none.
+    """
+
+    name: str
+    kind: str
+    weights: str | None  # None: the packaged ones
+    students: dict[str, Any]
+    dtype: str
+    vae_dtype: str
+    attention: str
+    compile: bool
+    channels_last: bool
+    guidance: float | None
+    max_batch: int
+    max_decode: int
+    solvers: dict[str, Any]
+    architecture: str | None = None
+    source: Any = None
+    parts: dict[str, Any] = field(default_factory=dict)
+    accelerated: str = "float32"
+    pixels: int | None = None
+    tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        self._check_weights()
+        if self.guidance is not None:
+            at_least("guidance", self.guidance, 0)
+        for key in ("max_batch", "max_decode", "pixels", "tokens"):
+            if (value := getattr(self, key)) is not None:
+                whole(key, value, 1)
+        for key in ("dtype", "vae_dtype"):
+            one_of(key, getattr(self, key), DTYPES)
+        one_of("attention", self.attention, ("sdpa",) if self.kind == "flux" else ("sdpa", "eager"))
+        for name, options in self.solvers.items():
+            check_solver(f"solvers.{name}", options)
+            if student := options.get("denoiser"):
+                one_of(f"solvers.{name}.denoiser", student, list(self.students))
+
+    def _check_weights(self) -> None:
+        """Raise ValueError unless there are such weights, or such a folder."""
+        named = WEIGHTS if self.architecture else ()
+        if self.weights in named or (self.weights is None and not named):
+            return
+        if self.weights is None or not Path(self.weights).expanduser().is_dir():
+            choice = ", ".join(named) or "null"
+            raise ValueError(
+                f"weights must be {choice}, or the folder of a pipeline: there is no folder "
+                f"{self.weights!r}"
+            )
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """The Gaussian mixture: ``bench.mixture.backbone`` says what is in range."""
+
+    name: str
+    kind: str
+    dimension: int
+    components: int
+    path: str
+    solvers: dict[str, Any]
+
+
+def check_pipeline(settings: Mapping[str, Any]) -> None:
+    """Raise BenchError for the first setting of a diffusers pipeline that is wrong."""
+    build_settings(PipelineSettings, settings, "backbone")

@@ -2,65 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import fields
-from difflib import get_close_matches
-from typing import Any, TypeVar
-
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from typing import Any
 
 from bench.errors import BenchError, explained
+from bench.outside import TARGET, made
+from bench.settings import check_group, check_keys, settings
 from methods import needs
 from methods.base import Estimator, Steer
 from methods.efr import ESTIMATORS
 from methods.method import Method
-from methods.settings import one_of
+from methods.settings import one_of, whole
 from methods.steer import STEERS
 
-T = TypeVar("T")
+PARTS = {"estimator": Estimator, "steer": Steer}
 METHOD_KEYS = ("name", "efr", "steer", "steps_factor")
 
 
-def check_keys(where: str, given: Mapping[str, Any], allowed: list[str]) -> None:
-    """Raise BenchError for the first unknown key, with the nearest known one."""
-    for key in given:
-        if key not in allowed:
-            near = get_close_matches(str(key), allowed, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise BenchError(f"{where}.{key} is unknown: {where} has {', '.join(allowed)}{hint}")
-
-
-def settings(cls: type[T], given: Mapping[str, Any] | None, where: str) -> T:
-    """An instance of the dataclass ``cls``; BenchError names the key, its type or its range."""
-    given = given or {}
-    check_keys(where, given, [f.name for f in fields(cls)])  # type: ignore[arg-type]
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(cls), dict(given))
-        made = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", "") or ""
-        reason = str(error).splitlines()[0]
-        raise BenchError(f"{where}.{key}: {reason}") from None
-    except ValueError as error:
-        raise BenchError(f"{where}.{error}") from None
-    assert isinstance(made, cls)
-    return made
+def _part(registry: Mapping[str, type], kind: str, options: Any, where: str, what: str) -> Any:
+    """An estimator or a steer: of the package by its name, or from outside by its ``_target_``."""
+    at = f"{where}.{kind}"
+    if isinstance(options, Mapping) and TARGET in options:
+        part = made(options, at)
+        if not isinstance(part, PARTS[what]):
+            raise BenchError(
+                f"{at}: {options[TARGET]} gave an object of type {type(part).__name__}, which is "
+                f"no methods.base.{PARTS[what].__name__}"
+            )
+        return part
+    if kind not in registry:
+        one_of(where, kind, list(registry))
+    return settings(registry[kind], options, at)
 
 
 def build_method(given: Mapping[str, Any]) -> Method:
     """The method of a ``method`` config: estimators by ``efr``, steers in order by ``steer``."""
-    check_keys("method", given, list(METHOD_KEYS))
-    estimators: dict[str, Estimator] = {}
-    steers: dict[str, Steer] = {}
+    check_keys("method", given, METHOD_KEYS)
+    groups = {key: given.get(key) or {} for key in ("efr", "steer")}
+    for key, group in groups.items():
+        check_group(f"method.{key}", group)
     with explained():
-        for kind, options in (given.get("efr") or {}).items():
-            one_of("method.efr", kind, list(ESTIMATORS))
-            estimators[kind] = settings(ESTIMATORS[kind], options, f"method.efr.{kind}")
-        for kind, options in (given.get("steer") or {}).items():
-            one_of("method.steer", kind, list(STEERS))
-            steers[kind] = settings(STEERS[kind], options, f"method.steer.{kind}")
-        return Method(given["name"], estimators, steers, given.get("steps_factor", 1))
+        estimators = {
+            kind: _part(ESTIMATORS, kind, options, "method.efr", "estimator")
+            for kind, options in groups["efr"].items()
+        }
+        steers = {
+            kind: _part(STEERS, kind, options, "method.steer", "steer")
+            for kind, options in groups["steer"].items()
+        }
+        if "name" not in given:
+            raise BenchError("there is no method.name, and it is needed")
+        whole("method.steps_factor", given.get("steps_factor", 1), 1)
+        if not re.fullmatch(r"[\w.-]+", str(given["name"])):
+            raise BenchError(f"method.name names a folder, got {given['name']!r}")
+        return Method(str(given["name"]), estimators, steers, given.get("steps_factor", 1))
 
 
 def check_method(method: Method, offered: Collection[str], images: int) -> None:
@@ -74,3 +70,10 @@ def check_method(method: Method, offered: Collection[str], images: int) -> None:
             needs.check(method, offered, images)
         except ValueError as error:
             raise ValueError(f"method {method.name}: {error}") from None
+    particles = images * method.candidates
+    for steer in method.steers.values():
+        if hasattr(steer, "particles") and (steer.particles or particles) == 1:
+            raise BenchError(
+                f"method {method.name} resamples a population of one particle, which changes "
+                f"nothing: images={images} and its particles must make two or more"
+            )

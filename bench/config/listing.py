@@ -1,14 +1,16 @@
-"""``python -m bench list [experiments|methods|backbones|rewards]``: what there is, and its needs.
+"""``guidance-bench list [NAME …]``: experiments, methods, backbones, prompts, rewards, and needs.
 
 Read from the configuration files alone: a name's line is the first sentence of its file's comment.
+``--config-dir DIR`` lists a user's own files too.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.config.compose import CONF, cell_settings, groups
+from bench.config.compose import cell_settings, paths, searched
+from bench.config.overrides import written_out
 from bench.errors import BenchError, explained
 from bench.weights.needs import needs, sources
 from methods.settings import one_of
@@ -38,22 +41,21 @@ def about(path: Path) -> str:
     return re.split(r"(?<=\.)\s", " ".join(said), maxsplit=1)[0].rstrip(".:")
 
 
-def defaults(group: str, name: str) -> Iterator[tuple[str, Any]]:
-    """Entries of a file's defaults list and of those of its own group that it builds on, in order:
-    ("/steer@steer", "guidance"), ("override /backbone", "mixture")."""
-    config = OmegaConf.load(CONF / group / f"{name}.yaml")
-    given: Any = OmegaConf.to_container(config, resolve=False)
+def defaults(path: Path, known: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
+    """Entries of a file's defaults list and of those of its own group, ``known``, that it builds
+    on, in order: ("/steer@steer", "guidance"), ("override /backbone", "mixture")."""
+    given: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     for entry in given.get("defaults", []):
         if isinstance(entry, dict):
             yield from entry.items()
         elif entry != "_self_":
-            yield from defaults(group, entry)
+            yield from defaults(known[entry], known)
 
 
 @cache
-def composed_needs(override: str) -> str:
+def composed_needs(*overrides: str) -> str:
     """Of a configuration: its backbone, gigabytes of weights with rewards and judge, device."""
-    settings = cell_settings([override], [])
+    settings = cell_settings(overrides, [])
     name, every = settings["backbone"]["name"], needs(settings)
     weights = sum(need.source.gb for need in every if not need.optional)
     students = sum(need.source.gb for need in every if need.optional)
@@ -65,50 +67,65 @@ def composed_needs(override: str) -> str:
     return f"{name}: {weights:.1f} GB{more}; GPU recommended"
 
 
-def backbones() -> Table:
-    def row(name: str) -> tuple[str, str, str]:
-        needed = composed_needs(f"backbone={name}").removeprefix(f"{name}: ")
-        return name, about(CONF / "backbone" / f"{name}.yaml"), needed
+def backbones(search: Sequence[str]) -> Table:
+    def row(name: str, path: Path) -> tuple[str, str, str]:
+        needed = composed_needs(f"backbone={name}", *search)
+        return name, about(path), needed.partition(": ")[2]
 
-    return table("backbones: backbone=NAME", "needs", map(row, groups()["backbone"]))
+    known = paths("backbone", search)
+    return table("backbones: backbone=NAME", "needs", starmap(row, known.items()))
 
 
-def experiments() -> Table:
+def experiments(search: Sequence[str]) -> Table:
     """With what they need as they are; most run on any backbone."""
+    known = paths("experiment", search)
 
-    def row(name: str) -> tuple[str, str, str]:
-        path = CONF / "experiment" / f"{name}.yaml"
+    def row(name: str, path: Path) -> tuple[str, str, str]:
         if OmegaConf.select(OmegaConf.load(path), "not_built"):
             return name, about(path), "not built"
-        entries = dict(defaults("experiment", name))
+        entries = dict(defaults(path, known))
         own = f"experiment={name}" if "override /backbone" in entries else "backbone=miniature"
-        return name, about(path), composed_needs(own)
+        return name, about(path), composed_needs(own, *search)
 
-    rows = map(row, groups()["experiment"])
-    return table("experiments: experiment=NAME [backbone=NAME] [scale=quick]", "by default", rows)
+    title = "experiments: experiment=NAME [backbone=NAME] [scale=quick]"
+    return table(title, "by default", starmap(row, known.items()))
 
 
-def methods() -> Table:
+def methods(search: Sequence[str]) -> Table:
     """A method is its estimates and what is done with them; it has no weights of its own."""
+    known = paths("method", search)
 
-    def row(name: str) -> tuple[str, str, str]:
+    def row(name: str, path: Path) -> tuple[str, str, str]:
         parts: dict[str, list[str]] = {"efr": [], "steer": []}
-        for key, value in defaults("method", name):
+        for key, value in defaults(path, known):
             side = key.rpartition("@")[2]
             if side in parts:
                 parts[side] += [value] if isinstance(value, str) else value
+        own: Any = OmegaConf.load(path)
+        for side, found in parts.items():
+            found += [str(label) for label in own.get(side) or {}]
         how = " × ".join(" + ".join(dict.fromkeys(found)) for found in parts.values() if found)
-        return name, about(CONF / "method" / f"{name}.yaml"), how
+        return name, about(path), how
 
-    return table("methods: method=NAME", "estimate × steer", map(row, groups()["method"]))
+    return table("methods: method=NAME", "estimate × steer", starmap(row, known.items()))
 
 
-def rewards() -> Table:
+def prompts(search: Sequence[str]) -> Table:
+    """Where prompts come from, and what must be fetched."""
+
+    def row(name: str, path: Path) -> tuple[str, str, str]:
+        needed = "prompts.path" if "path:" in path.read_text(encoding="utf-8") else "nothing"
+        return name, about(path), needed
+
+    known = paths("prompts", search)
+    return table("prompts: prompts=NAME", "needs", starmap(row, known.items()))
+
+
+def rewards(search: Sequence[str]) -> Table:
     """Rewards by name, of each group; the comment behind a name says what it is."""
 
     def rows() -> Iterator[tuple[str, str, str]]:
-        for group in groups()["rewards"]:
-            path = CONF / "rewards" / f"{group}.yaml"
+        for group, path in paths("rewards", search).items():
             comments = dict(re.findall(r"(?m)^(\w+):.*?# (.*)$", path.read_text(encoding="utf-8")))
             given: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
             for name, settings in given.items():
@@ -122,10 +139,11 @@ def rewards() -> Table:
     return table("rewards: reward=NAME guides, scores=[NAME,…] judge", "needs", rows())
 
 
-LISTS: dict[str, Callable[[], Table]] = {
+LISTS: dict[str, Callable[[Sequence[str]], Table]] = {
     "experiments": experiments,
     "methods": methods,
     "backbones": backbones,
+    "prompts": prompts,
     "rewards": rewards,
 }
 
@@ -142,18 +160,21 @@ def table(title: str, last: str, rows: Any) -> Table:
 def main(arguments: Sequence[str]) -> int:
     """Print the lists named, all where none is. 2 for an unknown name."""
     try:
-        for name in arguments:
+        written = written_out(arguments)
+        search = searched(written)
+        names = [word for word in written if word not in search]
+        for name in names:
             with explained():
                 one_of("list", name, list(LISTS))
+        console = Console()
+        for name in names or LISTS:
+            console.print(LISTS[name](search))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console = Console()
-    for name in arguments or LISTS:
-        console.print(LISTS[name]())
-    if set(arguments or LISTS) & {"experiments", "backbones", "rewards"}:
+    if set(names or LISTS) & {"experiments", "backbones", "rewards"}:
         console.print(
-            "pretrained weights are fetched once by `python -m bench.weights fetch BACKBONE`; "
+            "pretrained weights are fetched once by `guidance-bench weights fetch BACKBONE`; "
             "weights=random measures costs and weights=tiny tries the harness without any",
             highlight=False,
         )

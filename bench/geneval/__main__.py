@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m bench.geneval", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     prompts = commands.add_parser("prompts", help="write the prompts' metadata to stdout")
-    prompts.add_argument("--n", type=int, default=100, help="prompts per task (default: 100)")
+    prompts.add_argument("--n", type=int, default=100, help="prompts a task (default: 100)")
     prompts.add_argument("--seed", type=int, default=43, help="generator's seed (default: 43)")
     options = parser.parse_args(arguments)
     try:
@@ -38,4 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from bench.__main__ import main as entry
+
+    sys.exit(entry("geneval"))

@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.config.build import check_keys
-from bench.device import DEVICES, resolve_device
+from bench.device import resolve_device
 from bench.errors import BenchError
 from bench.geneval import architecture
 from bench.geneval.architecture import UNTRAINED
@@ -25,14 +24,12 @@ from bench.geneval.selftest import photographs, prove
 from bench.rewards import clip_model
 from bench.rewards.clip_model import INDICES, VIT_L_14, native
 from bench.rewards.pretrained import Pretrained
+from bench.settings import settings as build_settings
 from bench.store.images import to_bytes
 from bench.weights.files import digest
 from bench.weights.source import Source, matching
-from methods.settings import at_least, one_of, whole
+from methods.settings import at_least, whole
 
-KEYS = """name kind weights device batch shorter longer thresholds self_test detector
-clip""".split()
-LIMITS = ("threshold", "counting_threshold", "max_objects", "max_overlap", "position_threshold")
 SURE_COLORS = ("red", "green", "blue")  # a disk of these has no other name
 
 
@@ -99,24 +96,50 @@ def disk(color: str, side: int = 128) -> Any:
     return picture
 
 
+@dataclass(frozen=True)
+class Mask2FormerSettings:
+    """conf/judge/mask2former.yaml says what each setting is."""
+
+    name: str
+    kind: str
+    weights: str
+    device: str
+    batch: int
+    shorter: int
+    longer: int
+    self_test: bool
+    thresholds: dict[str, Any]
+    detector: Any
+    clip: Any
+
+    def __post_init__(self) -> None:
+        whole("batch", self.batch, 1)
+        whole("shorter", self.shorter, 32)
+        whole("longer", self.longer, self.shorter)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """GenEval's: see ``bench.geneval.protocol.evaluate``."""
+
+    threshold: float
+    counting_threshold: float
+    max_objects: int
+    max_overlap: float
+    position_threshold: float
+
+    def __post_init__(self) -> None:
+        at_least("threshold", self.threshold, FLOOR)
+        at_least("counting_threshold", self.counting_threshold, FLOOR)
+        whole("max_objects", self.max_objects, 1)
+        nothing: dict[str, Any] = {}
+        evaluate({"tag": ""}, nothing, lambda name, indices: [], **vars(self))  # the other ranges
+
+
 def check(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first setting that is unknown, of another type or out of range."""
-    check_keys("judge", settings, KEYS)
-    one_of("judge.device", settings["device"].split(":")[0], DEVICES)
-    whole("judge.batch", settings["batch"], 1)
-    whole("judge.shorter", settings["shorter"], 32)
-    whole("judge.longer", settings["longer"], settings["shorter"])
-    if not isinstance(settings["weights"], str):
-        raise ValueError(f"judge.weights must be text, got {settings['weights']!r}")
-    if not isinstance(settings["self_test"], bool):
-        raise ValueError(f"judge.self_test must be true or false, got {settings['self_test']!r}")
-    limits = settings["thresholds"]
-    check_keys("judge.thresholds", limits, list(LIMITS))
-    for key in ("threshold", "counting_threshold"):
-        at_least(f"judge.thresholds.{key}", limits[key], FLOOR)
-    whole("judge.thresholds.max_objects", limits["max_objects"], 1)
-    nothing: dict[str, Any] = {}
-    evaluate({"tag": ""}, nothing, lambda name, indices: [], **limits)  # refuses the other ranges
+    """Raise BenchError for the first setting that is unknown, of another type or out of range."""
+    build_settings(Mask2FormerSettings, settings, "judge")
+    build_settings(Thresholds, settings["thresholds"], "judge.thresholds")
 
 
 def load(settings: Mapping[str, Any]) -> Mask2FormerJudge:

@@ -117,16 +117,15 @@ DRAWN: tuple[Callable[[np.random.Generator], Metadata], ...] = (
 
 
 def generate(n: int = 100, seed: int = 43) -> list[Metadata]:
-    """GenEval metadata: ``n`` prompts per task (at most 80 single objects), duplicates dropped.
+    """GenEval metadata: each class as a single object, ``n`` prompts of every other task.
 
-    ``generate()`` is the official list of 553. Raises ValueError unless n >= 1 and seed >= 0.
+    Duplicates are dropped. ``generate()`` is the official list of 553. Raises ValueError unless
+    n >= 1 and seed >= 0.
     """
     if n < 1 or seed < 0:
         raise ValueError(f"GenEval prompts need n >= 1 and seed >= 0, got n={n}, seed={seed}")
     rng = np.random.default_rng(seed)
-    samples = [
-        single_object(i) for i in rng.choice(len(CLASSES), size=min(n, len(CLASSES)), replace=False)
-    ]
+    samples = [single_object(i) for i in rng.choice(len(CLASSES), len(CLASSES), replace=False)]
     for draw in DRAWN:
         samples += [draw(rng) for _ in range(n)]
     return list({json.dumps(s): s for s in samples}.values())

@@ -12,12 +12,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.geneval.prompts import POSITIONS
+from bench.geneval.prompts import CLASSES, COLORS, POSITIONS
 
 Boxes = npt.NDArray[np.float32]
 ColorOf = Callable[[str, list[int]], Sequence[str]]
@@ -97,6 +98,23 @@ def evaluate(
         if found >= count:
             reasons.append(f"expected fewer than {count} of {name}, found {found}")
     return Verdict(not reasons, reasons, kept)
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Raise ValueError for metadata that ask for nothing, or for what cannot be judged."""
+    if not isinstance(metadata.get("include"), list) or not metadata["include"]:
+        raise ValueError("it has no include clauses of GenEval")
+    try:
+        evaluate(metadata, {}, lambda name, indices: [])
+        clauses = [*metadata["include"], *metadata.get("exclude", ())]
+        wrong = [clause["class"] for clause in clauses if clause["class"] not in CLASSES]
+        wrong += [c["color"] for c in clauses if "color" in c and c["color"] not in COLORS]
+    except TypeError as error:
+        raise ValueError(f"its clauses are malformed: {error}") from None
+    if wrong:
+        near = get_close_matches(str(wrong[0]), (*CLASSES, *COLORS), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{wrong[0]!r} is no class or color of GenEval{hint}")
 
 
 def select(boxes: Boxes, threshold: float, max_objects: int, max_overlap: float) -> list[int]:

@@ -1,4 +1,4 @@
-"""Who judges what a method delivered: GenEval by a detector, an exact target, or nobody.
+"""Who judges what a method delivered: GenEval by a detector, an exact target, or by rewards alone.
 
-Knows rewards and detectors; nothing of cells or of how images were made.
+Knows prompts, rewards and detectors; nothing of cells or of how images were made.
 """

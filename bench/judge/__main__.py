@@ -16,14 +16,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":
+    from bench.__main__ import main as entry
+
+    sys.exit(entry("judge"))
+
 from rich.console import Console
 from rich.progress import track
 
-from bench.config.compose import cell_settings, check_command_line
+from bench.config.compose import cell_settings
+from bench.config.overrides import check_command_line, written_out
 from bench.errors import BenchError, explained
 from bench.geneval.detector import Detector, verdicts
 from bench.geneval.prompts import Metadata
-from bench.geneval.protocol import Verdict, by_task, overall
+from bench.geneval.protocol import Verdict, by_task, check_metadata, overall
 from bench.judge.judges import DETECTORS, check_judge, load_detector
 from bench.store.images import from_bytes, read
 
@@ -41,6 +47,10 @@ def find(folder: Path) -> list[Place]:
             raise BenchError(f"{path} is no JSON object on one line: GenEval's metadata") from None
         if missing:
             raise BenchError(f"{path} lacks {', '.join(sorted(missing))} of GenEval's metadata")
+        try:
+            check_metadata(metadata)
+        except ValueError as error:
+            raise BenchError(f"{path}: {error}") from None
         samples = sorted((path.parent / "samples").glob("*.png"))
         if not samples:
             raise BenchError(
@@ -111,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
     try:
-        overrides = [f"judge={options.judge}", *options.settings]
+        overrides = written_out([f"judge={options.judge}", *options.settings])
         check_command_line(overrides)
         settings = cell_settings(overrides, [])["judge"]
         with explained():
@@ -130,7 +140,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("these are not scores: the detector has proved nothing", file=sys.stderr)
     print(options.folder / "judged.jsonl")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,26 +1,36 @@
-"""Judging delivered images: GenEval's verdicts, every score, diversity. Outside the clock."""
+"""Judging delivered images: GenEval's verdicts, every score, diversity. Outside the clock.
+
+A detector of GenEval is known by its name in ``DETECTORS``, which may be added to. Scores and
+diversity do not depend on it: they are recorded with judge=none too.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
-from bench.config.build import check_keys
 from bench.errors import BenchError, explained
 from bench.geneval.detector import Detector, verdicts
-from bench.geneval.prompts import Metadata
+from bench.geneval.protocol import check_metadata
+from bench.outside import OUTSIDE
+from bench.prompts.choice import Metadata, Prompt
 from bench.rewards import LoadedReward, load_reward
+from bench.settings import check_keys
 from methods.settings import one_of
+
+if TYPE_CHECKING:
+    from bench.judge.outside import OutsideJudge
 
 Settings = Mapping[str, Any]  # a ``judge`` config
 TRUTH, NONE = "truth", "none"
 NAMED = ["name", "kind"]
+FEATURES = "clip"  # the reward whose image features measure diversity, where there is one
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,6 @@ def _miniature(settings: Settings) -> Detector:
     return MiniatureJudge.load()
 
 
-FEATURES = "clip"  # the reward whose image features measure diversity, where there is one
-
-
 def _check_mask2former(settings: Settings) -> None:
     from bench.geneval.judge import check
 
@@ -56,18 +63,39 @@ def _mask2former(settings: Settings) -> Detector:
     return load(settings)
 
 
-DETECTORS = {
+DETECTORS: dict[str, Kind] = {
     "miniature": Kind(_check_names, _miniature),
     "mask2former": Kind(_check_mask2former, _mask2former),
 }
-JUDGES = (*DETECTORS, TRUTH, NONE)
 
 
 def check_judge(settings: Settings) -> None:
     """Raise ValueError or BenchError for an unknown kind of judge or a wrong setting of it."""
-    one_of("judge.kind", settings["kind"], JUDGES)
+    if settings.get("kind") == OUTSIDE:
+        from bench.judge.outside import check
+
+        return check(settings)
+    for key in NAMED:
+        if not isinstance(settings.get(key), str):
+            raise BenchError(f"judge.{key} must be text, got {settings.get(key)!r}")
+    one_of("judge.kind", settings["kind"], [*DETECTORS, TRUTH, NONE])
     kind = DETECTORS.get(settings["kind"])
     (kind.check if kind else _check_names)(settings)
+
+
+def check_prompts(settings: Settings, prompts: Iterable[Prompt]) -> None:
+    """Raise ValueError, before anything is sampled, for a prompt that the judge cannot judge."""
+    if settings["kind"] not in DETECTORS:
+        return
+    for prompt in prompts:
+        try:
+            check_metadata(prompt.metadata)
+        except ValueError as error:
+            raise ValueError(
+                f"judge={settings['name']} cannot judge prompt {prompt.index} "
+                f"({prompt.text[:60]!r}): {error}; judge=none records scores and diversity of "
+                "any prompts"
+            ) from None
 
 
 def load_detector(settings: Settings) -> Detector:
@@ -91,6 +119,12 @@ def _proven(text: str) -> Detector:
     return detector
 
 
+def _outside(settings: Settings) -> OutsideJudge:
+    from bench.judge.outside import make
+
+    return make(settings)
+
+
 def diversity(features: Tensor) -> float:
     """Mean squared distance between normalised features (B, d) over the pairs; 0 is collapsed."""
     count = len(features)
@@ -109,68 +143,74 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
-class GenEvalJudge:
-    """GenEval by ``detector``, every score, and diversity in the features of ``clip``."""
+class ImageJudge:
+    """GenEval where there is a ``detector``, what a user's ``own`` judge says, all ``scores``, and
+    diversity in ``clip``'s features.
 
-    detector: Detector
+    Without any of them nothing is judged: for measuring costs alone.
+    """
+
+    detector: Detector | None
     scores: Mapping[str, LoadedReward]
     clip: Any = None
+    own: OutsideJudge | None = None
     device: torch.device | str = "cpu"  # of the rewards
 
     def digest(self) -> str:
-        return self.detector.digest()
+        judge = self.own or self.detector
+        return judge.digest() if judge else NONE
 
     def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
         """geneval, reasons, scores, diversity, and where a prompt was cut for a score."""
-        prompt = metadata["prompt"]
-        results = verdicts(self.detector, metadata, images)
-        images = images.to(self.device)
-        with torch.no_grad():
-            values = {n: r(images, prompt).tolist() for n, r in self.scores.items()}
-            spread = None if self.clip is None else diversity(self.clip.features(images))
+        record: dict[str, Any] = {}
+        if self.detector:
+            results = verdicts(self.detector, metadata, images)
+            record["geneval"] = [v.correct for v in results]
+            record["reasons"] = [v.reasons for v in results]
+        if self.own:
+            record |= self.own.judge(metadata, images)
+        if self.detector or self.own or self.scores:
+            record |= self._scored(metadata["prompt"], images.to(self.device))
+        return record
+
+    @torch.no_grad()
+    def _scored(self, prompt: str, images: Tensor) -> dict[str, Any]:
+        values = {n: r(images, prompt).tolist() for n, r in self.scores.items()}
+        spread = None if self.clip is None else diversity(self.clip.features(images))
         cut = {n: lost for n, r in self.scores.items() if (lost := r.cut(prompt))}
         return {
-            "geneval": [v.correct for v in results],
-            "reasons": [v.reasons for v in results],
             "scores": {n: [round(v, 6) for v in vs] for n, vs in values.items()},
             "diversity": None if spread is None else round(spread, 6),
             **({"cut": cut} if cut else {}),
         }
 
 
-@dataclass(frozen=True)
-class NoJudge:
-    """Judges nothing: for measuring costs."""
-
-    def digest(self) -> str:
-        return NONE
-
-    def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
-        return {}
+def _features(settings: Mapping[str, Any]) -> bool:
+    """Whether a cell measures diversity in the features of the reward named ``FEATURES``."""
+    kind = settings["judge"]["kind"]
+    judged = kind in (*DETECTORS, OUTSIDE) or (kind == NONE and settings["scores"])
+    return bool(judged) and FEATURES in settings["rewards"]
 
 
 def names_used(settings: Mapping[str, Any]) -> list[str]:
     """Names of the rewards of a cell: the guiding one, every score, and whose features are used."""
-    judged = settings["judge"]["kind"]
-    names = [settings["reward"], *(settings["scores"] if judged != NONE else ())]
-    if FEATURES in settings["rewards"] and judged not in (TRUTH, NONE):
-        names.append(FEATURES)
-    return list(dict.fromkeys(names))
+    features = [FEATURES] if _features(settings) else []
+    return list(dict.fromkeys([settings["reward"], *settings["scores"], *features]))
 
 
 def load_judge(
     judge: Settings, settings: Mapping[str, Any], device: torch.device | str = "cpu"
 ) -> Judge:
-    """The ``judge`` of a cell's settings: GenEval by a detector, the exact target, or nobody."""
-    if judge["kind"] == NONE:
-        return NoJudge()
+    """The ``judge`` of a cell's settings: a detector, the exact target, or scores alone."""
     if judge["kind"] == TRUTH:
         from bench.mixture.judge import load
 
         scale = settings.get("target_scale")
         return load(settings["scores"], settings["reward"], scale, settings["backbone"])
+    detector = None if judge["kind"] in (NONE, OUTSIDE) else load_detector(judge)
+    own = _outside(judge) if judge["kind"] == OUTSIDE else None
     rewards = settings["rewards"]
     scores = {score: load_reward(score, rewards, device) for score in settings["scores"]}
-    clip = load_reward(FEATURES, rewards, device) if FEATURES in rewards else None
+    clip = load_reward(FEATURES, rewards, device) if _features(settings) else None
     clip = clip if hasattr(clip, "features") else None
-    return GenEvalJudge(load_detector(judge), scores, clip, device)
+    return ImageJudge(detector, scores, clip, own, device)

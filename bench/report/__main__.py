@@ -49,4 +49,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from bench.__main__ import main as entry
+
+    sys.exit(entry("report"))

@@ -1,7 +1,8 @@
 """Rewards by name: to guide with, or to judge what others guided.
 
-A configuration's ``rewards`` maps names to settings, each with its ``kind``. Everything but
-``load_reward`` is known without loading a weight.
+A configuration's ``rewards`` maps names to settings, each with its ``kind``, or with the
+``_target_`` of a reward from outside the package. Everything but ``load_reward`` is known without
+loading a weight, but for whether a reward from outside that does not say so is differentiable.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.config.build import settings as build_settings
 from bench.errors import explained
+from bench.outside import TARGET
 from bench.rewards.aesthetic import AestheticReward, AestheticSettings
 from bench.rewards.cosine import CosineReward
 from bench.rewards.imagereward import ImageReward
 from bench.rewards.mix import Mix, MixSettings
 from bench.rewards.pretrained import Pretrained
+from bench.settings import check_group
+from bench.settings import settings as build_settings
 from methods.interfaces import Reward
 from methods.settings import one_of
 
@@ -117,10 +120,21 @@ KINDS: dict[str, RewardKind] = {
 }
 
 
+def _outside(name: str, given: Settings) -> RewardKind:
+    from bench.rewards.outside import check, make
+
+    where = f"rewards.{name}"
+    check(given, where)
+    return RewardKind(lambda given, device, part: make(given, where, device))
+
+
 def parsed(name: str, rewards: Rewards) -> tuple[RewardKind, Any]:
     """The kind of the reward called ``name`` and its settings. ValueError names the wrong key."""
     one_of("reward", name, list(rewards))
     given = rewards[name] or {}
+    check_group(f"rewards.{name}", given)
+    if TARGET in given:
+        return _outside(name, given), given
     if "kind" not in given:
         raise ValueError(f"rewards.{name} has no kind: choose from {', '.join(KINDS)}")
     one_of(f"rewards.{name}.kind", given["kind"], list(KINDS))
@@ -155,7 +169,18 @@ def used(names: Iterable[str], rewards: Rewards) -> dict[str, Settings]:
 
 def differentiable(name: str, rewards: Rewards) -> bool:
     """Whether the reward has a derivative: all that it is mixed of must."""
-    return all(KINDS[given["kind"]].differentiable for given in used([name], rewards).values())
+    from bench.rewards.outside import stated
+
+    for part, given in used([name], rewards).items():
+        if TARGET not in given:
+            has = KINDS[given["kind"]].differentiable
+        elif (said := stated(given, f"rewards.{part}")) is not None:
+            has = said
+        else:
+            has = load_reward(part, rewards).differentiable
+        if not has:
+            return False
+    return True
 
 
 def load_reward(name: str, rewards: Rewards, device: torch.device | str = "cpu") -> LoadedReward:

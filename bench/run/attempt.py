@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from bench.config.cell import Cell, Prompt
+from bench.config.cell import Cell
 from bench.device import describe_device
 from bench.errors import BenchError
 from bench.judge.judges import Judge
+from bench.prompts.choice import Prompt
 from bench.run.fit import batch, measure_fitting
 from bench.run.measure import Measured, Task
 from bench.run.yardstick import timed, vanilla_first
@@ -87,7 +88,8 @@ def attempt(
     base = {
         "index": prompt.index,
         "prompt": prompt.text,
-        "tag": prompt.metadata["tag"],
+        "tag": prompt.tag,
+        **({"fields": prompt.fields} if prompt.fields else {}),
         "seed": cell.seed,
         "device": describe_device(bench.task.backbone.device),
         "torch": str(torch.__version__),

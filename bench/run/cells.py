@@ -98,7 +98,6 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config |= {"code": code_digest(), "weights": digests}
     config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
-    config["prompts"] = {**cell.settings["prompts"], "total": cell.total}
     store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
     return Ready(cell, store, task, judge, config)
@@ -171,6 +170,9 @@ def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
         def say(note: str) -> None:
             progress.console.print(note, markup=False, highlight=False, soft_wrap=True)
 
+        dropped = max((c.settings["prompts"]["duplicates"] for c in cells), default=0)
+        if dropped:
+            say(f"prompts left out because their text had come before: {dropped}")
         for cell in cells:
             progress.update(bar, description=cell.method.name)
             ready = None

@@ -14,7 +14,10 @@ from bench.errors import BenchError
 from bench.store.disk import replace_text, writing
 
 # What cells of one GenEval report have in common; an index is then the same prompt in all.
-SHARED = ("backbone.name", "judge.name", "reward", "prompts.source", "prompts.n", "prompts.seed")
+SHARED = (
+    *("backbone.name", "judge.name", "reward"),
+    *("prompts.source", "prompts.n", "prompts.seed", "prompts.sha256"),
+)
 ABSENT = "–"
 NOTED = ("torch", "threads", "yardstick_every")  # these decide no result, or its rounding alone
 
@@ -50,6 +53,8 @@ def differences(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
 def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     """Write a cell's config.yaml, once; a later run is held against it.
 
+    What a later run may change is the number of prompts: where it takes more, the file says so.
+
     Returns what is not as it was and decides no result. Raises BenchError where the file no longer
     tells what the records were made with.
     """
@@ -61,6 +66,7 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     try:
         there = read_config(path)
         before, now = _deciding(there), _deciding(config)
+        more = config["prompts"]["total"] > there["prompts"]["total"]
     except BenchError as error:
         raise BenchError(f"{error}; {remedy}") from None
     except KeyError as error:
@@ -70,6 +76,10 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     if changed := differences(before, now):
         listed = ", ".join(f"{key} is {a}, ran with {b}" for key, (a, b) in changed.items())
         raise BenchError(f"{path} was changed since it was written: {listed}; {remedy}")
+    if more:
+        grown = there | {"prompts": config["prompts"]}
+        with writing(path):
+            replace_text(path, OmegaConf.to_yaml(OmegaConf.create(grown)))
     noted = {key: (there.get(key), config[key]) for key in NOTED}
     return [f"{key} is {b}, was {a} ({path})" for key, (a, b) in noted.items() if a != b]
 

@@ -1,6 +1,7 @@
 """The record: one JSON line a prompt in a cell's records.jsonl; of an index the last line counts.
 
-index, prompt, tag    the prompt's place in the experiment's list, its text, its GenEval task
+index, prompt, tag    the prompt's place in its source's whole list, its text, its task or category
+fields                only where its source says more of it: every other column of a user's file
 seed                  of the noise ledger
 device, torch         what it ran on
 seconds               by phase: prepare (encoding, lookahead samples), annotate (their rewards),
@@ -23,8 +24,9 @@ diversity             mean squared distance between normalised features of the r
                       over the pairs; null where there is none
 cut                   only where a prompt was too long for a score: {score: tokens not read}
 info                  the method's own diagnostics
-with judge=none there are no geneval, reasons, scores and diversity; where the config's
-weights.judge begins with "untested" the verdicts are a random or unproven detector's
+with judge=none there are no geneval and reasons, and with scores=[] no scores and diversity either;
+where the config's weights.judge begins with "untested" the verdicts are a random or unproven
+detector's
 on the mixture, in place of geneval and reasons:
 distance              to the exact target: w2, mmd, and their floors between two exact sets
 target                the target's expectation of each score; target_diversity likewise

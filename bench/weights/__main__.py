@@ -12,11 +12,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+if __name__ == "__main__":
+    from bench.__main__ import main as entry
+
+    sys.exit(entry("weights"))
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bench.config.compose import cell_settings, groups
+from bench.config.overrides import written_out
 from bench.errors import BenchError
 from bench.weights.needs import Need, needs
 from bench.weights.source import cache, fetch, found, locate
@@ -28,12 +34,13 @@ def wanted(words: Sequence[str], students: Sequence[str]) -> list[Need]:
 
     ``students`` by name, or "all": what is optional otherwise.
     """
-    overrides = [w for w in words if "=" in w]
-    names = [w for w in words if "=" not in w] or groups()["backbone"]
+    overrides = written_out([w for w in words if "=" in w])
+    known = groups(overrides)["backbone"]
+    names = [w for w in words if "=" not in w] or known
     every: dict[str, Need] = {}
     for name in names:
         try:
-            one_of("backbone", name, groups()["backbone"])
+            one_of("backbone", name, known)
         except ValueError as error:
             raise BenchError(str(error)) from None
         for need in needs(cell_settings([f"backbone={name}", *overrides], [])):
@@ -97,7 +104,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bad += 1
             console.print(f"{need.what}: {error}", markup=False, highlight=False)
     return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,11 +5,11 @@ import json
 import pandas as pd
 import pytest
 
-from bench.__main__ import plan
 from bench.config.compose import cell_settings
 from bench.report.costs.page import build
 from bench.report.costs.read import cost_row, load
 from bench.run.cells import run_cells
+from bench.run.job import plan
 from bench.store.schema import KINDS, PHASES
 
 TINY = [

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
-import bench.__main__ as app
 import bench.report.build
 import bench.run.attempt
 import bench.run.cells
+import bench.run.job as app
+from bench.__main__ import main
 from bench.config.compose import composed
 from bench.errors import BenchError
 from bench.store.turns import at_work
@@ -30,7 +31,7 @@ def forked(arguments, results, before=lambda: None):
         sys.argv = ["bench", *arguments]
         os.chdir(results)  # a sweep leaves Hydra's multirun.yaml where it is called
         before()
-        code = app.command(arguments)
+        code = main()
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

@@ -13,7 +13,7 @@ from bench.geneval.detector import Detections, verdicts
 from bench.geneval.judge import SURE_COLORS, check, disk, load
 from bench.geneval.prompts import COLORS, generate
 from bench.geneval.selftest import PHOTOGRAPHS, photographs, prove
-from bench.judge.judges import GenEvalJudge, load_detector
+from bench.judge.judges import ImageJudge, load_detector
 from bench.miniature.golden import pictures
 from bench.miniature.judge import MiniatureJudge
 
@@ -43,7 +43,7 @@ def test_the_tiny_judge_judges_images_of_any_size_without_a_network(offline, ima
             assert (boxes[:, 2] <= 56).all() and (boxes[:, 3] <= 48).all()
             said = one.colors(name, list(range(len(boxes))))
             assert len(said) == len(boxes) and set(said) <= set(COLORS)
-    record = GenEvalJudge(judge, {}).judge(generate()[-1], images)
+    record = ImageJudge(judge, {}).judge(generate()[-1], images)
     assert len(record["geneval"]) == 3 and record["diversity"] is None
 
 

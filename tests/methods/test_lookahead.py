@@ -44,14 +44,18 @@ def test_value_and_shift_equal_a_naive_loop():
 
 
 def test_shift_equals_the_naive_broadcast_to_a_millionth():
-    from bench.arithmetic import ALPHA, SCALE, SIGMA, drawn, naive
-
-    x, samples, rewards = (t.double() for t in drawn(4, 50, 4))
-    expected = naive(x, samples, rewards)
+    alpha, sigma, scale = 0.8, 0.6, 5000.0
+    g = torch.Generator().manual_seed(0)
+    samples = torch.randn(50, 4, generator=g, dtype=torch.float64)
+    x = alpha * samples[:4] + sigma * torch.randn(4, 4, generator=g, dtype=torch.float64)
+    rewards = torch.randn(50, generator=g, dtype=torch.float64) / scale
+    d = (x[:, None] - alpha * samples[None]).square().sum(dim=-1) / (2 * sigma**2)
+    weights = torch.softmax(scale * rewards - d, dim=-1) - torch.softmax(-d, dim=-1)
+    expected = (weights[..., None] * samples[None]).sum(dim=1)
     assert float(expected.norm()) > 0.1
-    found = Lookahead(samples, rewards, SCALE).shift(x, ALPHA, SIGMA)
+    found = Lookahead(samples, rewards, scale).shift(x, alpha, sigma)
     assert (found - expected).norm() < 1e-6 * expected.norm()
-    single = Lookahead(samples.float(), rewards.float(), SCALE).shift(x.float(), ALPHA, SIGMA)
+    single = Lookahead(samples.float(), rewards.float(), scale).shift(x.float(), alpha, sigma)
     assert (single - expected).norm() < 1e-4 * expected.norm()
 
 

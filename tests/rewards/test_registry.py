@@ -8,7 +8,7 @@ from bench.config.cell import identity, make_cell
 from bench.config.compose import cell_settings
 from bench.errors import BenchError
 from bench.geneval.detector import Detections
-from bench.judge.judges import GenEvalJudge, diversity, load_judge
+from bench.judge.judges import ImageJudge, diversity, load_judge
 from bench.rewards import KINDS, differentiable, load_reward, used
 
 TINY = {k: {"kind": k, "weights": "tiny"} for k in ("imagereward", "clip", "hps")}
@@ -71,7 +71,10 @@ def test_a_kind_says_of_itself_before_loading_what_it_is_when_loaded(kind):
         ({"kind": "clip", "source": {"repo": "a/b"}}, r"rewards\.it\.source must have the keys"),
         ({"kind": "hps", "weights": "tiny", "tokenizer": "nowhere"}, "no folder 'nowhere'"),
         ({"kind": "hps", "weights": "tiny", "batch": 0}, r"rewards\.it\.batch must be an integer"),
-        ({"kind": "hps", "weights": "tiny", "batch": "all"}, r"rewards\.it\.batch: Value 'all'"),
+        (
+            {"kind": "hps", "weights": "tiny", "batch": "all"},
+            r"batch must be an integer, got 'all'",
+        ),
         ({"kind": "hps", "weights": "tiny", "dtype": "float8"}, r"rewards\.it\.dtype must be one"),
         ({"kind": "aesthetic", "weights": "tiny", "head": "mpl"}, "did you mean 'mlp'"),
         (
@@ -174,13 +177,13 @@ RECORD = {
 
 def test_a_record_tells_what_of_a_prompt_a_score_did_not_read():
     scores = {name: load_reward(name, TINY | PLAIN) for name in ("imagereward", "clip", "jpeg")}
-    record = GenEvalJudge(NoDetector(), scores, scores["clip"]).judge(RECORD, pictures())
+    record = ImageJudge(NoDetector(), scores, scores["clip"]).judge(RECORD, pictures())
     assert record["cut"] == {"imagereward": 42 - 35}
     assert list(record["scores"]) == ["imagereward", "clip", "jpeg"]
     assert record["diversity"] == pytest.approx(
         diversity(scores["clip"].features(pictures())), abs=1e-6
     )
-    short = GenEvalJudge(NoDetector(), scores).judge(RECORD | {"prompt": "a dog"}, pictures())
+    short = ImageJudge(NoDetector(), scores).judge(RECORD | {"prompt": "a dog"}, pictures())
     assert "cut" not in short
 
 

@@ -8,13 +8,13 @@ import pytest
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from bench.__main__ import plan
 from bench.report.build import build
 from bench.report.truth import figures
 from bench.report.truth.curves import slope
 from bench.report.truth.findings import findings
 from bench.report.truth.read import load, probed
 from bench.run.cells import run_cells
+from bench.run.job import plan
 from bench.store.folder import read_records
 
 TOY = ["experiment=ground_truth", "images=24", "steps=8", "prompts.n=1"]

@@ -20,6 +20,7 @@ CAPTION = (
     "rewards, target the steered sampling and its decoding. Ratio: to vanilla timed beside it on "
     "the same prompts, in brackets the lowest and highest prompt. Memory: peak GiB allocated / "
     "reserved. Batch: images sampled together / samples a call of the denoiser / of the decoder. "
+    "Scores and diversity, where they were recorded, are means over prompts. "
     "Calls are samples, forward / backward; classifier-free guidance counts two. The paper's ratio "
     "and seconds (one A100 80 GB, trained weights) are its own, not measured here."
 )
@@ -77,6 +78,8 @@ def about(costs: pd.DataFrame) -> list[str]:
 
 def display(costs: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
     """The table's text."""
+    scores = [c for c in costs if c.startswith("score.")]
+    scores += ["diversity"] if costs.diversity.notna().any() else []
 
     def text(row: pd.Series) -> dict[str, str]:
         target = row["seconds.denoise"] + row["seconds.decode"]
@@ -90,6 +93,8 @@ def display(costs: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
             "paper's ratio": table.number(row["published.ratio"], "{:.2f}"),
             "memory": _pair(row, "memory.allocated", "memory.reserved", "{:.2f}"),
         }
+        for column in scores:
+            cells[column.removeprefix("score.")] = table.number(row[column], "{:.3g}")
         if brief:
             return cells
         cells["paper's seconds"] = table.number(row["published.seconds"], "{:.2f}")

@@ -22,8 +22,8 @@ def load(folder: Path, only: Collection[str] | None = None) -> tuple[pd.DataFram
 
     seconds, seconds.<phase>: means over prompts; ratio: Σ method over Σ vanilla on the prompts that
     both were timed on, ratio.low and ratio.high the lowest and highest prompt; memory.<what>: the
-    highest, in GiB; calls.<kind>; batch as text; published.<what>. Raises FileNotFoundError where
-    there is no cell.
+    highest, in GiB; calls.<kind>; batch as text; score.<name> and diversity, where they were
+    recorded, means over prompts; published.<what>. Raises FileNotFoundError where there is no cell.
     """
     cells = read_cells(folder, only)
     rows, notes = [], []
@@ -70,6 +70,10 @@ def cost_row(settings: dict[str, Any], records: list[dict[str, Any]]) -> dict[st
         found[f"calls.{kind}"] = mean([sum(r["calls"][p][kind] for p in PHASES) for r in records])
     batches = {tuple(r["batch"].values()) for r in records}
     found["batch"] = "; ".join(" / ".join(map(_text, b)) for b in sorted(batches, key=str))
+    for name in dict.fromkeys(name for r in records for name in r.get("scores", {})):
+        found[f"score.{name}"] = mean([mean(r["scores"][name]) for r in records])
+    spreads = [r["diversity"] for r in records if r.get("diversity") is not None]
+    found["diversity"] = mean(spreads)
     paper = published(settings)
     found["published.seconds"] = paper.seconds if paper else np.nan
     found["published.ratio"] = paper.ratio if paper else np.nan

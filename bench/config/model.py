@@ -1,0 +1,164 @@
+"""The settings of a cell: their types, their ranges, and what does not fit together.
+
+A group's own settings are declared where the group is at home: ``bench.backbones``,
+``bench.judge``, ``bench.prompts``, ``bench.rewards``, ``methods``. All are checked here, before a
+model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.backbones import BACKBONES
+from bench.backbones.settings import check_steps, is_stochastic
+from bench.config.build import build_method, check_method
+from bench.device import check_device
+from bench.errors import BenchError
+from bench.judge.judges import NONE, TRUTH, check_judge, names_used
+from bench.outside import OUTSIDE
+from bench.prompts.sources import check_source
+from bench.rewards import differentiable, parsed, used
+from bench.settings import between, check_group, settings
+from methods.method import Method
+from methods.settings import at_least, one_of, whole
+
+# Far more than anybody samples, and little enough to be refused for a slip of the keyboard.
+MOST_IMAGES, MOST_STEPS = 10_000, 100_000
+
+
+@dataclass(frozen=True)
+class CellSettings:
+    """A cell's settings as conf/config.yaml and its backbone compose them.
+
+    ``weights`` and ``lookahead`` are read by other settings alone; ``sources`` are the digests of
+    what comes from outside the package.
+    """
+
+    backbone: dict[str, Any]
+    judge: dict[str, Any]
+    method: dict[str, Any]
+    prompts: dict[str, Any]
+    rewards: dict[str, Any]
+    reward: str
+    scores: list[str]
+    solver: str
+    steps: int
+    images: int
+    seed: int
+    shard: Any
+    device: Any
+    yardstick_every: int
+    target_scale: float | None = None
+    weights: str | None = None
+    lookahead: Any = None
+    sources: Any = None
+
+    def __post_init__(self) -> None:
+        between("images", self.images, 1, MOST_IMAGES)
+        between("steps", self.steps, 1, MOST_STEPS)
+        whole("yardstick_every", self.yardstick_every, 1)
+        whole("seed", self.seed, 0)
+        if self.target_scale is not None:
+            at_least("target_scale", self.target_scale, 0)
+        check_device("device", self.device)
+        parse_shard(self.shard)
+
+
+def parse_shard(shard: Any) -> tuple[int, int]:
+    """ "0/8" -> (0, 8): this shard's number and how many there are."""
+    number, _, count = str(shard).partition("/")
+    if not (number.isdigit() and count.isdigit() and int(number) < int(count)):
+        raise BenchError(f"shard must be K/N with 0 <= K < N, such as 0/8, got {shard!r}")
+    return int(number), int(count)
+
+
+def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
+    """A cell's settings and its method. Raises ValueError or BenchError for the first setting that
+    is wrong, or does not fit the others."""
+    cell = settings(CellSettings, given, "")
+    backbone, judge = given["backbone"], given["judge"]
+    check_source(given["prompts"])
+    _check_kind("backbone", backbone, list(BACKBONES))
+    kind = BACKBONES[backbone["kind"]]
+    kind.check(backbone)
+    check_device("judge.device", judge.get("device", "auto"))
+    check_judge(judge)
+    for name, options in given["rewards"].items():
+        check_group(f"rewards.{name}", options)
+    used(names_used(given), given["rewards"])
+    _check_world(cell)
+    _check_weights(cell)
+    method = build_method(given["method"])
+    one_of("solver", cell.solver, list(backbone["solvers"]))
+    check_steps("steps", cell.steps * method.steps_factor, cell.solver, backbone)
+    _check_lookahead(method, backbone, kind.guided)
+    points = parsed(cell.reward, given["rewards"])[0].points
+    target = backbone["solvers"][cell.solver]
+    offered = {
+        "stochastic" if is_stochastic(target) else "deterministic": True,
+        "ancestral": "eta" in target,
+        "derivative": differentiable(cell.reward, given["rewards"]),
+        "analytic": kind.analytic and points,
+    }
+    check_method(method, [word for word, holds in offered.items() if holds], cell.images)
+    return cell, method
+
+
+def _check_kind(where: str, given: Mapping[str, Any], known: list[str]) -> None:
+    for key in ("name", "kind"):
+        if not isinstance(given.get(key), str):
+            raise BenchError(f"{where}.{key} must be text, got {given.get(key)!r}")
+    one_of(f"{where}.kind", given["kind"], known)
+
+
+def _check_world(cell: CellSettings) -> None:
+    """Raise ValueError where backbone, prompts, judge and rewards are not of one world."""
+    name, kind = cell.backbone["name"], cell.backbone["kind"]
+    judge, source = cell.judge["kind"], cell.prompts["source"]
+    points = kind == "mixture"
+    if (source == "mixture") != points or (judge == TRUTH) != points:
+        raise ValueError(
+            "backbone=mixture, prompts.source=mixture and judge=truth go together, got "
+            f"{name}, {source} and {judge}"
+        )
+    if judge == "miniature" and kind not in ("miniature", OUTSIDE):
+        raise ValueError(f"judge=miniature with {name}: choose mask2former or none")
+    for reward in [cell.reward, *cell.scores]:
+        if parsed(reward, cell.rewards)[0].points != points:
+            what = "points" if points else "pictures"
+            raise ValueError(f"reward {reward} does not score the {what} of {name}")
+        if points and cell.rewards[reward]["kind"] != reward:
+            raise ValueError(f"rewards.{reward}: the mixture's rewards are named after their kind")
+    if judge != NONE and cell.reward not in cell.scores:
+        raise ValueError(
+            f"scores must hold the guiding reward {cell.reward}, got {cell.scores}; with "
+            "judge=none there may be none"
+        )
+
+
+def _check_weights(cell: CellSettings) -> None:
+    """Raise ValueError where a ``weights`` for backbone, rewards and judge is read by none."""
+    readers = [cell.backbone, cell.judge, *cell.rewards.values()]
+    read = [part.get("weights") for part in readers]
+    if cell.weights not in (None, "pretrained", *read):
+        raise ValueError(
+            f"weights={cell.weights} changes nothing: backbone {cell.backbone['name']}, its "
+            "rewards and judge take no such weights; choose another backbone, such as sd15"
+        )
+
+
+def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
+    """Raise ValueError where an estimator's own solver, steps or guidance do not fit."""
+    for name, estimator in method.estimators.items():
+        if (solver := getattr(estimator, "solver", None)) is not None:
+            one_of(f"method.efr.{name}.solver", solver, list(backbone["solvers"]))
+            check_steps(
+                f"method.efr.{name}.steps", getattr(estimator, "steps", 1), solver, backbone
+            )
+        guided = guided and backbone.get("guidance") is not None
+        if getattr(estimator, "cfg", None) is not None and not guided:
+            raise ValueError(
+                f"method.efr.{name}.cfg must be null: {backbone['name']} has no guidance weight"
+            )
