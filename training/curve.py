@@ -39,16 +39,17 @@ def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
     return {"geneval": overall(correct), **shares}
 
 
-def write_curve(folder: Path, vae_folder: Path) -> None:
-    """Judge every snapshot of ``folder`` that curve.csv does not have yet."""
-    path = folder / "curve.csv"
+def train(folder: Path, vae_folder: Path) -> None:
+    """Judge every snapshot of the diffusion stage, beside ``folder``, that its curve.csv lacks."""
+    diffusion = folder.parent / "diffusion"
+    path = diffusion / "curve.csv"
     rows: list[dict[str, Any]] = []
     if path.exists():
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
     known = {int(row["step"]) for row in rows}
     vae = AutoencoderKL.from_pretrained(vae_folder).eval()
-    for snapshot in sorted((folder / "snapshots").glob("*.safetensors")):
+    for snapshot in sorted((diffusion / "snapshots").glob("*.safetensors")):
         step = int(snapshot.stem)
         if step in known:
             continue

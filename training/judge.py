@@ -19,21 +19,23 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.miniature.frozen import WEIGHTS
 from bench.miniature.judge import (
     BOX_UNIT,
     CELLS,
     FILE,
     STRIDE,
-    WEIGHTS,
     MiniatureJudge,
     Network,
     boxes_at,
     peaks,
     split,
 )
+from bench.store.images import from_bytes
 from training.distractors import Labelled, labelled
 from training.judge_check import evaluate_ground_truth, table
 from training.loop import Losses, fit
+from training.spoil import load_vae
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -45,15 +47,6 @@ LATENT_NOISE = 0.15  # at most, in standard deviations of the latents
 HELD_OUT = 2_000
 NEAR = 1.0  # cells: the width of the bell that spares a centre's neighbours
 FRESH_KEY, BANK_KEY, CHECK_KEY, AUGMENT_KEY = range(4)
-
-
-def load_vae(folder: Path) -> AutoencoderKL:
-    """The trained autoencoder. Raises FileNotFoundError where its stage has not run."""
-    from diffusers import AutoencoderKL
-
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"no autoencoder at {folder}: train the vae stage first")
-    return AutoencoderKL.from_pretrained(folder).eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -89,11 +82,6 @@ def bank(vae: AutoencoderKL, path: Path, count: int, key: int) -> Labelled:
     np.savez(part_path, images=whole.images, labels=whole.labels)
     part_path.replace(path)
     return whole
-
-
-def as_pixels(images: np.ndarray) -> Tensor:
-    """uint8 (B, 64, 64, 3) to float32 (B, 3, 64, 64) in [0, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -155,7 +143,7 @@ def matches(network: Network, data: Labelled) -> tuple[Tensor, Tensor, int]:
     logits, right = [], []
     for start in range(0, len(data.images), 200):
         part = data.take(np.arange(start, min(start + 200, len(data.images))))
-        output = network(as_pixels(part.images))
+        output = network(from_bytes(part.images))
         image, row, column, name, logit = peaks(output)
         found, truth = boxes_at(output, image, row, column), torch.from_numpy(part.labels)
         low = torch.maximum(found[:, None, :2], truth[None, :, 3:5])
@@ -199,7 +187,7 @@ def train(folder: Path, vae_folder: Path) -> None:
         data = stored.take(rng.integers(len(stored.images), size=BATCH // 2))
         data = data + labelled(rng, BATCH - BATCH // 2)
         generator = torch.Generator().manual_seed(SEED * 1_000_000 + 10 * step + AUGMENT_KEY)
-        images = augment(as_pixels(data.images), generator)
+        images = augment(from_bytes(data.images), generator)
         with torch.autocast("cpu", torch.bfloat16):
             output = network(images)
         return loss(output, data.labels)

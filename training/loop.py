@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 Losses = dict[str, float]
@@ -144,3 +145,11 @@ def _append(path: Path, row: dict[str, float]) -> None:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def export(module: nn.Module, path: Path) -> None:
+    """Write a module's parameters and buffers as float16, readable by all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = module.state_dict()
+    save_file({k: v.detach().to(torch.float16).contiguous() for k, v in state.items()}, path)
+    path.chmod(0o644)
