@@ -49,7 +49,7 @@ def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loa
     text = json.dumps({key: settings[key] for key in keys}, sort_keys=True)
     pipeline, mark = load_pipeline(text, device)
     wanted = dict.fromkeys(settings["solvers"][name].get("denoiser") for name in solvers)
-    chosen = {n: settings["students"][n] for n in wanted if n is not None}
+    chosen = json.dumps({n: settings["students"][n] for n in wanted if n is not None})
     students, marks = load_students(text, device, chosen, settings["weights"] in RANDOM)
     if settings["weights"] == "tiny":
         settings = {**settings, "pixels": ARCHITECTURES[settings["architecture"]](True).pixels}

@@ -23,7 +23,8 @@ from bench.geneval.mask2former import Mask2Former
 from bench.geneval.protocol import evaluate
 from bench.geneval.selftest import photographs, prove
 from bench.rewards import clip_model
-from bench.rewards.clip_model import INDICES, VIT_L_14, native
+from bench.rewards.clip_model import VIT_L_14
+from bench.rewards.layouts import NATIVE_UNUSED, native
 from bench.rewards.pretrained import Pretrained
 from bench.store.images import to_bytes
 from bench.weights.files import digest
@@ -139,7 +140,7 @@ def load(settings: Mapping[str, Any]) -> Mask2FormerJudge:
     names = architecture.labels(network, str(folders["detector"] or weights))
     named = weights in (architecture.PRETRAINED, *UNTRAINED)
     own = Pretrained(weights if named else str(folders["clip"]), settings["clip"])
-    clip = clip_model.load(own, VIT_L_14, native, INDICES, device, "the judge's clip")
+    clip = clip_model.load(own, VIT_L_14, native, NATIVE_UNUSED, device, "the judge's clip")
     detector = Mask2Former(
         network.to(device),
         names,

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.rewards import tokens
-from bench.rewards.layout import Piece, translate
+from bench.rewards.layouts import Piece, translate
 from bench.rewards.preprocess import check_images, prepare
 from bench.rewards.pretrained import (
     Checkpoint,
@@ -84,14 +84,6 @@ def config(of: Architecture, end: int) -> Any:
         vision_config=tower(of.vision) | vision,
         projection_dim=of.features,
     )
-
-
-def native(key: str) -> Piece:
-    """Checkpoints of transformers have the network's own layout."""
-    return Piece(key)
-
-
-INDICES = ("*.position_ids",)  # buffers that older versions of transformers saved
 
 
 class ClipEncoder:

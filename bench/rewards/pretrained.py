@@ -1,10 +1,11 @@
-"""What every pretrained reward shares: its settings, where its weights come from, its batches."""
+"""What every pretrained reward shares: settings, where weights come from, batches, a head."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
@@ -140,6 +141,31 @@ def building(device: torch.device, what: str) -> Iterator[None]:
 def frozen(module: M, dtype: torch.dtype) -> M:
     """``module`` in ``dtype`` and eval mode; no gradient reaches its weights."""
     return module.to(dtype).eval().requires_grad_(False)
+
+
+def five_linear(width: int) -> nn.Sequential:
+    """Five linear layers ``width``-1024-128-64-16-1 without activations, numbered 0, 2, 4, 6, 7.
+
+    ImageReward's head and LAION's improved aesthetic predictor are of this form. In training a
+    dropout follows each of the first three, of which nothing is left here but the numbers.
+    """
+    layers = [nn.Linear(a, b) for a, b in pairwise((width, 1024, 128, 64, 16, 1))]
+    spaced = [part for layer in layers[:3] for part in (layer, nn.Identity())]
+    return nn.Sequential(*spaced, *layers[3:])
+
+
+class Weighted:
+    """A reward whose weights are told apart by a digest, and that reads the whole prompt."""
+
+    _digest: str
+
+    def digest(self) -> str:
+        """What tells its weights from others: repo@revision, a content hash, or a name."""
+        return self._digest
+
+    def cut(self, prompt: str) -> int:
+        """How many tokens of the prompt lie beyond what it reads."""
+        return 0
 
 
 def in_batches(score: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:

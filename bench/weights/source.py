@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason_of
 from bench.weights.files import check_file, missing_shards
 
 
@@ -120,7 +120,7 @@ def fetch(source: Source, what: str) -> Path:
             "the config"
         ) from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason_of(error)
         raise BenchError(
             f"{source.repo} ({what}) could not be fetched: the hub was not reached or the disk is "
             f"full ({reason}); what has arrived is kept, and the same command goes on"

@@ -124,7 +124,7 @@ def test_every_geneval_caption_is_known() -> None:
 
 def test_missing_weights_are_named_with_the_remedy(scorer: Scorer, tmp_path: Path) -> None:
     with pytest.raises(
-        FileNotFoundError, match=rf"{scorer.name}\.safetensors.*train {scorer.name}"
+        FileNotFoundError, match=rf"{scorer.name}\.safetensors.*training {scorer.name}"
     ):
         type(scorer).load(tmp_path)
 
