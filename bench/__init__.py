@@ -1,16 +1,15 @@
 """The harness: configuration, measurement, GenEval and reports around ``methods``.
 
-``bench.sample`` samples one prompt on the user's own diffusers pipeline.
+For notebooks: ``bench.sample(pipeline, prompt, method, reward)``, one prompt on one's own pipeline.
 """
 
 from importlib import import_module
 from typing import Any
 
-# Loaded when they are asked for: importing bench must stay cheap.
-_HERE = {"sample": "bench.run.own_pipeline"}
+_LAZY = {"sample": "bench.run.own_pipeline"}  # a public name -> its module, imported on use
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HERE:
+    if name not in _LAZY:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
-    return getattr(import_module(_HERE[name]), name)
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,4 +1,9 @@
-"""Backbones by name: the generative priors under comparison."""
+"""Backbones: the generative models under comparison, by the ``kind`` of their settings.
+
+Most are pipelines of diffusers. ``loading`` turns settings into a pipeline, ``latent`` (with
+``sdxl`` and ``flux``) makes it a Backbone of ``methods.interfaces``, ``solver`` makes any scheduler
+a Solver. This room may know weights and devices; rewards, cells and reports are unknown to it.
+"""
 
 from __future__ import annotations
 
