@@ -1,4 +1,4 @@
-"""A pipeline's folder as save_pretrained or the hub lays it: checked whole, loaded whole."""
+"""A pipeline's folder as save_pretrained or the hub lays it out: checked and loaded, or refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def modules_of(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def variant_of(folder: Path) -> str | None:
-    """The variant that a component's weights come in, where they come in no other."""
+    """The variant of a component's weight files, such as fp16; None where there are plain ones."""
     names = [path.name for path in weight_files(folder)]
     plain = [
         name for name in names if re.fullmatch(r"[^.]+(-\d+-of-\d+)?\.(safetensors|bin)", name)

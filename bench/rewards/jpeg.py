@@ -1,7 +1,7 @@
 """JPEG compressibility: minus the size in kB at quality 95 (Black et al., arXiv 2305.13301).
 
-A reward without a derivative, and without an opinion on the prompt: who guides by it must be
-derivative-free, and what it gains says nothing about faithfulness.
+This reward has no derivative, so only methods without gradients can be guided by it. It does not
+look at the prompt, so a gain in it says nothing about faithfulness.
 """
 
 from __future__ import annotations

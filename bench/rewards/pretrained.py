@@ -131,7 +131,8 @@ def precision(name: str, device: torch.device, what: str) -> torch.dtype:
 
 @contextmanager
 def building(device: torch.device, what: str) -> Iterator[None]:
-    """Make a network on ``device``; random weights follow from ``what`` and no other draw moves."""
+    """Make networks on ``device``: their random weights are seeded by ``what``, and torch's own
+    random state is left alone."""
     cards = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cards), device:
         torch.manual_seed(crc32(what.encode()))
