@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,11 +30,11 @@ from bench.miniature.judge import (
     peaks,
     split,
 )
-from bench.store.images import from_bytes
+from bench.store.images import from_bytes, to_bytes
 from training.distractors import Labelled, labelled
 from training.judge_check import evaluate_ground_truth, table
-from training.loop import Losses, fit
-from training.spoil import load_vae
+from training.loop import Losses, export, fit
+from training.spoil import load_vae, round_trip
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -49,23 +48,6 @@ NEAR = 1.0  # cells: the width of the bell that spares a centre's neighbours
 FRESH_KEY, BANK_KEY, CHECK_KEY, AUGMENT_KEY = range(4)
 
 
-@torch.no_grad()
-def round_trip(
-    vae: AutoencoderKL, images: np.ndarray, generator: torch.Generator, noise: float
-) -> np.ndarray:
-    """Encode, add latent noise of up to ``noise`` standard deviations, decode.
-
-    uint8 (B, 64, 64, 3) both in and out; the noise's size is drawn per image.
-    """
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-    with torch.autocast("cpu", torch.bfloat16):
-        z = vae.encode(x).latent_dist.mode().float()
-        size = noise * z.std() * torch.rand(len(z), 1, 1, 1, generator=generator)
-        back = vae.decode(z + size * torch.randn(z.shape, generator=generator)).sample
-    pixels = ((back.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).numpy()
-
-
 def bank(vae: AutoencoderKL, path: Path, count: int, key: int) -> Labelled:
     """``count`` round-tripped scenes, kept in (and read again from) the file ``path``."""
     if path.exists():
@@ -75,7 +57,9 @@ def bank(vae: AutoencoderKL, path: Path, count: int, key: int) -> Labelled:
     for chunk in range(0, count, BANK_CHUNK):
         drawn = labelled(np.random.default_rng((SEED, key, chunk)), min(BANK_CHUNK, count - chunk))
         generator = torch.Generator().manual_seed(SEED * 1_000_000 + 10 * chunk + key)
-        part = Labelled(round_trip(vae, drawn.images, generator, LATENT_NOISE), drawn.labels)
+        noise = LATENT_NOISE * torch.rand(len(drawn.images), 1, 1, 1, generator=generator)
+        back = round_trip(vae, from_bytes(drawn.images), noise, generator)
+        part = Labelled(to_bytes(back), drawn.labels)
         whole = part if whole is None else whole + part
     assert whole is not None
     part_path = path.with_suffix(".part.npz")
@@ -212,19 +196,16 @@ def train(folder: Path, vae_folder: Path) -> None:
         evaluate=evaluate,
         evaluate_every=1_000,
     )
-    export(network, held_out)
+    export(calibrated(network, held_out), WEIGHTS / FILE)
     report = evaluate_ground_truth(MiniatureJudge.load(), vae, seed=SEED + 1)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(table(report), flush=True)
 
 
-def export(network: Network, held_out: Labelled, folder: Path = WEIGHTS) -> Path:
-    """Calibrate on ``held_out`` and write the weights as float16; returns the file."""
-    half = {key: value.half() for key, value in network.state_dict().items()}
-    network.load_state_dict({key: value.float() for key, value in half.items()})
+def calibrated(network: Network, held_out: Labelled) -> Network:
+    """``network`` with its weights rounded to float16, as they are kept, and calibrated after."""
+    state = network.state_dict()
+    network.load_state_dict({key: value.half().float() for key, value in state.items()})
     logits, right, _ = matches(network, held_out)
-    half["calibration"] = calibrate(logits, right).half()
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{FILE}.part"
-    part.write_bytes(save({key: value.contiguous() for key, value in half.items()}))
-    return part.replace(folder / FILE)
+    network.calibration.copy_(calibrate(logits, right))
+    return network

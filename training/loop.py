@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -105,7 +105,7 @@ def fit(
                 ema.swap()
                 row |= evaluate(done)
                 ema.swap()
-            _append(log, row)
+            append(log, row)
             _save(checkpoint, modules, optimizer, ema, done, seconds)
             print(name, " ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
             sums, seen = {}, 0
@@ -133,7 +133,7 @@ def _save(
     part.replace(path)
 
 
-def _append(path: Path, row: dict[str, float]) -> None:
+def append(path: Path, row: Mapping[str, float]) -> None:
     """Add a row; a new column rewrites the header over the rows already there."""
     rows: list[dict[str, str]] = []
     if path.exists():
