@@ -161,8 +161,8 @@ def _reward(method: Method, reward: Any, prompt: str, backbone: LatentDiffusion)
 def untouched(pipeline: Any) -> Iterator[None]:
     """Give the pipeline back as it came: training modes, which weights learn, and types.
 
-    A decoder that overflows in half precision runs in float32 meanwhile, as the pipeline itself
-    does it. Raises BenchError for a pipeline that is spread over devices.
+    SDXL's decoder, which overflows in half precision, runs in float32 meanwhile, as it does in the
+    pipeline's own call. Raises BenchError for a pipeline that is spread over devices.
     """
     parts = [p for p in pipeline.components.values() if isinstance(p, torch.nn.Module)]
     devices = {str(part.device) for part in parts}
@@ -175,6 +175,7 @@ def untouched(pipeline: Any) -> Iterator[None]:
     learning = [(weight, weight.requires_grad) for part in parts for weight in part.parameters()]
     vae = pipeline.vae
     half = vae.dtype == torch.float16 and vae.config.get("force_upcast", False)
+    half = half and hasattr(pipeline, "upcast_vae")
     if half:
         vae.to(torch.float32)
     try:

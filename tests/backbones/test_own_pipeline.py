@@ -89,16 +89,17 @@ def test_the_pipeline_is_given_back_as_it_came(sd15):
     assert all(w.grad is None for w in sd15.unet.parameters())
 
 
-def test_a_decoder_that_overflows_in_half_precision_runs_in_float32(sd15):
-    seen = []
-    sd15.vae.to(torch.float16)
-    hook = sd15.vae.decoder.register_forward_pre_hook(lambda m, given: seen.append(given[0].dtype))
+@pytest.mark.parametrize(("family", "dtype"), [("sdxl", "float32"), ("sd15", "float16")])
+def test_a_decoder_runs_in_float32_where_the_pipeline_itself_would_have_it_so(family, dtype):
+    vae, seen = (pipeline := tiny(family).pipeline).vae, []
+    vae.to(torch.float16)
+    hook = vae.decoder.register_forward_pre_hook(lambda m, given: seen.append(given[0].dtype))
     try:
-        bench.sample(sd15, PROMPT, "vanilla", **FAST)
-        assert seen == [torch.float32] and sd15.vae.dtype == torch.float16
+        bench.sample(pipeline, PROMPT, "vanilla", **FAST)
+        assert seen == [getattr(torch, dtype)] and vae.dtype == torch.float16
     finally:
         hook.remove()
-        sd15.vae.to(torch.float32)
+        vae.to(torch.float32)
 
 
 def test_a_method_can_be_given_as_an_object_and_the_seed_decides(sd15):
