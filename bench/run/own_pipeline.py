@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
 from torch import Tensor
 
 from bench.backbones import on_pipeline
@@ -137,11 +139,23 @@ def _settings(pipeline: Any, method: str | Method, given: Mapping[str, Any]) -> 
     if isinstance(method, Method):
         if given:
             raise BenchError("settings belong to a method given by name, not to a Method")
-        return cell_settings([*family, "method=vanilla"], [])
+        method = "vanilla"  # of which the family's settings are taken alone
     with explained():
         one_of("method", method, groups()["method"])
     own = [f"method.{key}={json.dumps(value)}" for key, value in given.items()]
-    return cell_settings([*family, f"method={method}", *own], [])
+    with _hydra_of_our_own():
+        return cell_settings([*family, f"method={method}", *own], [])
+
+
+@contextmanager
+def _hydra_of_our_own() -> Iterator[None]:
+    """Compose from this package's conf also inside a program that itself runs under Hydra."""
+    kept = Singleton.get_state()
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        Singleton.set_state(kept)
 
 
 def _reward(method: Method, reward: Any, prompt: str, backbone: LatentDiffusion) -> FunctionReward:

@@ -115,6 +115,16 @@ def test_torchs_random_state_is_left_alone(sd15):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_program_that_itself_runs_under_hydra_keeps_its_own(sd15, tmp_path):
+    from hydra import compose, initialize_config_dir
+
+    (tmp_path / "mine.yaml").write_text("lr: 3")
+    new = {**SMALL, "efr.lookahead.n": 5}  # not composed before
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        bench.sample(sd15, PROMPT, reward=red, settings=new, **FAST)
+        assert compose("mine").lr == 3
+
+
 class Sizes:
     """A reward that is an object and returns a list."""
 
