@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.device import resolve_dtype
+from bench.miniature.text import build_tokenizer
 from bench.rewards import tokens
 from bench.rewards.layouts import Piece, translate
 from bench.rewards.preprocess import check_images, prepare
@@ -24,7 +26,6 @@ from bench.rewards.pretrained import (
     building,
     check_vocabulary,
     frozen,
-    precision,
     read,
     tokenizer_folder,
 )
@@ -132,11 +133,11 @@ def load(
     """
     from transformers import CLIPModel
 
-    dtype = precision(settings.dtype, device, what)
+    dtype = resolve_dtype(f"the dtype of {what}", settings.dtype, device)
     checkpoint = None
     if settings.weights in ("random", "tiny"):
         of = TINY if settings.weights == "tiny" else of
-        tokenizer = tokens.tiny_clip_tokenizer()
+        tokenizer = build_tokenizer()
         sizes = config(of, tokenizer.eos_token_id)
     else:
         checkpoint = read(settings.weights, settings.source, what)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.device import resolve_dtype
 from bench.rewards import tokens
 from bench.rewards.layouts import BLIP_UNUSED, blip, translate
 from bench.rewards.preprocess import check_images, prepare
@@ -24,7 +25,6 @@ from bench.rewards.pretrained import (
     five_linear,
     frozen,
     in_batches,
-    precision,
     read,
     tokenizer_folder,
 )
@@ -97,7 +97,7 @@ class ImageReward(Weighted):
     @classmethod
     def load(cls, settings: Pretrained, device: torch.device) -> ImageReward:
         """Raises BenchError where weights or tokenizer are missing or do not fit."""
-        dtype = precision(settings.dtype, device, cls.name)
+        dtype = resolve_dtype(f"the dtype of {cls.name}", settings.dtype, device)
         checkpoint = None
         if settings.weights in ("random", "tiny"):
             sizes = TINY if settings.weights == "tiny" else FULL

@@ -13,6 +13,7 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
+from bench.device import DTYPES
 from bench.errors import BenchError
 from bench.weights.files import PICKLED, digest, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
@@ -20,7 +21,6 @@ from methods.settings import one_of, whole
 
 M = TypeVar("M", bound=nn.Module)
 NAMED = ("pretrained", "random", "tiny")
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SOURCE_KEYS = ("repo", "revision", "files", "gb")
 
 
@@ -64,7 +64,7 @@ class Pretrained:
         elif self.tokenizer is not None:
             check_source("tokenizer", self.tokenizer)
         whole("batch", self.batch, 1)
-        one_of("dtype", self.dtype, list(DTYPES))
+        one_of("dtype", self.dtype, [name for name in DTYPES if name != "auto"])
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,6 @@ def check_vocabulary(tokenizer: Any, size: int, what: str) -> None:
             f"the tokenizer of {what} has {len(tokenizer)} tokens, its network {size}: they do "
             "not belong together"
         )
-
-
-def precision(name: str, device: torch.device, what: str) -> torch.dtype:
-    """The type called ``name``. Raises BenchError where ``device`` cannot compute in it."""
-    if name == "float16" and device.type == "cpu":
-        raise BenchError(
-            f"{what} cannot run in float16 on a CPU: set its dtype to float32 or bfloat16"
-        )
-    return DTYPES[name]
 
 
 @contextmanager
