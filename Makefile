@@ -10,7 +10,7 @@ comma := ,
 PAPER := $(sort $(filter-out %/table4.yaml,$(wildcard conf/experiment/paper/*.yaml)))
 PAPER := $(subst $(NO) $(NO),$(comma),$(PAPER:conf/experiment/%.yaml=%))
 
-.PHONY: setup demo reproduce test test-scale-out lint train-miniature
+.PHONY: setup demo reproduce conformance test test-scale-out lint train-miniature
 
 setup: $(READY)
 
@@ -29,6 +29,10 @@ test: $(READY) lint
 test-scale-out: $(READY)
 	$(RUN) -m pip install --quiet -c constraints.txt -e '.[scale-out]'
 	$(RUN) -m pytest -q tests/test_scale_out.py
+
+# The conformance suite on an estimator or steer of one's own: make conformance PART=my_module.MySteer
+conformance: $(READY)
+	PART=$(PART) PYTHONPATH=. $(RUN) -m pytest -q tests/methods/test_conformance.py
 
 lint: $(READY)
 	$(RUN) -m ruff check .

@@ -44,7 +44,9 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
-def resolve_dtype(key: str, name: str, device: torch.device, accelerated: str) -> torch.dtype:
+def resolve_dtype(
+    key: str, name: str, device: torch.device, accelerated: str = "float32"
+) -> torch.dtype:
     """The type called ``name``; auto is ``accelerated`` on a GPU and float32 on a CPU."""
     import torch
 

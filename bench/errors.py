@@ -15,3 +15,9 @@ def explained() -> Iterator[None]:
         yield
     except (ValueError, FileNotFoundError) as error:
         raise BenchError(str(error)) from None
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what an error says, or else its type."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.geneval.prompts import CLASSES, COLORS
-from bench.miniature.scenes import SIZE, Placed
+from training.scenes import SIZE, Placed
 
 SIDE = 8  # cells along an edge
 NO_CLASS, NO_COLOR = len(CLASSES), len(COLORS)

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.miniature import frozen, scenes, words
+from bench.miniature import frozen, words
 from bench.miniature.clip import WIDTH, ClipNet
-from training import ranking, spoil
+from training import ranking, scenes, spoil
 from training.cells import NO_CLASS, NO_COLOR, cells
 from training.corruption import corrupt
-from training.loop import Losses, fit
+from training.loop import Losses, export, fit
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -162,7 +162,7 @@ def train(folder: Path, vae_folder: Path) -> None:
         evaluate_every=500,
     )
     path = frozen.WEIGHTS / "clip.safetensors"
-    frozen.export(net, path)
+    export(net, path)
     frozen.load(net, path)
     report = {"steps": STEPS, "images": STEPS * 2 * PAIRS, "held_out": 500}
     report |= evaluate(net, vae, 500, SEED + 3)

@@ -16,7 +16,7 @@ from bench.geneval.prompts import (
     plural,
     with_article,
 )
-from bench.miniature.scenes import Placed, wanted_objects
+from training.scenes import Placed, wanted_objects
 
 KINDS = ("class", "color", "binding", "count", "position")
 MOST = 4  # objects that a scene has room for

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import Any
 
 from diffusers import AutoencoderKL
 
@@ -19,6 +17,7 @@ from bench.run.measure import Task, measure
 from bench.store.images import from_bytes
 from methods.method import Method
 from training.diffusion import assemble, load_snapshot, samples_seen
+from training.loop import append
 
 PROMPTS_PER_TASK, SEED = 10, 44  # other prompts than the benchmark's
 GUIDANCE, STEPS = 5.0, 12
@@ -41,23 +40,16 @@ def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
     return {"geneval": overall(correct), **shares}
 
 
-def write_curve(folder: Path, vae_folder: Path) -> None:
-    """Judge every snapshot of ``folder`` that curve.csv does not have yet."""
-    path = folder / "curve.csv"
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    known = {int(row["step"]) for row in rows}
+def train(folder: Path, vae_folder: Path) -> None:
+    """Judge every snapshot of the diffusion stage, beside ``folder``, that its curve.csv lacks."""
+    diffusion = folder.parent / "diffusion"
+    path = diffusion / "curve.csv"
+    lines = path.read_text().splitlines()[1:] if path.exists() else []
+    known = {line.partition(",")[0] for line in lines}
     vae = AutoencoderKL.from_pretrained(vae_folder).eval()
-    for snapshot in sorted((folder / "snapshots").glob("*.safetensors")):
+    for snapshot in sorted((diffusion / "snapshots").glob("*.safetensors")):
         step = int(snapshot.stem)
-        if step in known:
-            continue
-        figures = {k: round(v, 4) for k, v in judge_snapshot(snapshot, vae).items()}
-        rows.append({"step": step, "samples": samples_seen(step), **figures})
-        print("curve", rows[-1], flush=True)
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        if str(step) not in known:
+            row = {"step": step, "samples": samples_seen(step), **judge_snapshot(snapshot, vae)}
+            append(path, row)
+            print("curve", row, flush=True)

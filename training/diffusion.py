@@ -18,8 +18,8 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.geneval.prompts import COLORS
-from bench.miniature import scenes
 from bench.miniature.text import END, MAX_TOKENS, build_tokenizer
+from training import scenes
 from training.loop import Losses, fit
 
 SEED = 2_000
@@ -100,7 +100,7 @@ def encode_bank(vae: AutoencoderKL, path: Path) -> dict[str, Tensor]:
     return bank
 
 
-def train(folder: Path, vae_folder: Path) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+def train(folder: Path, vae_folder: Path) -> None:
     """Train (or resume); snapshots of the averaged weights go to ``folder/snapshots``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "snapshots").mkdir(exist_ok=True)
@@ -170,7 +170,6 @@ def train(folder: Path, vae_folder: Path) -> tuple[UNet2DConditionModel, CLIPTex
         evaluate=lambda step: snapshot(STEPS + step),
         evaluate_every=SNAPSHOT_EVERY,
     )
-    return unet.eval(), text.eval()
 
 
 def samples_seen(step: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.geneval.prompts import CLASSES, COLORS
-from bench.miniature import scenes
+from training import scenes
 
 PLAIN_SHARE = 0.4  # scenes exactly as the captions have them
 KINDS = {"whole": 0.58, "cut": 0.14, "blend": 0.14, "blob": 0.07, "motley": 0.07}

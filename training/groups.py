@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from bench.geneval.prompts import CLASSES, Metadata
-from bench.miniature import scenes, words
-from bench.miniature.scenes import Placed
-from training import spoil
+from bench.miniature import words
+from training import scenes, spoil
 from training.cells import NO_CLASS, SIDE, cells
 from training.corruption import ALLOWED, MOST, corrupt, mistakes
+from training.scenes import Placed
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

@@ -15,25 +15,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.miniature.frozen import WEIGHTS
 from bench.miniature.judge import (
     BOX_UNIT,
     CELLS,
     FILE,
     STRIDE,
-    WEIGHTS,
     MiniatureJudge,
     Network,
     boxes_at,
     peaks,
     split,
 )
+from bench.store.images import from_bytes, to_bytes
 from training.distractors import Labelled, labelled
 from training.judge_check import evaluate_ground_truth, table
-from training.loop import Losses, fit
+from training.loop import Losses, export, fit
+from training.spoil import load_vae, round_trip
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -47,32 +48,6 @@ NEAR = 1.0  # cells: the width of the bell that spares a centre's neighbours
 FRESH_KEY, BANK_KEY, CHECK_KEY, AUGMENT_KEY = range(4)
 
 
-def load_vae(folder: Path) -> AutoencoderKL:
-    """The trained autoencoder. Raises FileNotFoundError where its stage has not run."""
-    from diffusers import AutoencoderKL
-
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"no autoencoder at {folder}: train the vae stage first")
-    return AutoencoderKL.from_pretrained(folder).eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def round_trip(
-    vae: AutoencoderKL, images: np.ndarray, generator: torch.Generator, noise: float
-) -> np.ndarray:
-    """Encode, add latent noise of up to ``noise`` standard deviations, decode.
-
-    uint8 (B, 64, 64, 3) both in and out; the noise's size is drawn per image.
-    """
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-    with torch.autocast("cpu", torch.bfloat16):
-        z = vae.encode(x).latent_dist.mode().float()
-        size = noise * z.std() * torch.rand(len(z), 1, 1, 1, generator=generator)
-        back = vae.decode(z + size * torch.randn(z.shape, generator=generator)).sample
-    pixels = ((back.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).numpy()
-
-
 def bank(vae: AutoencoderKL, path: Path, count: int, key: int) -> Labelled:
     """``count`` round-tripped scenes, kept in (and read again from) the file ``path``."""
     if path.exists():
@@ -82,18 +57,15 @@ def bank(vae: AutoencoderKL, path: Path, count: int, key: int) -> Labelled:
     for chunk in range(0, count, BANK_CHUNK):
         drawn = labelled(np.random.default_rng((SEED, key, chunk)), min(BANK_CHUNK, count - chunk))
         generator = torch.Generator().manual_seed(SEED * 1_000_000 + 10 * chunk + key)
-        part = Labelled(round_trip(vae, drawn.images, generator, LATENT_NOISE), drawn.labels)
+        noise = LATENT_NOISE * torch.rand(len(drawn.images), 1, 1, 1, generator=generator)
+        back = round_trip(vae, from_bytes(drawn.images), noise, generator)
+        part = Labelled(to_bytes(back), drawn.labels)
         whole = part if whole is None else whole + part
     assert whole is not None
     part_path = path.with_suffix(".part.npz")
     np.savez(part_path, images=whole.images, labels=whole.labels)
     part_path.replace(path)
     return whole
-
-
-def as_pixels(images: np.ndarray) -> Tensor:
-    """uint8 (B, 64, 64, 3) to float32 (B, 3, 64, 64) in [0, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -155,7 +127,7 @@ def matches(network: Network, data: Labelled) -> tuple[Tensor, Tensor, int]:
     logits, right = [], []
     for start in range(0, len(data.images), 200):
         part = data.take(np.arange(start, min(start + 200, len(data.images))))
-        output = network(as_pixels(part.images))
+        output = network(from_bytes(part.images))
         image, row, column, name, logit = peaks(output)
         found, truth = boxes_at(output, image, row, column), torch.from_numpy(part.labels)
         low = torch.maximum(found[:, None, :2], truth[None, :, 3:5])
@@ -199,7 +171,7 @@ def train(folder: Path, vae_folder: Path) -> None:
         data = stored.take(rng.integers(len(stored.images), size=BATCH // 2))
         data = data + labelled(rng, BATCH - BATCH // 2)
         generator = torch.Generator().manual_seed(SEED * 1_000_000 + 10 * step + AUGMENT_KEY)
-        images = augment(as_pixels(data.images), generator)
+        images = augment(from_bytes(data.images), generator)
         with torch.autocast("cpu", torch.bfloat16):
             output = network(images)
         return loss(output, data.labels)
@@ -224,19 +196,16 @@ def train(folder: Path, vae_folder: Path) -> None:
         evaluate=evaluate,
         evaluate_every=1_000,
     )
-    export(network, held_out)
+    export(calibrated(network, held_out), WEIGHTS / FILE)
     report = evaluate_ground_truth(MiniatureJudge.load(), vae, seed=SEED + 1)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(table(report), flush=True)
 
 
-def export(network: Network, held_out: Labelled, folder: Path = WEIGHTS) -> Path:
-    """Calibrate on ``held_out`` and write the weights as float16; returns the file."""
-    half = {key: value.half() for key, value in network.state_dict().items()}
-    network.load_state_dict({key: value.float() for key, value in half.items()})
+def calibrated(network: Network, held_out: Labelled) -> Network:
+    """``network`` with its weights rounded to float16, as they are kept, and calibrated after."""
+    state = network.state_dict()
+    network.load_state_dict({key: value.half().float() for key, value in state.items()})
     logits, right, _ = matches(network, held_out)
-    half["calibration"] = calibrate(logits, right).half()
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{FILE}.part"
-    part.write_bytes(save({key: value.contiguous() for key, value in half.items()}))
-    return part.replace(folder / FILE)
+    network.calibration.copy_(calibrate(logits, right))
+    return network

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +18,9 @@ import torch
 from bench.geneval import prompts
 from bench.geneval.prompts import CLASSES, COLORS, TASKS, Metadata
 from bench.geneval.protocol import evaluate
-from bench.miniature import scenes
 from bench.miniature.judge import MiniatureJudge
+from bench.store.images import from_bytes
+from training import scenes
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -90,24 +90,13 @@ def oracle(record: Metadata, scene: scenes.Scene) -> bool:
     ).correct
 
 
-def _colors(
-    judge: MiniatureJudge,
-    image: torch.Tensor,
-    found: dict[str, np.ndarray],
-    name: str,
-    chosen: list[int],
-) -> list[str]:
-    return judge.colors(image, name, found[name][chosen, :4])
-
-
 def verdicts(judge: MiniatureJudge, records: list[Metadata], images: np.ndarray) -> list[bool]:
     """The judge's verdict on each image (uint8, (B, 64, 64, 3)) for its record."""
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    results = []
-    for record, image, found in zip(records, pixels, judge.detect(pixels), strict=True):
-        color_of = partial(_colors, judge, image, found)
-        results.append(evaluate(record, found, color_of, **judge.thresholds).correct)
-    return results
+    seen = judge.examine(from_bytes(images))
+    return [
+        evaluate(record, one.boxes, one.colors, **judge.thresholds).correct
+        for record, one in zip(records, seen, strict=True)
+    ]
 
 
 def _autoencoded(vae: AutoencoderKL, images: np.ndarray) -> np.ndarray:

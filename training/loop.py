@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 Losses = dict[str, float]
@@ -104,7 +105,7 @@ def fit(
                 ema.swap()
                 row |= evaluate(done)
                 ema.swap()
-            _append(log, row)
+            append(log, row)
             _save(checkpoint, modules, optimizer, ema, done, seconds)
             print(name, " ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
             sums, seen = {}, 0
@@ -132,7 +133,7 @@ def _save(
     part.replace(path)
 
 
-def _append(path: Path, row: dict[str, float]) -> None:
+def append(path: Path, row: Mapping[str, float]) -> None:
     """Add a row; a new column rewrites the header over the rows already there."""
     rows: list[dict[str, str]] = []
     if path.exists():
@@ -144,3 +145,11 @@ def _append(path: Path, row: dict[str, float]) -> None:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def export(module: nn.Module, path: Path) -> None:
+    """Write a module's parameters and buffers as float16, readable by all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = module.state_dict()
+    save_file({k: v.detach().to(torch.float16).contiguous() for k, v in state.items()}, path)
+    path.chmod(0o644)

@@ -27,7 +27,7 @@ from training import ranking, spoil
 from training.cells import NO_CLASS
 from training.corruption import KINDS
 from training.groups import IMAGES, Batch, batch
-from training.loop import Losses, fit
+from training.loop import Losses, export, fit
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -185,7 +185,7 @@ def train(folder: Path, vae_folder: Path) -> None:
     )
     vae = spoil.load_vae(vae_folder)
     standardize(net, vae)
-    frozen.export(net, frozen.WEIGHTS / "preference.safetensors")
+    export(net, frozen.WEIGHTS / "preference.safetensors")
     frozen.load(net, frozen.WEIGHTS / "preference.safetensors")
     report = {"steps": STEPS, "images": STEPS * GROUPS * IMAGES, "held_out": 500}
     report |= evaluate(net, vae, 500, SEED + 3)

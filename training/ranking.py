@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.geneval.prompts import Metadata
-from bench.miniature import scenes
-from training import spoil
+from training import scenes, spoil
 from training.corruption import ALLOWED, KINDS, corrupt, mistakes
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.miniature.scenes import SIZE, Placed
+from bench.store.images import from_bytes
+from training.scenes import SIZE, Placed
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -85,12 +86,14 @@ def round_trip(
 
 @lru_cache(maxsize=1)
 def load_vae(folder: Path) -> AutoencoderKL:
-    """The trained autoencoder, frozen."""
+    """The trained autoencoder, frozen. Raises FileNotFoundError where its stage has not run."""
     from diffusers import AutoencoderKL
 
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"no autoencoder at {folder}: train the vae stage first")
     return AutoencoderKL.from_pretrained(folder).eval().requires_grad_(False)
 
 
 def to_unit(images: Sequence[np.ndarray]) -> Tensor:
-    """uint8 (B, H, W, 3) -> float32 (B, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    """uint8 (H, W, 3) each -> float32 (B, 3, H, W) in [0, 1]."""
+    return from_bytes(np.stack(images))

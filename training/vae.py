@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from bench.miniature import scenes
+from training import scenes
 from training.loop import Losses, fit
 
 SEED = 1_000
@@ -53,8 +53,10 @@ def psnr(vae: AutoencoderKL, images: Tensor) -> float:
     return float((-10 * error.log10()).mean())
 
 
-def train(folder: Path) -> AutoencoderKL:
-    """Train (or resume) and return the averaged autoencoder with its latent scale set."""
+def train(folder: Path, vae_folder: Path) -> None:
+    """Train (or resume) and save the averaged autoencoder, its latent scale set; once."""
+    if vae_folder.exists():
+        return
     vae = build()
     held_out = pixels(0, 256, seed=SEED + 1)
 
@@ -91,4 +93,4 @@ def train(folder: Path) -> AutoencoderKL:
             torch.Generator().manual_seed(SEED)
         )
     vae.register_to_config(scaling_factor=float(1 / latents.std()))
-    return vae.eval()
+    vae.eval().save_pretrained(vae_folder)

@@ -1,4 +1,9 @@
-"""Backbones by name: the generative priors under comparison."""
+"""Backbones: the generative models under comparison, by the ``kind`` of their settings.
+
+Most are pipelines of diffusers. ``loading`` turns settings into a pipeline, ``latent`` (with
+``sdxl`` and ``flux``) makes it a Backbone of ``methods.interfaces``, ``solver`` makes any scheduler
+a Solver. This room may know weights and devices; rewards, cells and reports are unknown to it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,8 @@ from methods.settings import one_of
 
 if TYPE_CHECKING:
     import torch
+
+    from bench.backbones.latent import LatentDiffusion
 
 Settings = Mapping[str, Any]
 Solvers = Collection[str]
@@ -42,32 +49,38 @@ class Kind:
 
 def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
     from bench.backbones.architectures import ARCHITECTURES
-    from bench.backbones.flux import Flux
-    from bench.backbones.latent import LatentDiffusion, Limits
     from bench.backbones.loading import RANDOM, load_pipeline
-    from bench.backbones.sdxl import SDXL
     from bench.backbones.students import load_students
 
     keys = [*PIPELINE_KEYS, *(k for k in HUB_KEYS if k in settings)]
     text = json.dumps({key: settings[key] for key in keys}, sort_keys=True)
     pipeline, mark = load_pipeline(text, device)
-    random = settings["weights"] in RANDOM
     wanted = dict.fromkeys(settings["solvers"][name].get("denoiser") for name in solvers)
-    chosen = {n: settings["students"][n] for n in wanted if n is not None}
-    students, marks = load_students(text, device, chosen, random)
+    chosen = json.dumps({n: settings["students"][n] for n in wanted if n is not None})
+    students, marks = load_students(text, device, chosen, settings["weights"] in RANDOM)
+    if settings["weights"] == "tiny":
+        settings = {**settings, "pixels": ARCHITECTURES[settings["architecture"]](True).pixels}
+    return on_pipeline(pipeline, settings, students), "+".join([mark, *marks])
+
+
+def on_pipeline(
+    pipeline: Any, settings: Settings, students: Mapping[str, Any] | None = None
+) -> LatentDiffusion:
+    """A pipeline that is loaded already, as the backbone of these settings."""
+    from bench.backbones.flux import Flux
+    from bench.backbones.latent import LatentDiffusion, Limits
+    from bench.backbones.sdxl import SDXL
+
     options: dict[str, Any] = {
         "solvers": settings["solvers"],
         "guidance": settings["guidance"],
         "limits": Limits(settings["max_batch"], settings["max_decode"]),
-        "students": students,
+        "students": students or {},
+        "pixels": settings.get("pixels"),
     }
     if settings["kind"] == "flux":
-        toy = settings["weights"] == "tiny"
-        pixels = ARCHITECTURES[settings["architecture"]](True).pixels if toy else settings["pixels"]
-        options |= {"pixels": pixels, "tokens": settings["tokens"]}
-        return Flux(pipeline, **options), "+".join([mark, *marks])
-    cls = SDXL if settings["kind"] == "sdxl" else LatentDiffusion
-    return cls(pipeline, **options), "+".join([mark, *marks])
+        return Flux(pipeline, **options, tokens=settings["tokens"])
+    return (SDXL if settings["kind"] == "sdxl" else LatentDiffusion)(pipeline, **options)
 
 
 def _check_mixture(settings: Settings) -> None:

@@ -32,16 +32,17 @@ def _places(height: int, width: int, device: torch.device, dtype: torch.dtype) -
 
 @dataclass
 class Flux(LatentDiffusion):
-    """A FluxPipeline at ``pixels`` × ``pixels``; at most ``tokens`` of T5's text."""
+    """A FluxPipeline; its T5 reads at most ``tokens`` of a prompt."""
 
-    pixels: int = 1024
     tokens: int = 512
 
     def _denoiser(self) -> Any:
         return self.pipeline.transformer
 
     def _shape(self) -> tuple[int, ...]:
-        side = PATCH * (self.pixels // (self.pipeline.vae_scale_factor * PATCH))
+        factor = self.pipeline.vae_scale_factor
+        pixels = self.pipeline.default_sample_size * factor if self.pixels is None else self.pixels
+        side = PATCH * (pixels // (factor * PATCH))
         return (self.teacher.config.in_channels // PATCH**2, side, side)
 
     def _embed(self, prompt: str) -> tuple[Text, Text | None]:

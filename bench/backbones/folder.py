@@ -1,4 +1,4 @@
-"""A pipeline's folder as save_pretrained or the hub lays it: checked whole, loaded whole."""
+"""A pipeline's folder as save_pretrained or the hub lays it out: checked and loaded, or refused."""
 
 from __future__ import annotations
 
@@ -10,27 +10,14 @@ from typing import Any
 
 import torch
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason_of
 from bench.weights.files import check_file, missing_shards
+from bench.weights.modules import quieted, whole_module
 
 INDEX = "model_index.json"
 TEXTS = (".json", ".txt")
 WEIGHTS = ("*.safetensors", "*.bin")
 UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
-# Buffers of older checkpoints that transformers now computes.
-COMPUTED = ("position_ids",)
-
-
-def quieted() -> Any:
-    """diffusers, without the notices of it and transformers about what is not used here."""
-    import diffusers
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    for logging in (diffusers_logging, transformers_logging):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-    return diffusers
 
 
 def from_folder(folder: Path, kind: str, dtype: torch.dtype, **others: Any) -> Any:
@@ -45,36 +32,16 @@ def from_folder(folder: Path, kind: str, dtype: torch.dtype, **others: Any) -> A
     try:
         for name, (library, class_name) in modules_of(folder).items():
             if name not in others:
-                module = getattr(import_module(library), class_name)
-                others[name] = whole_module(module, folder / name, dtype)
+                module, part = getattr(import_module(library), class_name), folder / name
+                others[name] = whole_module(module, part, dtype=dtype, variant=variant_of(part))
         pipeline = cls.from_pretrained(folder, dtype=dtype, local_files_only=True, **others)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         if isinstance(error, BenchError):
             raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason_of(error)
         raise BenchError(f"{folder} could not be loaded as a {kind}: {reason}") from None
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def whole_module(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """A component of diffusers or transformers. Raises BenchError for weights that its files lack.
-
-    Both libraries draw at random what a file does not hold, and say so in a log alone.
-    """
-    module, report = cls.from_pretrained(
-        folder,
-        dtype=dtype,
-        variant=variant_of(folder),
-        local_files_only=True,
-        output_loading_info=True,
-    )
-    lacking = sorted(str(key) for key in report["missing_keys"])
-    lacking = [key for key in lacking if not key.endswith(COMPUTED)]
-    if lacking:
-        shown = ", ".join(lacking[:4]) + (" …" if len(lacking) > 4 else "")
-        raise BenchError(f"{folder} lacks {len(lacking)} weights of its {cls.__name__}: {shown}")
-    return module
 
 
 def modules_of(folder: Path) -> dict[str, tuple[str, str]]:
@@ -91,7 +58,7 @@ def modules_of(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def variant_of(folder: Path) -> str | None:
-    """The variant that a component's weights come in, where they come in no other."""
+    """The variant of a component's weight files, such as fp16; None where there are plain ones."""
     names = [path.name for path in weight_files(folder)]
     plain = [
         name for name in names if re.fullmatch(r"[^.]+(-\d+-of-\d+)?\.(safetensors|bin)", name)

@@ -35,6 +35,7 @@ class LatentDiffusion:
 
     ``solvers`` names diffusers schedulers with their options, ``guidance`` is the default guidance
     weight. ``students`` are denoisers distilled for the few steps of some solvers, by name.
+    ``pixels``: the side of an image; None is what the model was trained at.
     """
 
     pipeline: Any
@@ -43,6 +44,7 @@ class LatentDiffusion:
     limits: Limits = field(default_factory=Limits)
     students: Mapping[str, Any] = field(default_factory=dict)
     student: str | None = None
+    pixels: int | None = None
 
     def __post_init__(self) -> None:
         for part in self.pipeline.components.values():
@@ -62,8 +64,10 @@ class LatentDiffusion:
         return self.pipeline.unet
 
     def _shape(self) -> tuple[int, ...]:
-        size = self.teacher.config.sample_size
-        return (self.teacher.config.in_channels, size, size)
+        side = self.teacher.config.sample_size
+        if self.pixels is not None:
+            side = self.pixels // self.pipeline.vae_scale_factor
+        return (self.teacher.config.in_channels, side, side)
 
     def _embed(self, prompt: str) -> tuple[Text, Text | None]:
         """The prompt's text and the empty prompt's."""

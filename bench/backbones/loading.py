@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from bench.backbones.architectures import ARCHITECTURES, Architecture
-from bench.backbones.folder import TEXTS, check_pipeline_folder, from_folder, quieted
+from bench.backbones.folder import TEXTS, check_pipeline_folder, from_folder
 from bench.device import check_room, resolve_dtype
 from bench.miniature.pipeline import PIPELINE, REMEDY
 from bench.weights.files import digest
+from bench.weights.modules import quieted
 from bench.weights.source import Source, locate, mark_of
 
 RANDOM = ("random", "tiny")

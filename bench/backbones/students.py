@@ -12,30 +12,22 @@ from typing import Any
 import torch
 
 from bench.backbones.loading import RANDOM, as_asked, denoiser_of, load_pipeline, part_of
-from bench.errors import BenchError
+from bench.errors import BenchError, reason_of
 from bench.weights.files import check_file, digest, fill, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
 
 
+@lru_cache(maxsize=1)  # those of other cells would lie in memory beside this one's
 def load_students(
-    pipeline_json: str, device: torch.device, settings: Mapping[str, Any], random: bool
+    pipeline_json: str, device: torch.device, settings_json: str, random: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """Students by name for the pipeline of these settings, and their digests."""
+    pipeline, _ = load_pipeline(pipeline_json, device)
     students, marks = {}, []
-    for name, own in settings.items():
-        text = json.dumps(dict(own), sort_keys=True)
-        students[name], mark = _load_student(pipeline_json, device, name, text, random)
+    for name, own in json.loads(settings_json).items():
+        students[name], mark = load_student(pipeline, name, own, random, json.loads(pipeline_json))
         marks.append(f"{name}: {mark}")
     return students, marks
-
-
-@lru_cache(maxsize=1)  # those of other cells would lie in memory beside this one's
-def _load_student(
-    pipeline_json: str, device: torch.device, name: str, settings_json: str, random: bool
-) -> tuple[Any, str]:
-    pipeline, _ = load_pipeline(pipeline_json, device)
-    asked = json.loads(pipeline_json)
-    return load_student(pipeline, name, json.loads(settings_json), random, asked)
 
 
 def load_student(
@@ -86,7 +78,7 @@ def _fused(pipeline: Any, copy: Any, path: Path, scale: float) -> Any:
         other.fuse_lora(lora_scale=scale)
         other.unload_lora_weights()
     except (ValueError, RuntimeError, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason_of(error)
         raise BenchError(f"{path} is no low-rank update of this denoiser: {reason}") from None
     if all(torch.equal(value, before[key]) for key, value in copy.state_dict().items()):
         raise BenchError(f"{path} changes no weight of this denoiser: it is another model's update")

@@ -17,7 +17,7 @@ class Text:
     pooled: Tensor | None = None
 
     def rows(self, part: slice) -> Text:
-        """Its share of a batch; an embedding that all samples have in common stays whole."""
+        """The part for some samples of a batch; an embedding that all share stays whole."""
         return self if len(self.sequence) == 1 else replace(self, sequence=self.sequence[part])
 
     def to(self, dtype: torch.dtype) -> Text:
@@ -62,11 +62,11 @@ class TextCondition:
         return replace(self, text=text, unconditional=unconditional)
 
     def rows(self, part: slice) -> TextCondition:
-        """Its share of a batch."""
+        """The part for some samples of a batch."""
         known = None if self.unconditional is None else self.unconditional[part]
         return replace(self, text=self.text.rows(part), unconditional=known)
 
     def emptied(self) -> TextCondition:
-        """The empty prompt alone."""
+        """The condition of the empty prompt, without guidance."""
         assert self.empty is not None
         return replace(self, text=self.empty, guidance=1.0, unconditional=None)

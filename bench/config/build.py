@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from bench.backbones.settings import is_stochastic
 from bench.errors import BenchError, explained
 from bench.outside import TARGET, made
 from bench.settings import check_group, check_keys, settings
@@ -57,6 +58,18 @@ def build_method(given: Mapping[str, Any]) -> Method:
         if not re.fullmatch(r"[\w.-]+", str(given["name"])):
             raise BenchError(f"method.name names a folder, got {given['name']!r}")
         return Method(str(given["name"]), estimators, steers, given.get("steps_factor", 1))
+
+
+def offered(solver: Mapping[str, Any], differentiable: bool, analytic: bool = False) -> list[str]:
+    """The words of ``methods.needs.SURROUNDINGS`` that hold under a target solver's settings, a
+    reward that has a derivative or none, and a prior and reward in closed form or not."""
+    holds = {
+        "stochastic" if is_stochastic(solver) else "deterministic": True,
+        "ancestral": "eta" in solver,
+        "derivative": differentiable,
+        "analytic": analytic,
+    }
+    return [word for word, true in holds.items() if true]
 
 
 def check_method(method: Method, offered: Collection[str], images: int) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.backbones import BACKBONES
-from bench.backbones.settings import check_steps, is_stochastic
-from bench.config.build import build_method, check_method
+from bench.backbones.settings import check_steps
+from bench.config.build import build_method, check_method, offered
 from bench.device import check_device
 from bench.errors import BenchError
 from bench.judge.judges import NONE, TRUTH, check_judge, names_used
@@ -93,15 +93,10 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     one_of("solver", cell.solver, list(backbone["solvers"]))
     check_steps("steps", cell.steps * method.steps_factor, cell.solver, backbone)
     _check_lookahead(method, backbone, kind.guided)
-    points = parsed(cell.reward, given["rewards"])[0].points
-    target = backbone["solvers"][cell.solver]
-    offered = {
-        "stochastic" if is_stochastic(target) else "deterministic": True,
-        "ancestral": "eta" in target,
-        "derivative": differentiable(cell.reward, given["rewards"]),
-        "analytic": kind.analytic and points,
-    }
-    check_method(method, [word for word, holds in offered.items() if holds], cell.images)
+    derivative = differentiable(cell.reward, given["rewards"])
+    analytic = kind.analytic and parsed(cell.reward, given["rewards"])[0].points
+    words = offered(backbone["solvers"][cell.solver], derivative, analytic)
+    check_method(method, words, cell.images)
     return cell, method
 
 

@@ -5,22 +5,20 @@ Random weights, drawn with seed 0, are for measuring costs and for tests: they r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason_of
 from bench.geneval.mask2former import geneval_name
 from bench.geneval.prompts import CLASSES
 from bench.weights.files import check_file
+from bench.weights.modules import VERBS, quieted, whole_module
 from bench.weights.source import Source, locate
 
 PRETRAINED = "pretrained"
 UNTRAINED = ("random", "tiny")
-# Buffers of older checkpoints that transformers now computes.
-COMPUTED = ("relative_position_index", "position_ids")
 
 
 def detector_config(tiny: bool = False) -> Any:
@@ -71,33 +69,19 @@ def build(kind: str, config: Any, folder: Path | None) -> Any:
     """
     import transformers
 
-    transformers.logging.set_verbosity_error()  # what it warns of is refused below
-    transformers.logging.disable_progress_bar()
+    quieted()
     network = getattr(transformers, kind)
     if folder is None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return network(config)
-    options: dict[str, Any] = {"dtype": torch.float32, "local_files_only": True}
     try:
-        module, report = network.from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True, **options
-        )
+        return whole_module(network, folder, VERBS, dtype=torch.float32, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+        if isinstance(error, BenchError):
+            raise
+        reason = reason_of(error)
         raise BenchError(f"the weights in {folder} are no {kind}: {reason}") from None
-    _check_complete(report, folder, kind)
-    return module
-
-
-def _check_complete(report: Mapping[str, Any], folder: Path, kind: str) -> None:
-    problems = []
-    for verb in ("missing", "unexpected", "mismatched"):
-        keys = sorted(str(key) for key in report[f"{verb}_keys"])
-        if keys := [key for key in keys if not key.endswith(COMPUTED)]:
-            problems.append(f"{len(keys)} {verb} keys ({keys[0]}{', …' if keys[1:] else ''})")
-    if problems:
-        raise BenchError(f"the weights in {folder} do not fit {kind}: {'; '.join(problems)}")
 
 
 def labels(network: Any, where: str) -> list[str]:

@@ -22,7 +22,8 @@ from bench.geneval.mask2former import Mask2Former
 from bench.geneval.protocol import evaluate
 from bench.geneval.selftest import photographs, prove
 from bench.rewards import clip_model
-from bench.rewards.clip_model import INDICES, VIT_L_14, native
+from bench.rewards.clip_model import VIT_L_14
+from bench.rewards.layouts import NATIVE_UNUSED, native
 from bench.rewards.pretrained import Pretrained
 from bench.settings import settings as build_settings
 from bench.store.images import to_bytes
@@ -163,7 +164,7 @@ def load(settings: Mapping[str, Any]) -> Mask2FormerJudge:
     names = architecture.labels(network, str(folders["detector"] or weights))
     named = weights in (architecture.PRETRAINED, *UNTRAINED)
     own = Pretrained(weights if named else str(folders["clip"]), settings["clip"])
-    clip = clip_model.load(own, VIT_L_14, native, INDICES, device, "the judge's clip")
+    clip = clip_model.load(own, VIT_L_14, native, NATIVE_UNUSED, device, "the judge's clip")
     detector = Mask2Former(
         network.to(device),
         names,

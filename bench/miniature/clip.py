@@ -6,14 +6,11 @@ image features, being unit vectors, also measure how much images of one caption 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.miniature import frozen, words
-from bench.miniature.frozen import WEIGHTS
 
 FEATURES = 128
 WIDTH = 128
@@ -95,22 +92,11 @@ class ClipNet(nn.Module):
         return self.image.pool(self.image.tokens(images))
 
 
-class MiniatureClip:
-    """Cosine of image and caption features. The weights are frozen."""
+class MiniatureClip(frozen.Scorer):
+    """Cosine of image and caption features."""
 
     name = "clip"
-    differentiable = True
-
-    def __init__(self, net: ClipNet, path: Path):
-        self.net, self.path = net, path
-
-    @classmethod
-    def load(cls, folder: Path = WEIGHTS) -> MiniatureClip:
-        """From ``folder/clip.safetensors``; errors as :func:`bench.miniature.frozen.load`."""
-        path = Path(folder) / f"{cls.name}.safetensors"
-        net = ClipNet()
-        frozen.load(net, path)
-        return cls(net, path)
+    network = ClipNet
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         """Cosines (B,) float32 in [-1, 1] of images (B, 3, 64, 64) in [0, 1] and a prompt.
@@ -123,16 +109,3 @@ class MiniatureClip:
     def features(self, images: Tensor) -> Tensor:
         """Unit vectors (B, 128) float32 of images (B, 3, 64, 64) in [0, 1], any float type."""
         return self.net.features(frozen.check_images(images))
-
-    def to(self, device: torch.device | str) -> MiniatureClip:
-        """Move to a device (in place)."""
-        self.net.to(device)
-        return self
-
-    def digest(self) -> str:
-        """SHA-256 of the weight file."""
-        return frozen.digest(self.path)
-
-    def cut(self, prompt: str) -> int:
-        """0: a prompt that is too long is refused, never cut."""
-        return 0

@@ -1,25 +1,18 @@
-"""Weights of the miniature's scorers on disk, and the check of what they are given."""
+"""What the miniature's scorers share: frozen weights from a file, checks of what they score."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).parent / "weights"
 SIZE = 64
-
-
-def export(module: nn.Module, path: Path) -> None:
-    """Write a module's parameters and buffers as float16."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = module.state_dict()
-    save_file({k: v.detach().to(torch.float16).contiguous() for k, v in state.items()}, path)
-    path.chmod(0o644)
 
 
 def load(module: nn.Module, path: Path) -> None:
@@ -33,9 +26,12 @@ def load(module: nn.Module, path: Path) -> None:
         raise FileNotFoundError(f"no weights at {path}; {remedy}")
     try:
         state = {k: v.float() for k, v in load_file(path).items()}
+        if not all(bool(v.isfinite().all()) for v in state.values()):
+            raise RuntimeError("a weight is not a finite number")
         module.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"the weights at {path} are damaged ({error}); {remedy}") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"the weights at {path} are damaged ({reason}); {remedy}") from error
     module.eval().requires_grad_(False)
 
 
@@ -51,3 +47,35 @@ def check_images(images: Tensor) -> Tensor:
     if not images.is_floating_point():
         raise ValueError(f"images must be floating point in [0, 1], got {images.dtype}")
     return images.float()
+
+
+class Scorer:
+    """A network with frozen weights that scores images against a caption."""
+
+    name: str
+    network: ClassVar[type[nn.Module]]
+    differentiable = True
+
+    def __init__(self, net: Any, path: Path):
+        self.net, self.path = net, path
+
+    @classmethod
+    def load(cls, folder: Path = WEIGHTS) -> Self:
+        """From the file in ``folder`` that is named after the scorer; errors as ``load``."""
+        path = Path(folder) / f"{cls.name}.safetensors"
+        net = cls.network()
+        load(net, path)
+        return cls(net, path)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move to a device (in place)."""
+        self.net.to(device)
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 of the weight file."""
+        return digest(self.path)
+
+    def cut(self, prompt: str) -> int:
+        """0: a prompt that is too long is refused, never cut."""
+        return 0

@@ -1,7 +1,7 @@
 """Four scenes of the miniature's world whose content is known, as files: the judge's self-test.
 
-They are ``scenes.render`` of the first GenEval prompt of four tasks with the generators seeded
-0, 1, 2, 3. As files they need no font.
+They are ``training.scenes.render`` of the first GenEval prompt of four tasks, with the generators
+seeded 0, 1, 2, 3. As files they need no font.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ Training is in ``training.judge``; the weights are part of the package.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,19 +19,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.geneval.detector import Detections
 from bench.geneval.prompts import CLASSES, COLORS
 from bench.geneval.selftest import prove
+from bench.miniature import frozen
+from bench.miniature.frozen import SIZE, WEIGHTS
 from bench.miniature.golden import pictures
 
-WEIGHTS = Path(__file__).parent / "weights"
 FILE = "judge.safetensors"
-SIZE = 64
 STRIDE = 4
 CELLS = SIZE // STRIDE
 BOX_UNIT = 16.0  # pixels per unit of box output
@@ -134,21 +131,10 @@ class MiniatureJudge:
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS) -> MiniatureJudge:
-        """The trained judge. Raises FileNotFoundError or ValueError with the remedy."""
-        path = Path(folder) / FILE
-        remedy = "reinstall the package, or train the file anew with `make train-miniature`"
-        if not path.is_file():
-            raise FileNotFoundError(f"the judge's weights are missing: {path}; {remedy}")
-        data = path.read_bytes()
-        network = Network()
-        try:
-            tensors = {key: value.float() for key, value in load_tensors(data).items()}
-            if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
-                raise RuntimeError("a weight is not a finite number")
-            network.load_state_dict(tensors)
-        except (SafetensorError, RuntimeError) as error:
-            raise ValueError(f"the judge's weights are damaged: {path}; {remedy}") from error
-        return cls(network, hashlib.sha256(data).hexdigest())
+        """The trained judge; errors as :func:`bench.miniature.frozen.load`."""
+        network, path = Network(), Path(folder) / FILE
+        frozen.load(network, path)
+        return cls(network, frozen.digest(path))
 
     def digest(self) -> str:
         """SHA-256 of the weight file, in hexadecimal."""

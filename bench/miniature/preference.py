@@ -7,7 +7,6 @@ every word votes on the fit; the score is the sum of the votes.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.miniature import frozen, words
-from bench.miniature.frozen import WEIGHTS
 
 DIM, HEADS, LAYERS = 96, 4, 3
 RANK = 32
@@ -174,23 +172,12 @@ def _ramps() -> Tensor:
     return start
 
 
-class Preference:
+class Preference(frozen.Scorer):
     """The reward. A score of 0 is the average over matched and mismatched pairs, 1 is one
-    standard deviation better; differentiable in the image. The weights are frozen."""
+    standard deviation better; differentiable in the image."""
 
     name = "preference"
-    differentiable = True
-
-    def __init__(self, net: PreferenceNet, path: Path):
-        self.net, self.path = net, path
-
-    @classmethod
-    def load(cls, folder: Path = WEIGHTS) -> Preference:
-        """From ``folder/preference.safetensors``; errors as :func:`bench.miniature.frozen.load`."""
-        path = Path(folder) / f"{cls.name}.safetensors"
-        net = PreferenceNet()
-        frozen.load(net, path)
-        return cls(net, path)
+    network = PreferenceNet
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         """Scores (B,) float32 of images (B, 3, 64, 64) in [0, 1], any float type, for a prompt.
@@ -200,16 +187,3 @@ class Preference:
         images = frozen.check_images(images)
         ids = torch.tensor(words.encode(prompt), device=images.device)
         return self.net(images, ids.expand(len(images), 1, -1)).squeeze(1)
-
-    def to(self, device: torch.device | str) -> Preference:
-        """Move to a device (in place)."""
-        self.net.to(device)
-        return self
-
-    def digest(self) -> str:
-        """SHA-256 of the weight file."""
-        return frozen.digest(self.path)
-
-    def cut(self, prompt: str) -> int:
-        """0: a prompt that is too long is refused, never cut."""
-        return 0

@@ -14,14 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.rewards.clip_model import INDICES, VIT_L_14, ClipEncoder, load, native
-from bench.rewards.heads import five_linear
+from bench.rewards.clip_model import VIT_L_14, ClipEncoder, load
+from bench.rewards.layouts import NATIVE_UNUSED, native
 from bench.rewards.pretrained import (
     NAMED,
     Pretrained,
+    Weighted,
     building,
     check_place,
     check_source,
+    five_linear,
     frozen,
     in_batches,
     read,
@@ -29,7 +31,6 @@ from bench.rewards.pretrained import (
 from bench.weights.files import fill
 from methods.settings import one_of
 
-HEADS = ("linear", "mlp")
 NETWORK = ("vision_model.", "visual_projection.")  # a whole predictor saved with its CLIP tower
 
 
@@ -44,7 +45,7 @@ class AestheticSettings(Pretrained):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of("head", self.head, HEADS)
+        one_of("head", self.head, ("linear", "mlp"))
         check_place("head_weights", self.head_place)
         if self.head_place == "pretrained":
             check_source("head_source", self.head_source)
@@ -62,7 +63,7 @@ def head_layout(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix("predictor.").removeprefix("layers."): v for k, v in own.items()}
 
 
-class AestheticReward:
+class AestheticReward(Weighted):
     """A head on CLIP's image vector. The weights are frozen."""
 
     name = "aesthetic"
@@ -74,7 +75,7 @@ class AestheticReward:
     @classmethod
     def load(cls, settings: AestheticSettings, device: torch.device) -> AestheticReward:
         """BenchError as :func:`bench.rewards.clip_model.load`, for both parts."""
-        encoder = load(settings, VIT_L_14, native, INDICES, device, cls.name)
+        encoder = load(settings, VIT_L_14, native, NATIVE_UNUSED, device, cls.name)
         width = encoder.model.config.projection_dim
         head: nn.Module
         with building(device, f"{cls.name} head"):
@@ -95,9 +96,3 @@ class AestheticReward:
             return self.head(self.encoder.images(part))[:, 0]
 
         return in_batches(score, images, self.batch).to(images.device)
-
-    def digest(self) -> str:
-        return self._digest
-
-    def cut(self, prompt: str) -> int:
-        return 0

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.device import resolve_dtype
+from bench.miniature.text import build_tokenizer
 from bench.rewards import tokens
-from bench.rewards.layout import Piece, translate
+from bench.rewards.layouts import Piece, translate
 from bench.rewards.preprocess import check_images, prepare
 from bench.rewards.pretrained import (
     Checkpoint,
@@ -24,7 +26,6 @@ from bench.rewards.pretrained import (
     building,
     check_vocabulary,
     frozen,
-    precision,
     read,
     tokenizer_folder,
 )
@@ -86,14 +87,6 @@ def config(of: Architecture, end: int) -> Any:
     )
 
 
-def native(key: str) -> Piece:
-    """Checkpoints of transformers have the network's own layout."""
-    return Piece(key)
-
-
-INDICES = ("*.position_ids",)  # buffers that older versions of transformers saved
-
-
 class ClipEncoder:
     """Unit vectors of pictures and prompts in the space that a CLIP model's two towers share.
 
@@ -140,11 +133,11 @@ def load(
     """
     from transformers import CLIPModel
 
-    dtype = precision(settings.dtype, device, what)
+    dtype = resolve_dtype(f"the dtype of {what}", settings.dtype, device)
     checkpoint = None
     if settings.weights in ("random", "tiny"):
         of = TINY if settings.weights == "tiny" else of
-        tokenizer = tokens.tiny_clip_tokenizer()
+        tokenizer = build_tokenizer()
         sizes = config(of, tokenizer.eos_token_id)
     else:
         checkpoint = read(settings.weights, settings.source, what)

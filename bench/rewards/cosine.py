@@ -15,17 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.rewards.clip_model import (
-    INDICES,
-    VIT_H_14,
-    VIT_L_14,
-    Architecture,
-    ClipEncoder,
-    load,
-    native,
-)
-from bench.rewards.layout import Piece
-from bench.rewards.open_clip import open_clip
+from bench.rewards.clip_model import VIT_H_14, VIT_L_14, Architecture, ClipEncoder, load
+from bench.rewards.layouts import NATIVE_UNUSED, Piece, native, open_clip
 from bench.rewards.pretrained import Pretrained, in_batches
 
 
@@ -40,9 +31,9 @@ class Variant:
 
 
 VARIANTS = {
-    "clip": Variant(VIT_L_14, native, INDICES),
+    "clip": Variant(VIT_L_14, native, NATIVE_UNUSED),
     "hps": Variant(VIT_H_14, open_clip),
-    "pickscore": Variant(VIT_H_14, native, INDICES, scaled=True),
+    "pickscore": Variant(VIT_H_14, native, NATIVE_UNUSED, scaled=True),
 }
 
 

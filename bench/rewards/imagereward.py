@@ -13,18 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.device import resolve_dtype
 from bench.rewards import tokens
-from bench.rewards.blip import UNUSED, blip
-from bench.rewards.heads import five_linear
-from bench.rewards.layout import translate
+from bench.rewards.layouts import BLIP_UNUSED, blip, translate
 from bench.rewards.preprocess import check_images, prepare
 from bench.rewards.pretrained import (
     Pretrained,
+    Weighted,
     building,
     check_vocabulary,
+    five_linear,
     frozen,
     in_batches,
-    precision,
     read,
     tokenizer_folder,
 )
@@ -85,7 +85,7 @@ def build(of: Sizes) -> nn.ModuleDict:
     )
 
 
-class ImageReward:
+class ImageReward(Weighted):
     """The weights are frozen."""
 
     name = "imagereward"
@@ -97,7 +97,7 @@ class ImageReward:
     @classmethod
     def load(cls, settings: Pretrained, device: torch.device) -> ImageReward:
         """Raises BenchError where weights or tokenizer are missing or do not fit."""
-        dtype = precision(settings.dtype, device, cls.name)
+        dtype = resolve_dtype(f"the dtype of {cls.name}", settings.dtype, device)
         checkpoint = None
         if settings.weights in ("random", "tiny"):
             sizes = TINY if settings.weights == "tiny" else FULL
@@ -112,7 +112,7 @@ class ImageReward:
             network = build(sizes)
         if checkpoint is not None:
             where, own = str(checkpoint.file), network.state_dict()
-            fill(network, translate(checkpoint.tensors, own, blip, UNUSED, where), where)
+            fill(network, translate(checkpoint.tensors, own, blip, BLIP_UNUSED, where), where)
         digest = checkpoint.digest if checkpoint else settings.weights
         prompts = Prompts(tokenizer, LIMIT)
         return cls(frozen(network, dtype), prompts, settings.batch, digest)
@@ -135,9 +135,5 @@ class ImageReward:
         raw = in_batches(score, images, self.batch)
         return ((raw - CENTER) / SPREAD).to(images.device)
 
-    def digest(self) -> str:
-        return self._digest
-
     def cut(self, prompt: str) -> int:
-        """The prompt's tokens beyond 35, which the model does not read."""
         return self.prompts.cut(prompt)

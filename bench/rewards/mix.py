@@ -25,7 +25,7 @@ class MixSettings:
 
 
 class Mix:
-    """Σ w_i r_i, in the sum of its parts' units."""
+    """Σ w_i r_i. The parts are not normalized: the weights account for their units."""
 
     name = "mix"
 

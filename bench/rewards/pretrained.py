@@ -1,10 +1,11 @@
-"""What every pretrained reward shares: its settings, where its weights come from, its batches."""
+"""What every pretrained reward shares: settings, where weights come from, batches, a head."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
@@ -12,6 +13,7 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
+from bench.device import DTYPES
 from bench.errors import BenchError
 from bench.weights.files import PICKLED, digest, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
@@ -19,7 +21,6 @@ from methods.settings import one_of, whole
 
 M = TypeVar("M", bound=nn.Module)
 NAMED = ("pretrained", "random", "tiny")
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SOURCE_KEYS = ("repo", "revision", "files", "gb")
 
 
@@ -63,7 +64,7 @@ class Pretrained:
         elif self.tokenizer is not None:
             check_source("tokenizer", self.tokenizer)
         whole("batch", self.batch, 1)
-        one_of("dtype", self.dtype, list(DTYPES))
+        one_of("dtype", self.dtype, [name for name in DTYPES if name != "auto"])
 
 
 @dataclass(frozen=True)
@@ -119,18 +120,10 @@ def check_vocabulary(tokenizer: Any, size: int, what: str) -> None:
         )
 
 
-def precision(name: str, device: torch.device, what: str) -> torch.dtype:
-    """The type called ``name``. Raises BenchError where ``device`` cannot compute in it."""
-    if name == "float16" and device.type == "cpu":
-        raise BenchError(
-            f"{what} cannot run in float16 on a CPU: set its dtype to float32 or bfloat16"
-        )
-    return DTYPES[name]
-
-
 @contextmanager
 def building(device: torch.device, what: str) -> Iterator[None]:
-    """Make a network on ``device``; random weights follow from ``what`` and no other draw moves."""
+    """Make networks on ``device``: their random weights are seeded by ``what``, and torch's own
+    random state is left alone."""
     cards = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cards), device:
         torch.manual_seed(crc32(what.encode()))
@@ -140,6 +133,31 @@ def building(device: torch.device, what: str) -> Iterator[None]:
 def frozen(module: M, dtype: torch.dtype) -> M:
     """``module`` in ``dtype`` and eval mode; no gradient reaches its weights."""
     return module.to(dtype).eval().requires_grad_(False)
+
+
+def five_linear(width: int) -> nn.Sequential:
+    """Five linear layers ``width``-1024-128-64-16-1 without activations, numbered 0, 2, 4, 6, 7.
+
+    ImageReward's head and LAION's improved aesthetic predictor are of this form. In training a
+    dropout follows each of the first three, of which nothing is left here but the numbers.
+    """
+    layers = [nn.Linear(a, b) for a, b in pairwise((width, 1024, 128, 64, 16, 1))]
+    spaced = [part for layer in layers[:3] for part in (layer, nn.Identity())]
+    return nn.Sequential(*spaced, *layers[3:])
+
+
+class Weighted:
+    """A reward whose weights are told apart by a digest, and that reads the whole prompt."""
+
+    _digest: str
+
+    def digest(self) -> str:
+        """What tells its weights from others: repo@revision, a content hash, or a name."""
+        return self._digest
+
+    def cut(self, prompt: str) -> int:
+        """How many tokens of the prompt lie beyond what it reads."""
+        return 0
 
 
 def in_batches(score: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:

@@ -55,15 +55,7 @@ def clip_tokenizer(folder: Path, what: str) -> Any:
 
 def blip_tokenizer(folder: Path, what: str) -> Any:
     """BERT's tokenizer from ``vocab.txt``, with BLIP's two markers behind its vocabulary."""
-    words = _text(folder / "vocab.txt", what).splitlines()
-    return _blip(words)
-
-
-def tiny_clip_tokenizer() -> Any:
-    """The miniature's: a token a word of GenEval's captions."""
-    from bench.miniature.text import build_tokenizer
-
-    return build_tokenizer()
+    return _blip(_text(folder / "vocab.txt", what).splitlines())
 
 
 def tiny_blip_tokenizer() -> Any:

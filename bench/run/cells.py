@@ -8,22 +8,13 @@ cell; a full disk or a lost device stops the run. The same command goes on from 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from bench.backbones import load_backbone
 from bench.config.cell import Cell, code_digest, identity, parse_shard
@@ -34,26 +25,10 @@ from bench.rewards import load_reward
 from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
 from bench.run.fit import release
 from bench.run.measure import Task
+from bench.run.progress import Progress, progress_on
 from bench.store.disk import DiskError
 from bench.store.folder import CellStore, Say
 from bench.store.records import read_records
-
-Advance = Callable[[], None]
-
-
-@contextmanager
-def progress_bar(console: Console, total: int) -> Iterator[tuple[Progress, Any]]:
-    """Prompts done over all cells, with the time left."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        yield progress, progress.add_task("", total=total)
 
 
 @dataclass(frozen=True)
@@ -103,7 +78,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     return Ready(cell, store, task, judge, config)
 
 
-def sample_missing(ready: Ready, advance: Advance, say: Say = print) -> None:
+def sample_missing(ready: Ready, progress: Progress) -> None:
     """Sample what is missing of a cell: what never was, what failed, what was lost or changed.
 
     Raises BenchError where the cell cannot be written, or cannot go on.
@@ -115,12 +90,11 @@ def sample_missing(ready: Ready, advance: Advance, say: Say = print) -> None:
         done = store.done({p.index for p in cell.prompts})
         places = [(number + i * count, p) for i, p in enumerate(cell.prompts)]
         todo = [(place, p) for place, p in places if p.index not in done]
-        for _ in range(len(places) - len(todo)):
-            advance()
+        progress.skip(len(places) - len(todo))
         if not todo:
             return
         for note in notes:
-            say(f"this run goes on with other surroundings: {note}")
+            progress.say(f"this run goes on with other surroundings: {note}")
         bench = Bench(cell.method, ready.task, ready.task)
         release()
         bench.warm_up([p.text for _, p in todo[:ALIKE]])
@@ -130,15 +104,17 @@ def sample_missing(ready: Ready, advance: Advance, say: Say = print) -> None:
             store.append(record)
             if error is not None:
                 what = f"{cell.method.name}: prompt {prompt.index} failed: {record['error']}"
-                say(f"{what} ({store.folder / record['log']})")
+                progress.say(f"{what} ({store.folder / record['log']})")
             streak.see(error)
-            advance()
+            progress.advance()
 
 
-def run_cell(cell: Cell, results: Path, advance: Advance, say: Say = print) -> Path:
-    """Run what is missing of a cell; returns its folder."""
+def run_cell(cell: Cell, results: Path, advance: Callable[[], None], say: Say = print) -> Path:
+    """Run what is missing of a cell; returns its folder. ``advance`` is called at each prompt."""
+    progress = Progress(say)
+    progress.advance = advance  # type: ignore[method-assign]
     ready = prepare(cell, results, say)
-    sample_missing(ready, advance, say)
+    sample_missing(ready, progress)
     return ready.store.folder
 
 
@@ -158,32 +134,29 @@ def failures(ready: Ready) -> str:
 
 
 def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
-    """Run cells one after the other under one progress bar; one that cannot go on stops alone.
+    """Run cells one after the other under one progress display; one that cannot go on stops alone.
 
     Raises DiskError and DeviceLost, which stop them all, and BenchError where no cell could begin.
     """
     folders: list[Path] = []
     problems: list[str] = []
     refused: list[str] = []
-    with progress_bar(console, sum(len(c.prompts) for c in cells)) as (progress, bar):
-
-        def say(note: str) -> None:
-            progress.console.print(note, markup=False, highlight=False, soft_wrap=True)
-
+    with progress_on(console, sum(len(c.prompts) for c in cells)) as progress:
         dropped = max((c.settings["prompts"]["duplicates"] for c in cells), default=0)
         if dropped:
-            say(f"prompts left out because their text had come before: {dropped}")
+            progress.say(f"prompts left out because their text had come before: {dropped}")
         for cell in cells:
-            progress.update(bar, description=cell.method.name)
+            progress.begin(cell.method.name)
             ready = None
             try:
-                ready = prepare(cell, results, say)
-                sample_missing(ready, lambda: progress.advance(bar), say)
+                ready = prepare(cell, results, progress.say)
+                sample_missing(ready, progress)
             except (DiskError, DeviceLost):
                 raise
             except BenchError as error:
                 problems.append(f"{cell.method.name}: {error}")
                 refused += [] if isinstance(error, CellStopped) else [str(error)]
+            progress.end()
             if ready is None:
                 continue
             try:

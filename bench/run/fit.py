@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason_of
 from bench.run.measure import Measured, Task, measure
 from methods.method import Method
 
@@ -56,7 +56,7 @@ def measure_fitting(task: Task, method: Method, prompt: str) -> tuple[Measured, 
         try:
             return measure(task, method, prompt), task
         except RuntimeError as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = reason_of(error)
             if not isinstance(error, torch.OutOfMemoryError) and not any(
                 words in reason for words in ALLOCATIONS
             ):

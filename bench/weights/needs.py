@@ -56,7 +56,8 @@ def _used_rewards(config: Mapping[str, Any]) -> list[str]:
 
 
 def sources(node: Any, what: str) -> Iterator[tuple[str, Source]]:
-    """Every pinned place below a mapping that takes pretrained weights, with a name for each."""
+    """Each pinned source in a mapping and below it, with the name of what it is for; none where the
+    mapping's weights are not pretrained."""
     if not isinstance(node, Mapping) or node.get("weights", "pretrained") != "pretrained":
         return
     if "repo" in node:

@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason_of
 from bench.weights.files import check_file, missing_shards
 
 
@@ -102,27 +102,21 @@ def fetch(source: Source, what: str) -> Path:
         RevisionNotFoundError,
     )
 
+    said = {
+        GatedRepoError: "is gated: accept its licence on its page of the hub, log in with "
+        "`hf auth login`, and fetch again",
+        RepositoryNotFoundError: "is unknown to the hub, or not for you: log in with `hf auth "
+        "login`, or name another repo in the config",
+        RevisionNotFoundError: f"has no revision {source.revision}: name another revision in the "
+        "config",
+    }
     try:
         snapshot_download(source.repo, revision=source.revision, allow_patterns=[*source.files])
-    except GatedRepoError:
-        raise BenchError(
-            f"{source.repo} ({what}) is gated: accept its licence on its page of the hub, log in "
-            "with `hf auth login`, and fetch again"
-        ) from None
-    except RepositoryNotFoundError:
-        raise BenchError(
-            f"the hub knows no {source.repo} ({what}), or not for you: log in with `hf auth "
-            "login`, or name another repo in the config"
-        ) from None
-    except RevisionNotFoundError:
-        raise BenchError(
-            f"{source.repo} ({what}) has no revision {source.revision}: name another revision in "
-            "the config"
-        ) from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BenchError(
-            f"{source.repo} ({what}) could not be fetched: the hub was not reached or the disk is "
-            f"full ({reason}); what has arrived is kept, and the same command goes on"
-        ) from None
+        otherwise = (
+            "could not be fetched: the hub was not reached or the disk is full "
+            f"({reason_of(error)}); what has arrived is kept, and the same command goes on"
+        )
+        why = next((text for kind, text in said.items() if isinstance(error, kind)), otherwise)
+        raise BenchError(f"{source.repo} ({what}) {why}") from None
     return locate(source, what)

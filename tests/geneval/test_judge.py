@@ -173,7 +173,7 @@ def test_a_broken_head_of_the_miniature_s_judge_is_refused(damage):
 def test_golden_pictures_are_the_miniature_s_own_scenes():
     """They are what their docstring says, where the font to draw them is installed."""
     pytest.importorskip("fonticon_mdi7")
-    from bench.miniature import scenes
+    from training import scenes
 
     records = generate()
     for seed, picture in enumerate(pictures()):

@@ -14,6 +14,7 @@ from bench.geneval import architecture
 from bench.geneval.judge import Mask2FormerJudge, load
 from bench.miniature.text import END, vocabulary
 from bench.rewards import clip_model
+from bench.rewards.layouts import native
 from bench.rewards.pretrained import Pretrained
 
 PARTS = {"detector": "mask2former-swin-small-coco-instance", "clip": "clip-vit-large-patch14"}
@@ -53,7 +54,5 @@ def write_weights(folder: Path) -> Path:
 def clip_parts() -> tuple[Any, Any]:
     """A tiny CLIP and its tokenizer."""
     own = Pretrained(weights="tiny")
-    made = clip_model.load(
-        own, clip_model.VIT_L_14, clip_model.native, (), torch.device("cpu"), "clip"
-    )
+    made = clip_model.load(own, clip_model.VIT_L_14, native, (), torch.device("cpu"), "clip")
     return made.model, made.prompts.tokenizer

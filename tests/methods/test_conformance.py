@@ -1,10 +1,13 @@
 """Every estimator under every steer: what holds for all of them, whatever they do.
 
-Both registries are read, so a new class is tested by being registered. Each pair runs on a Gaussian
+Both registries are read, so a new class is tested by being registered. One from outside is tested
+by its import path: ``make conformance PART=my_module.MySteer``. Each pair runs on a Gaussian
 mixture, under both paths where that matters; a pair whose settings refuse each other must say so.
 """
 
+import os
 from dataclasses import dataclass, fields, replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -13,7 +16,7 @@ from states import step_at
 
 from bench.run.measure import Task, measure
 from methods import needs
-from methods.base import Estimator
+from methods.base import Estimator, Steer
 from methods.efr import ESTIMATORS
 from methods.method import Method
 from methods.sample import sample
@@ -33,8 +36,6 @@ SMALL = {
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
 NO_LAMBDA = {"best_of_n", "noise_search", "best_of_lookahead"}
-# What these do is not made of the reward's differences.
-IGNORE_REWARD = {"best_of_lookahead", "repel", "recurrence", "restart", "dno"}
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
 SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic")
@@ -75,7 +76,17 @@ class Toy(Estimator):
         return -self.scale * step.level.sigma**2 * step.x0 / 10
 
 
-EVERY_ESTIMATOR = {**ESTIMATORS, "toy": Toy}
+def from_outside():
+    """The classes that the environment's PART names by their import paths."""
+    for path in filter(None, os.environ.get("PART", "").split(",")):
+        module, _, name = path.rpartition(".")
+        yield name, getattr(import_module(module), name)
+
+
+OUTSIDE = dict(from_outside())
+EVERY_ESTIMATOR = ESTIMATORS | {n: c for n, c in OUTSIDE.items() if issubclass(c, Estimator)}
+EVERY_STEER = STEERS | {n: c for n, c in OUTSIDE.items() if issubclass(c, Steer)}
+EVERY_ESTIMATOR["toy"] = Toy
 
 
 def made(cls, name, **changes):
@@ -91,12 +102,12 @@ def pair(estimator, steer, **changes):
         if estimator == "exact":
             settings["tweedie"] = ESTIMATORS["tweedie"]()
     return Method(
-        f"{estimator} x {steer}", settings, {steer: made(STEERS[steer], steer, **changes)}
+        f"{estimator} x {steer}", settings, {steer: made(EVERY_STEER[steer], steer, **changes)}
     )
 
 
 def deterministic(steer):
-    return "deterministic" in made(STEERS[steer], steer).requires
+    return "deterministic" in made(EVERY_STEER[steer], steer).requires
 
 
 def where(on_mixture, steer, **changes):
@@ -110,7 +121,9 @@ def fits(estimator, steer):
     return method.steers[steer].requires & {"samples", "images"} <= asked
 
 
-PAIRS = [(e, s) for e in EVERY_ESTIMATOR for s in STEERS]
+PAIRS = [
+    (e, s) for e in EVERY_ESTIMATOR for s in EVERY_STEER if not OUTSIDE or {e, s} & set(OUTSIDE)
+]
 FITTING = [(e, s) for e, s in PAIRS if fits(e, s)]
 
 
@@ -119,6 +132,19 @@ def each(pairs):
 
 
 fitting = each(FITTING)
+
+
+def does_nothing(steer):
+    """Whether some setting makes it do nothing, however it chooses or starts."""
+    named = {f.name for f in fields(EVERY_STEER[steer])} & set(NOTHING)
+    asks = made(EVERY_STEER[steer], steer).requires & {"value", "shift"}
+    return steer not in NO_LAMBDA and (named or asks)
+
+
+def follows_the_reward(steer):
+    """Whether what it does is made of differences of the reward, or of V, alone."""
+    asks = made(EVERY_STEER[steer], steer).requires
+    return steer != "dno" and asks & {"value", "shift", "derivative", "pick"}
 
 
 @pytest.mark.parametrize(("estimator", "steer"), sorted(set(PAIRS) - set(FITTING)))
@@ -138,7 +164,7 @@ def test_shapes_dtype_and_device_are_kept_and_all_is_finite(estimator, steer, on
         assert torch.isfinite(result.images).all() and not result.images.requires_grad
 
 
-@fitting
+@each([(e, s) for e, s in FITTING if not {e, s} & set(OUTSIDE)])
 def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
     problem = where(on_mixture, steer)
     task = Task(problem.backbone, problem.reward, problem.solver, problem.steps, problem.images, 0)
@@ -172,14 +198,14 @@ def test_the_condition_and_the_prior_are_left_as_they_were(estimator, steer, on_
         assert torch.equal(now, then) and not now.requires_grad
 
 
-@each([(e, s) for e, s in FITTING if s not in NO_LAMBDA])
+@each([(e, s) for e, s in FITTING if does_nothing(s)])
 def test_without_strength_it_is_vanilla_bit_for_bit(estimator, steer, on_mixture):
     problem = where(on_mixture, steer)
     method = pair(estimator, steer, **NOTHING)
     assert torch.equal(sample(problem, method).latents, sample(problem, VANILLA).latents)
 
 
-@each([(e, s) for e, s in FITTING if e != "toy" and s not in IGNORE_REWARD])
+@each([(e, s) for e, s in FITTING if e != "toy" and follows_the_reward(s)])
 def test_a_constant_reward_is_vanilla_but_for_rounding(estimator, steer, on_mixture):
     problem = replace(where(on_mixture, steer), reward=Constant())
     ours = sample(problem, pair(estimator, steer, rounds=1)).latents

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from bench.geneval import prompts
-from bench.miniature.scenes import Placed
 from training import spoil
 from training.corruption import ALLOWED, corrupt, holds, mistakes, record
+from training.scenes import Placed
 
 DOG, CAT = "dog", "cat"
 

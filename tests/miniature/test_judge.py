@@ -9,10 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from bench.geneval.prompts import COLORS, generate
 from bench.geneval.protocol import evaluate
-from bench.miniature import scenes
-from bench.miniature.judge import CELLS, FILE, WEIGHTS, MiniatureJudge, Network, boxes_at, peaks
+from bench.miniature.frozen import WEIGHTS
+from bench.miniature.judge import CELLS, FILE, MiniatureJudge, Network, boxes_at, peaks
+from bench.store.images import from_bytes
+from training import scenes
 from training.distractors import Labelled, blend, blob, cut, labelled
-from training.judge import as_pixels, calibrate, loss
+from training.judge import calibrate, loss
 from training.judge_check import ERRORS, oracle, verdicts
 
 
@@ -28,7 +30,7 @@ def drawn():
 
 @pytest.fixture(scope="module")
 def pixels(drawn):
-    return as_pixels(np.stack([s.image for s in drawn]))
+    return from_bytes(np.stack([s.image for s in drawn]))
 
 
 def overlap(a, b):
@@ -65,7 +67,7 @@ def test_spoiled_glyphs_seldom_pass_as_objects(judge):
     for i, image in enumerate(ground):
         cover = (cut, blend, blob)[i % 3](rng, 24)[..., None]
         image[20:44, 20:44] += cover * (np.array(scenes.RGB[COLORS[i % 10]]) - scenes.BACKGROUND)
-    found = judge.detect(as_pixels(ground.round().astype(np.uint8)))
+    found = judge.detect(from_bytes(ground.round().astype(np.uint8)))
     sure = [i for i, f in enumerate(found) if any((b[:, 4] > 0.9).any() for b in f.values())]
     assert len(sure) <= 3
 
@@ -123,7 +125,7 @@ def test_an_error_in_the_scene_is_caught(judge, error):
 
 
 def test_missing_weights_are_named_with_the_remedy(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"judge\.safetensors.*make train-miniature"):
+    with pytest.raises(FileNotFoundError, match=r"judge\.safetensors.*python -m training judge"):
         MiniatureJudge.load(tmp_path)
 
 
@@ -141,7 +143,7 @@ def test_damaged_weights_are_named_with_the_remedy(tmp_path, damage):
         else:
             tensors["head.bias"][3] = float("nan")
         save_file(tensors, path)
-    with pytest.raises(ValueError, match=r"damaged: .*judge\.safetensors.*make train-miniature"):
+    with pytest.raises(ValueError, match=r"judge\.safetensors are damaged.*training judge"):
         MiniatureJudge.load(tmp_path)
 
 

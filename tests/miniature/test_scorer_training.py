@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from bench.miniature import words
-from bench.miniature.scenes import Placed
 from training import groups
 from training.cells import NO_CLASS, cells
 from training.clip import contrast
 from training.corruption import record
 from training.groups import Group, gaze_targets, place_labels, spans
 from training.preference import SLOPE, gaze_loss, matching_loss, place_loss
+from training.scenes import Placed
 
 LEFT_OF = record(
     [{"class": "hot dog", "count": 1}, {"class": "cat", "count": 1, "position": ["left of", 0]}]

@@ -29,7 +29,7 @@ def scorer(request: pytest.FixtureRequest) -> Scorer:
 def draw() -> Draw:
     """Draws a record: (1, 3, 64, 64) in [0, 1]."""
     pytest.importorskip("fonticon_mdi7", reason="scenes need the training extra")
-    from bench.miniature import scenes
+    from training import scenes
 
     def render(record: prompts.Metadata, seed: int) -> Tensor:
         image = scenes.render(record, np.random.default_rng(seed)).image
@@ -124,7 +124,7 @@ def test_every_geneval_caption_is_known() -> None:
 
 def test_missing_weights_are_named_with_the_remedy(scorer: Scorer, tmp_path: Path) -> None:
     with pytest.raises(
-        FileNotFoundError, match=rf"{scorer.name}\.safetensors.*train {scorer.name}"
+        FileNotFoundError, match=rf"{scorer.name}\.safetensors.*training {scorer.name}"
     ):
         type(scorer).load(tmp_path)
 

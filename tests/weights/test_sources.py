@@ -90,7 +90,7 @@ def http_error(kind):
     ("kind", "message"),
     [
         ("GatedRepoError", "is gated: accept its licence .* `hf auth login`"),
-        ("RepositoryNotFoundError", "the hub knows no someone/model"),
+        ("RepositoryNotFoundError", "someone/model .* is unknown to the hub, or not for you"),
         ("RevisionNotFoundError", f"has no revision {COMMIT}"),
         ("HfHubHTTPError", "could not be fetched: the hub was not reached"),
     ],
