@@ -33,9 +33,10 @@ def small(settings):
         else e
         for name, e in cell.method.estimators.items()
     }
-    steers = tuple(
-        replace(s, count=MOST - 1) if hasattr(s, "count") else s for s in cell.method.steers
-    )
+    steers = {
+        name: replace(s, count=MOST - 1) if hasattr(s, "count") else s
+        for name, s in cell.method.steers.items()
+    }
     return replace(cell, method=replace(cell.method, estimators=estimators, steers=steers))
 
 
