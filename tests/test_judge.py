@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.geneval.prompts import generate
 from bench.judge.__main__ import main
-from bench.judge.judges import _proven
+from bench.judge.judges import proven
 from bench.miniature.golden import FOLDER, pictures
 
 sys.path.insert(0, str(Path(__file__).parent / "geneval"))
@@ -130,7 +130,7 @@ def test_what_cannot_be_judged_is_one_clear_line(mixed, capsys, damage, argument
 
 
 def test_a_broken_detector_judges_nothing(mixed, tmp_path_factory, capsys):
-    _proven.cache_clear()
+    proven.cache_clear()
     folder = tiny.write_weights(tmp_path_factory.mktemp("weights"))
     arguments = [*TINY, f"judge.weights={folder}", "judge.longer=128"]
     assert main([str(mixed), *arguments]) == 2

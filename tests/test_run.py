@@ -210,7 +210,7 @@ def test_without_a_judge_costs_are_measured_and_reported_alone(tmp_path):
 
 def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_path, monkeypatch):
     from bench.errors import BenchError
-    from bench.judge.judges import _proven
+    from bench.judge.judges import proven
     from bench.miniature.judge import MiniatureJudge
 
     real = MiniatureJudge.load
@@ -221,11 +221,11 @@ def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_pa
         return judge
 
     monkeypatch.setattr(MiniatureJudge, "load", broken)
-    _proven.cache_clear()
+    proven.cache_clear()
     with pytest.raises(BenchError, match="must not score"):
         run(tmp_path, "method=vanilla")
     assert not list(tmp_path.rglob("records.jsonl"))
-    _proven.cache_clear()
+    proven.cache_clear()
 
 
 def test_images_on_disk_are_judged_as_they_were_when_made(whole):

@@ -108,11 +108,12 @@ def load_detector(settings: Settings) -> Detector:
             raise BenchError(
                 f"judge={settings['name']} judges no images: choose from {', '.join(DETECTORS)}"
             )
-        return _proven(json.dumps(settings, sort_keys=True))
+        return proven(json.dumps(settings, sort_keys=True))
 
 
 @cache
-def _proven(text: str) -> Detector:
+def proven(text: str) -> Detector:
+    """The detector of these settings, as JSON, after its self-test."""
     settings = json.loads(text)
     detector = DETECTORS[settings["kind"]].load(settings)
     detector.prove()
