@@ -14,28 +14,22 @@ from bench import stats
 from bench.report import choice
 from bench.report.load import Results
 from bench.report.summary import draws
-from bench.report.sweeps import timed
-
-LIDAR = "lidar"
+from bench.report.sweeps import shared
 
 
 def break_evens(results: Results) -> dict[str, stats.BreakEven]:
     """Of LiDAR's typical cell against each method's without lookahead: cell id -> break-even."""
-    ours = choice.typical(results.cells, LIDAR)
-    if ours is None:
-        return {}
+    ours = choice.base_of(results.cells, "lidar")
     found = {}
-    for cell in choice.typicals(results.cells):
-        if not choice.same_target(results.cells, ours, cell):
+    for cell in choice.typicals(results.cells) if ours else []:
+        if ours is None or cell == ours or not choice.same_target(results.cells, ours, cell):
             continue
-        if cell == ours or results.of(cell)["calls.prepare.denoiser"].any():
+        own, rival = shared(results.timed, [ours, cell])
+        if own.empty or results.of(cell)["calls.prepare.denoiser"].any():
             continue
-        own, rival = timed(results, [ours, cell])
-        if not own.empty:
-            mine, theirs = parts(own), parts(rival)
-            prepare = np.maximum(mine[0] - theirs[0], 0)
-            drawn = draws(own, stratified=False)
-            found[cell] = stats.break_even(prepare, mine[1], theirs[1], drawn)
+        mine, theirs = parts(own), parts(rival)
+        prepare = np.maximum(mine[0] - theirs[0], 0)
+        found[cell] = stats.break_even(prepare, mine[1], theirs[1], draws(own, stratified=False))
     return found
 
 
@@ -49,12 +43,6 @@ def parts(frame: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
 
 def said(found: stats.BreakEven) -> str:
     """A break-even in words: "6 images [5, never]"."""
-
-    def end(value: int | None) -> str:
-        return "never" if value is None else str(value)
-
-    if found.always:
-        text = "from the first image"
-    else:
-        text = "never" if found.never else f"{found.images} images"
-    return f"{text} [{end(found.low)}, {end(found.high)}]" if found.known else f"{text} [–]"
+    low, high = ("never" if end is None else str(end) for end in (found.low, found.high))
+    text = {None: "never", 1: "from the first image"}.get(found.images, f"{found.images} images")
+    return f"{text} [{low}, {high}]" if found.known else f"{text} [–]"

@@ -1,4 +1,4 @@
-"""What every figure shares: one look a method, plain text, labels that do not overlap.
+"""What every figure shares: one look a method, plain text, names beside points.
 
 Figures are made from `matplotlib.figure.Figure` and never through pyplot, so that a report leaves
 no global state behind and needs no display.
@@ -7,9 +7,10 @@ no global state behind and needs no display.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Bbox
 
 DPI = 160
 CROWD = 10  # cells
@@ -180,3 +182,72 @@ def rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.set_yticks(range(len(labels)), [plain(str(label)) for label in labels])
     ax.set_ylim(len(labels) - 0.45, -0.65)
     ax.grid(axis="y", visible=False)
+
+
+def pad(ax: Axes, axis: str, frame: pd.DataFrame, name: str, *others: float) -> None:
+    """Room around the intervals of ``name``, on the x or y axis, and around ``others``."""
+    low, high = ends(frame, name)
+    least, most = min([low.min(), *others]), max([high.max(), *others])
+    room = 0.15 * (most - least) or 0.05
+    getattr(ax, f"set_{axis}lim")(least - room, most + room)
+    getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(6))
+
+
+def name_points(ax: Axes, frame: pd.DataFrame, x: str, y: str, text: str) -> None:
+    """The column ``text`` beside each point of `scatter`, where it covers least: of places on
+    circles around the point, each name takes the best one that the names before have left."""
+    fig = ax.get_figure(root=True)
+    assert fig is not None
+    fig.canvas.draw()  # settles the layout, so that display coordinates hold
+    window, unit = ax.get_window_extent(), DPI / 72
+    to_display = ax.transData.transform
+    anchors = to_display(frame[[x, y]].to_numpy(float))
+    taken = []
+    for middle, spans in ((frame[y], ends(frame, x)), (frame[x], ends(frame, y))):
+        low, high = (np.stack([end, middle] if middle is frame[y] else [middle, end], axis=1)
+                     for end in spans)  # fmt: skip
+        taken += [Bbox([a, b]) for a, b in zip(to_display(low), to_display(high), strict=True)]
+    taken = [Bbox.from_extents(b.xmin, b.ymin, b.xmax, b.ymax).padded(3 * unit) for b in taken]
+    for (_, row), anchor in zip(frame.iterrows(), anchors, strict=True):
+        note = ax.annotate(plain(row[text]), (row[x], row[y]), xytext=(0, 0),
+                           textcoords="offset points", fontsize=8, color=INK, ha="center",
+                           va="center", zorder=4, annotation_clip=False)  # fmt: skip
+        box = note.get_window_extent()
+
+        def cost(shift: tuple[float, float], box: Bbox = box, anchor: Any = anchor) -> float:
+            at = box.translated(*shift)
+            inside = window.contains(*at.min) and window.contains(*at.max)
+            nearest = np.hypot(*(anchors - anchor - shift).T).min()
+            astray = nearest < np.hypot(*shift) - 1e-9  # it would read as another point's name
+            return (
+                3 * at.count_overlaps(taken) + 10 * (not inside) + astray + 1e-3 * np.hypot(*shift)
+            )
+
+        best = min(_around(box, unit), key=cost)
+        note.set_position((best[0] / unit, best[1] / unit))
+        taken.append(box.translated(*best))
+
+
+def _around(box: Bbox, unit: float) -> Iterator[tuple[float, float]]:
+    """Shifts of a name from the middle of its point, in display units."""
+    for radius in (9, 16, 24, 34, 46, 60, 80):
+        for angle in np.deg2rad([30, 330, 150, 210, 90, 270, 0, 180]):
+            reach = radius * unit + box.width / 2, radius * unit + box.height / 2
+            yield float(np.cos(angle) * reach[0]), float(np.sin(angle) * reach[1])
+
+
+def phase_bars(ax: Axes, parts: pd.DataFrame, labels: Sequence[str]) -> None:
+    """A bar a row of ``parts``, split by phase; its columns are the phases."""
+    places, left = np.arange(len(parts)), np.zeros(len(parts))
+    for phase, color in PHASES.items():
+        width = parts[phase].to_numpy(float)
+        ax.barh(places, width, left=left, color=color, height=0.62, label=phase,
+                hatch=HATCHES[phase], edgecolor="white", linewidth=0.5)  # fmt: skip
+        left += width
+    ax.axvline(1, color=INK, linewidth=0.8, linestyle=":")
+    rows(ax, labels)
+
+
+def key_above(ax: Axes) -> None:
+    """The legend in one line above the axes."""
+    ax.legend(fontsize=8, frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(-0.02, 1.0))

@@ -1,39 +1,26 @@
-"""Cells of a budget sweep -> `bench.stats` sweeps: GenEval against cost relative to vanilla."""
+"""Cells of a budget sweep -> `bench.stats` sweeps: quality against cost relative to vanilla."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report.load import Results
+from bench.report.load import SIDES, Results
 from bench.report.summary import draws
 
-SIDES = ["yardstick.vanilla", "yardstick.method"]
 LEAST = 8  # timed prompts: too few of them cover too seldom (not widened, 6: 90%, 3: 74% of 95%)
 FEW = f"not judged, or fewer than {LEAST} prompts timed in all of the cells"
 
 
-def common(frames: Sequence[pd.DataFrame]) -> pd.Index:
-    """Prompt indices that all the frames have, ascending."""
-    return reduce(pd.Index.intersection, [frame.index for frame in frames]).sort_values()
-
-
-def timed(results: Results, cells: Sequence[str]) -> list[pd.DataFrame]:
-    """The cells' prompts on which every one of them was timed beside vanilla, in one order."""
-    frames = [results.of(cell).dropna(subset=SIDES) for cell in cells]
-    shared = common(frames)
-    return [frame.loc[shared] for frame in frames]
-
-
-def judged(results: Results, cells: Sequence[str]) -> list[pd.DataFrame]:
-    """The cells' prompts that every one of them finished and had judged, in one order."""
-    frames = [results.of(cell).dropna(subset=["correct"]) for cell in cells]
-    shared = common(frames)
-    return [frame.loc[shared] for frame in frames]
+def shared(of: Callable[[str], pd.DataFrame], cells: Sequence[str]) -> list[pd.DataFrame]:
+    """The cells' prompts, ``of`` each cell, that all of them have, in one order."""
+    frames = [of(cell) for cell in cells]
+    common = reduce(pd.Index.intersection, [frame.index for frame in frames]).sort_values()
+    return [frame.loc[common] for frame in frames]
 
 
 def sweeps(
@@ -45,34 +32,31 @@ def sweeps(
     quality are resampled apart: only some of the prompts are timed.
     """
     cells = [cell for group in groups for cell in group]
-    quality, cost = judged(results, cells), timed(results, cells)
+    quality, cost = shared(results.judged, cells), shared(results.timed, cells)
     if quality[0].empty or len(cost[0]) < least:
         return None
     of_quality, of_cost = draws(quality[0]), draws(cost[0], stratified=False)
     found = []
     for group in groups:
-        seconds = [frame for cell, frame in zip(cells, cost, strict=True) if cell in group]
-        marks = [frame for cell, frame in zip(cells, quality, strict=True) if cell in group]
-        vanilla, method = (stack(seconds, side) for side in SIDES)
+        at = [cells.index(cell) for cell in group]
+        vanilla, method = (stack([cost[k] for k in at], side) for side in SIDES)
         order = np.argsort(method.sum(axis=1) / vanilla.sum(axis=1))
-        headlines = stats.headlines(
-            stack(marks, "correct")[order],
-            stack(marks, "images")[order],
-            np.asarray(quality[0].tag),
-            of_quality,
-        )
+        ordered = [quality[at[k]] for k in order]
+        if results.quality == "geneval":
+            tags = quality[0].tag.to_numpy()
+            correct, images = (stack(ordered, column) for column in ("correct", "images"))
+            qualities = stats.headlines(correct, images, tags, of_quality)
+        else:
+            qualities = stats.means(stack(ordered, results.quality), of_quality)
         ratios = stats.cost_ratios(method[order], vanilla[order], of_cost)
-        found.append(stats.Sweep(ratios, headlines, of_quality))
+        found.append(stats.Sweep(ratios, qualities, of_quality))
     return found
 
 
 def by_cost(results: Results, cells: Sequence[str]) -> list[str]:
     """The cells from cheap to dear, as in their sweep; those never timed left out."""
-    known = {}
-    for cell in cells:
-        own = results.of(cell).dropna(subset=SIDES)
-        if not own.empty:
-            known[cell] = own["yardstick.method"].sum() / own["yardstick.vanilla"].sum()
+    sums = {cell: results.timed(cell)[SIDES].sum() for cell in cells}
+    known = {cell: method / vanilla for cell, (vanilla, method) in sums.items() if vanilla > 0}
     return sorted(known, key=known.__getitem__)
 
 

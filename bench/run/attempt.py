@@ -20,10 +20,12 @@ from bench.run.yardstick import timed, vanilla_first
 from bench.store.folder import CellStore
 from bench.store.images import from_host
 from bench.store.records import encode
+from bench.store.schema import Record
 from methods.method import Method
 
 VANILLA = Method("vanilla")
 WARM_UP_STEPS = 3
+TOLD = ("prompt", "tag", "include", "exclude")  # metadata that the record has, or the judge reads
 LONGEST = 500  # characters of an error in a record
 ALIKE = 3  # failures of a cell's first prompts with one cause, after which it is not tried on
 
@@ -78,7 +80,7 @@ class Bench:
 
 def attempt(
     cell: Cell, bench: Bench, judge: Judge, store: CellStore, prompt: Prompt, place: int
-) -> tuple[dict[str, Any], Exception | None]:
+) -> tuple[Record, Exception | None]:
     """The prompt's record, ready to append, and what it failed by, if it did.
 
     ``place``: the prompt's own in the cell's list, shards together. Raises BenchError for what is
@@ -88,19 +90,20 @@ def attempt(
         "index": prompt.index,
         "prompt": prompt.text,
         "tag": prompt.metadata["tag"],
+        "fields": {k: v for k, v in prompt.metadata.items() if k not in TOLD} or None,
         "seed": cell.seed,
         "device": describe_device(bench.task.backbone.device),
         "torch": str(torch.__version__),
     }
     try:
-        record = base | _measured(cell, bench, judge, store, prompt, place)
+        record = Record(**base, **_measured(cell, bench, judge, store, prompt, place))
         encode(record)  # a number that is no number is this prompt's failure too
         return record, None
     except BenchError:
         raise
     except Exception as error:
         log = store.write_error(prompt.index, "".join(traceback.format_exception(error)))
-        return base | {"error": one_line(error), "log": log}, error
+        return Record(**base, error=one_line(error), log=log), error
 
 
 def _measured(
@@ -129,7 +132,6 @@ def _measured(
         "sha256": digests,
         **judged,
         "info": dict(measured.info),
-        "error": None,
     }
 
 

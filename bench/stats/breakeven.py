@@ -35,16 +35,6 @@ class BreakEven:
     prompts: int
     known: bool = True
 
-    @property
-    def always(self) -> bool:
-        """Cheaper from the first image on, by the estimate."""
-        return self.images == 1
-
-    @property
-    def never(self) -> bool:
-        """Cheaper for no number of images, by the estimate."""
-        return self.images is None
-
 
 def break_even(prepare: Array, per_image: Array, rival: Array, draws: Draws) -> BreakEven:
     """Break-even of seconds (n,) over the same n prompts.

@@ -14,7 +14,7 @@ import synthetic
 from bench.report import markdown
 from bench.report.document import Table
 from bench.report.latex import escape, latex
-from bench.report.page import build
+from bench.report.build import build
 
 HOSTILE = "a <script>alert('x')</script> & | _b_ \"c\" </td>"
 

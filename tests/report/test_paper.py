@@ -11,7 +11,7 @@ from bench.config.compose import cell_settings
 from bench.report import table
 from bench.report.lidar import numbers as paper
 from bench.report.load import load
-from bench.report.page import build
+from bench.report.build import build
 from bench.report.summary import summarize
 
 

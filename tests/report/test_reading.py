@@ -13,7 +13,7 @@ from synthetic import records_of
 from bench.report import sections, style, table
 from bench.report.evidence import gather
 from bench.report.load import load
-from bench.report.page import build
+from bench.report.build import build
 from bench.report.summary import summarize
 
 

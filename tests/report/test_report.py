@@ -17,7 +17,7 @@ from synthetic import records_of
 from bench.report import cost, table
 from bench.report.__main__ import main
 from bench.report.load import load
-from bench.report.page import build
+from bench.report.build import build
 from bench.report.summary import summarize, tasks
 
 PICTURES = ("geneval_vs_cost", "speedup", "phases", "tasks", "hacking", "diversity", "grid")

@@ -4,23 +4,21 @@ Its tables are results/published/*.csv: one A100 80 GB, four images a prompt. No
 measured here: these numbers stand beside measured ones and in place of none.
 
 A row is a cell's only where everything is as the paper had it: backbone, target solver and steps,
-method, lookahead, particles, mix of rewards, and every other setting of the method (compared with
-what the configuration sets, which is the paper's). Left out: table 4, which has no cell here,
-table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
+method, lookahead, particles, mix of rewards, and every other setting of the method: those of conf/
+are the paper's, and a cell's ``changed`` says where it strayed from them. Without that key, as in
+cells of earlier versions, nothing is published of a cell. Left out: table 4, which has no cell
+here, table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-
-from bench.config.compose import cell_settings, groups
 
 TABLES = Path(__file__).parents[3] / "results" / "published"
 IMAGES = 4
@@ -39,10 +37,19 @@ POPULATIONS = {
     ("smc_bon", 1): "lidar_smc_bon",
 }
 # What rows of one method differ in; all else must be the paper's.
-VARIED = (
-    *(("efr", "lookahead", key) for key in ("n", "solver", "steps")),
-    *(("steer", "best_of_n", "n"), ("steer", "smc", "particles")),
-)
+VARIED = {
+    *(f"efr.lookahead.{key}" for key in ("n", "solver", "steps")),
+    *("steer.best_of_n.n", "steer.smc.particles", "steps_factor"),
+}
+# What a published row may hold -> the heading of its column and its format.
+SHOWN = {
+    "geneval": ("paper's GenEval", "{:.3f}"),
+    "imagereward": ("paper's ImageReward", "{:.3f}"),
+    "clip": ("paper's CLIP", "{:.3f}"),
+    "hps": ("paper's HPS", "{:.3f}"),
+    "seconds": ("paper's s/prompt", "{:.3g}"),
+    "ratio": ("paper's cost / vanilla", "{:.2f}"),
+}
 
 
 class Key(NamedTuple):
@@ -73,6 +80,16 @@ class Published:
     tables: tuple[str, ...] = ()
 
 
+def columns(cells: pd.DataFrame) -> pd.DataFrame:
+    """The published figures of each cell, indexed by cell id; a column only where some cell has
+    it, so no column at all for a backbone that the paper does not know."""
+    found = {cell: published(config) for cell, config in cells.config.items()}
+    rows = {cell: asdict(row) for cell, row in found.items() if row is not None}
+    frame = pd.DataFrame.from_dict(rows, orient="index").reindex(index=cells.index)
+    kept = [name for name in SHOWN if name in frame and frame[name].notna().any()]
+    return frame[kept].astype(float)
+
+
 def published(settings: Mapping[str, Any]) -> Published | None:
     """What the paper reports for a cell's settings; None where it has no such row."""
     key = key_of(settings)
@@ -85,7 +102,9 @@ def key_of(settings: Mapping[str, Any]) -> Key | None:
     name = "vanilla" if method["name"] == "vanilla_more_steps" else method["name"]
     clip = 0.0 if name == "vanilla" else _clip_share(settings)
     particles = _particles(settings)
-    if backbone is None or clip is None or particles is None or not _as_published(settings):
+    if backbone is None or clip is None or particles is None:
+        return None
+    if settings.get("changed") is None or not {*settings["changed"]} <= VARIED:
         return None
     target = f"{settings['solver']}{settings['steps'] * method.get('steps_factor', 1)}"
     options = (method.get("efr") or {}).get("lookahead")
@@ -117,26 +136,6 @@ def _particles(settings: Mapping[str, Any]) -> int | None:
     if "best_of_n" in steer:
         return candidates if images == IMAGES and size == candidates else None
     return size if images == max(size, IMAGES) else None
-
-
-def _as_published(settings: Mapping[str, Any]) -> bool:
-    """Whether all that rows of one method share is as the configuration has it."""
-    name = settings["method"]["name"]
-    if name not in groups()["method"]:
-        return False
-    own = deepcopy(dict(settings["method"]))
-    paper = deepcopy(_default(settings["backbone"]["name"], name))
-    for method in (own, paper):
-        method.pop("steps_factor", None)
-        for side, part, key in VARIED:
-            ((method.get(side) or {}).get(part) or {}).pop(key, None)
-    return own == paper
-
-
-@cache
-def _default(backbone: str, name: str) -> dict[str, Any]:
-    given: dict[str, Any] = cell_settings([f"backbone={backbone}", f"method={name}"], [])["method"]
-    return given
 
 
 @cache

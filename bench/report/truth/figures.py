@@ -10,7 +10,6 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
-from omegaconf import OmegaConf
 
 from bench.mixture.judge import target
 from bench.report import style
@@ -109,8 +108,8 @@ def samples(truth: Truth) -> Figure | None:
     order = list(drawn.sort_values("w2").index)
     if not order:
         return None
-    config = OmegaConf.load(truth.cells.path[order[0]] / "config.yaml")
-    if config.backbone.dimension != 2:
+    config = truth.cells.config[order[0]]
+    if config["backbone"]["dimension"] != 2:
         return None
     columns = 7
     rows = -(-len(order) // columns)
@@ -120,7 +119,8 @@ def samples(truth: Truth) -> Figure | None:
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
     prompt = str(drawn.prompt.iloc[0])
-    tilted = target(prompt, config.reward, config.target_scale, 2, config.backbone.components)
+    given = config["reward"], config["target_scale"], 2, config["backbone"]["components"]
+    tilted = target(prompt, *given)
     center = tilted.mean().numpy()
     grid = np.linspace(-REACH, REACH, 120)
     mesh = np.stack(np.meshgrid(center[0] + grid, center[1] + grid), axis=-1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench import stats
+from bench.report.table import spelled
 
 Outcome = Literal["holds", "does not hold", "cannot tell here"]
 HOLDS: Outcome = "holds"
@@ -80,6 +81,4 @@ def text(value: stats.Interval | None, form: str = "{:+.3f}") -> str:
     """ "+0.12 [+0.05, +0.19]"."""
     if value is None or value.value != value.value:
         return "not measured"
-    ends = (value.low, value.high)
-    span = ", ".join(map(form.format, ends)) if value.known else "no interval"
-    return f"{form.format(value.value)} [{span}]"
+    return spelled(value, form)

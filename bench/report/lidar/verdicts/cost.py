@@ -23,7 +23,6 @@ from bench.report.lidar.verdicts.base import (
 from bench.report.notes import placebo
 from bench.report.speedups import said
 from bench.report.summary import draws
-from bench.report.sweeps import SIDES
 
 SAME = 0.05  # costs that differ by less than a twentieth are "the same"
 PUBLISHED_N = 800
@@ -57,8 +56,8 @@ N = "efr.lookahead.n"
 
 def speedup(evidence: Evidence) -> Verdict:
     found = {s.method: s for s in evidence.speedups}.get("date")
-    if found is None:
-        return missing(SPEEDUP, "cells of lidar and of date are needed")
+    if found is None or evidence.results.quality != "geneval":
+        return missing(SPEEDUP, "judged cells of lidar and of date are needed")
     matched = found.faster
     if matched is None:
         plain = text(found.plain, "{:.2f}×")
@@ -103,7 +102,7 @@ def target_time(evidence: Evidence) -> Verdict:
     if not known:
         return missing(TIME, "prompts of lidar timed beside vanilla are needed")
     measured = "; ".join(f"n = {n:g}: {text(r, '{:.2f}×')}" for n, r in known.items())
-    if off := placebo(evidence.results, evidence.summary):
+    if off := placebo(evidence.summary):
         return Verdict(TIME, UNKNOWN, measured, "; ".join(off))
     below = [opposite(above(ratio, 1 + SAME)) for n, ratio in known.items() if n <= PUBLISHED_N]
     return _up_to(TIME, max(known), every(below), measured)
@@ -121,7 +120,7 @@ def sizes(evidence: Evidence) -> dict[float, str]:
 
 def target_ratio(evidence: Evidence, cell: str, level: float) -> stats.Interval | None:
     """Seconds of denoising and decoding over vanilla's whole call, on the timed prompts."""
-    own = evidence.results.of(cell).dropna(subset=SIDES)
+    own = evidence.results.timed(cell)
     if own.empty:
         return None
     target = (own["seconds.denoise"] + own["seconds.decode"]).to_numpy(float)
@@ -137,8 +136,8 @@ def memory(evidence: Evidence) -> Verdict:
     sizes_of = evidence.results.prompts[["cell", "batch"]].drop_duplicates()
     if sizes_of[sizes_of.cell.isin([*cells.values(), vanilla])].batch.nunique() > 1:
         return missing(MEMORY, "the cells were sampled in batches of different sizes")
-    base = evidence.results.of(vanilla).memory.max()
-    held = {n: evidence.results.of(cell).memory.max() for n, cell in cells.items()}
+    base = evidence.results.of(vanilla)["memory.allocated"].max()
+    held = {n: evidence.results.of(cell)["memory.allocated"].max() for n, cell in cells.items()}
     if np.isnan(base) or any(np.isnan(gib) for gib in held.values()):
         return missing(MEMORY, "memory is counted on accelerators alone")
     measured = f"vanilla {base:.2f} GiB; " + "; ".join(

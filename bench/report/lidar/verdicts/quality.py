@@ -21,6 +21,7 @@ from bench.report.lidar.verdicts.base import (
     opposite,
     text,
 )
+from bench.report.summary import common, mean
 
 GUIDES = " (guides)"
 COLLAPSED = 0.5  # of vanilla's diversity
@@ -157,12 +158,8 @@ def _kept(
 
 def kept(evidence: Evidence, cell: str, vanilla: str, share: float) -> stats.Interval | None:
     """Diversity less ``share`` of vanilla's, paired by prompt; None where it was not measured."""
-    own, base = (evidence.results.of(c).dropna(subset=["diversity"]) for c in (cell, vanilla))
-    shared = own.index.intersection(base.index)
-    if shared.empty:
-        return None
-    rest = own.diversity.loc[shared] - share * base.diversity.loc[shared]
-    return evidence.mean(rest, own.loc[shared])
+    own, base = common(evidence.results, cell, vanilla, "diversity")
+    return None if own.empty else mean(own, own.diversity - share * base.diversity)
 
 
 def with_smc(evidence: Evidence) -> Verdict:

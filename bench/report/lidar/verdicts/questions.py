@@ -73,8 +73,8 @@ def lookahead(evidence: Evidence) -> Verdict:
 def _control(evidence: Evidence, claim: Claim, control: str) -> Verdict:
     cell = evidence.typical("lidar")
     found = [c for c in evidence.controls if c.cell == cell and c.control == control]
-    if not found:
-        return missing(claim, f"timed cells of lidar and of {control} are needed")
+    if not found or evidence.results.quality != "geneval":
+        return missing(claim, f"judged and timed cells of lidar and of {control} are needed")
     (one,) = found
     outcome: Outcome = HOLDS if one.wins else FAILS if one.loses else UNKNOWN
     if one.difference is None:
