@@ -8,13 +8,13 @@ is left out on both sides.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from bench import stats
 from bench.report import choice
-from bench.report.load import Results
-from bench.report.summary import draws
-from bench.report.sweeps import shared
+from bench.report.load import SIDES, Results
+from bench.report.summary import plain_draws
+
+COLUMNS = (*SIDES, "seconds.prepare", "seconds.annotate", "images")
 
 
 def break_evens(results: Results) -> dict[str, stats.BreakEven]:
@@ -24,21 +24,25 @@ def break_evens(results: Results) -> dict[str, stats.BreakEven]:
     for cell in choice.typicals(results.cells) if ours else []:
         if ours is None or cell == ours or not choice.same_target(results.cells, ours, cell):
             continue
-        own, rival = shared(results.timed, [ours, cell])
-        if own.empty or results.of(cell)["calls.prepare.denoiser"].any():
+        tags, values = results.shared([ours, cell], COLUMNS)
+        if tags.empty or results.of(cell)["calls.prepare.denoiser"].any():
             continue
-        mine, theirs = parts(own), parts(rival)
-        prepare = np.maximum(mine[0] - theirs[0], 0)
-        found[cell] = stats.break_even(prepare, mine[1], theirs[1], draws(own, stratified=False))
+        (own, rival), (each, theirs) = parts(*values)
+        prepare, drawn = np.maximum(own - rival, 0), plain_draws(len(tags))
+        found[cell] = stats.break_even(prepare, each, theirs, drawn)
     return found
 
 
-def parts(frame: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
-    """Cost to prepare a prompt and of an image after that, (n,) each, in vanilla's seconds."""
-    vanilla = frame["yardstick.vanilla"].to_numpy(float)
-    prepare = (frame["seconds.prepare"] + frame["seconds.annotate"]).to_numpy(float)
-    rest = frame["yardstick.method"].to_numpy(float) - prepare
-    return prepare / vanilla, rest / frame.images.to_numpy(float) / vanilla
+def parts(
+    vanilla: stats.Array,
+    method: stats.Array,
+    prepare: stats.Array,
+    annotate: stats.Array,
+    images: stats.Array,
+) -> tuple[stats.Array, stats.Array]:
+    """Cost to prepare a prompt and of an image after that, in vanilla's seconds."""
+    fixed = prepare + annotate
+    return fixed / vanilla, (method - fixed) / images / vanilla
 
 
 def said(found: stats.BreakEven) -> str:

@@ -160,7 +160,7 @@ def geneval(one: pd.DataFrame, two: pd.DataFrame) -> stats.Interval | None:
     """GenEval of the second less that of the first; None where not all of it was judged."""
     if one.empty or one.correct.isna().any() or two.correct.isna().any():
         return None
-    return stats.geneval_difference(marks(two), marks(one), one.tag.to_numpy(), draws(one))
+    return stats.geneval_difference(marks(two), marks(one), one.tag.to_numpy(), draws(one.tag))
 
 
 def judged(one: pd.DataFrame, two: pd.DataFrame) -> list[str]:

@@ -75,10 +75,11 @@ def quality_vs_cost(
     for method, (cost, best) in lines.items():
         color = colors.get(method, style.INK)
         ax.plot(cost, best, color=color, linewidth=1.4, alpha=0.6, zorder=2)
-    style.scatter(ax, timed.assign(called=style.names(timed)), "cost", results.quality, looks)
+    style.scatter(ax, timed, "cost", results.quality, looks)
     if many:
         style.legend(fig, [ax], 5)
-    style.name_points(ax, timed, "cost", results.quality, "short" if many else "label")
+    shown = timed if len(timed) <= style.MASS else timed[timed.typical]
+    style.name_points(ax, shown, "cost", results.quality, "short" if many else "label")
     return fig
 
 

@@ -6,14 +6,16 @@ error that names the folder; whatever is missing is a note.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench import stats
 from bench.report import choice
 from bench.store.cells import TARGET
 from bench.store.frames import Frames, read
@@ -40,15 +42,36 @@ class Results(Frames):
         """The quality in words."""
         return "GenEval" if self.quality == "geneval" else f"{self.reward} (guides)"
 
-    def judged(self, cell: str) -> pd.DataFrame:
-        """The cell's prompts whose quality is known."""
-        return self.of(cell).dropna(
-            subset=["correct" if self.quality == "geneval" else self.quality]
-        )
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The columns of ``prompts`` that the quality is computed from."""
+        return ("correct", "images") if self.quality == "geneval" else (self.quality,)
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What was worked out once: columns as (prompts, cells), and estimates of sweeps."""
+        return {}
+
+    def shared(
+        self, cells: Sequence[str], columns: Sequence[str]
+    ) -> tuple[pd.Series, list[stats.Array]]:
+        """Columns of ``prompts``, (cells, n) each, over those prompts for which all of the cells
+        have all of them; and the prompts' tags, (n,), by index."""
+        for column in {*columns} - {*self.memo}:
+            wide = self.prompts.pivot(index="index", columns="cell", values=column)
+            self.memo[column] = wide.reindex(columns=self.cells.index).sort_index()
+        tables = [self.memo[column][list(cells)].to_numpy(float) for column in columns]
+        known = ~np.logical_or.reduce([np.isnan(table).any(axis=1) for table in tables])
+        return self.tags[known], [table[known].T for table in tables]
 
     def timed(self, cell: str) -> pd.DataFrame:
         """The cell's prompts on which vanilla was timed beside the method."""
         return self.of(cell).dropna(subset=SIDES)
+
+    @cached_property
+    def tags(self) -> pd.Series:
+        """The tag of each prompt, by index."""
+        return self.prompts.drop_duplicates("index").set_index("index").sort_index().tag
 
     @cached_property
     def references(self) -> dict[str, str]:

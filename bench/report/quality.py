@@ -58,7 +58,6 @@ def hacking(
     columns = min(len(targets), 3)
     rows = -(-len(targets) // columns)
     fig, axes = style.figure(max(0.6 + 4.0 * columns, 6.4), 0.8 + 3.4 * rows, columns, rows)
-    summary = summary.assign(called=style.names(summary))
     for ax, (name, head) in zip(axes, targets.items(), strict=False):
         frame = summary[summary[x].notna() & summary[name].notna()]
         style.pad(ax, "x", frame, x, 0)
@@ -89,7 +88,7 @@ def diversity(summary: pd.DataFrame, reward: str, looks: dict[str, Look]) -> Fig
     style.pad(ax, "y", frame, "diversity", 0)
     ax.set_xlabel(f"{style.plain(reward)}, the guiding reward")
     ax.set_ylabel("diversity: mean squared distance between features")
-    style.scatter(ax, frame.assign(called=style.names(frame)), x, "diversity", looks)
+    style.scatter(ax, frame, x, "diversity", looks)
     if many:
         style.legend(fig, [ax], 5)
     shown = frame[frame.typical] if many else frame

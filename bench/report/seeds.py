@@ -8,7 +8,6 @@ from bench import stats
 from bench.report import choice
 from bench.report.load import Results
 from bench.report.summary import draws
-from bench.report.sweeps import shared, stack
 from bench.store.cells import labels
 
 COLUMNS = ("method", "seeds", "pooled", "low", "high", "deviation", "prompts", "cells")
@@ -29,12 +28,10 @@ def pooled(results: Results) -> pd.DataFrame:
     ones = results.cells.loc[[cells[0] for cells in found]].assign(seed=0).reset_index()
     rows = []
     for name, cells in zip(labels(ones), found, strict=True):
-        frames = shared(results.judged, cells)
-        if frames[0].empty:
+        tags, (marks, images) = results.shared(cells, results.marks)
+        if tags.empty:
             continue
-        marks, images = stack(frames, "correct"), stack(frames, "images")
-        drawn, tags = draws(frames[0]), frames[0].tag.to_numpy()
-        score, deviation = stats.pooled(marks, images, tags, drawn)
+        score, deviation = stats.pooled(marks, images, tags.to_numpy(), draws(tags))
         ends = (score.value, score.low, score.high, deviation, score.prompts)
         rows.append((name, len(cells), *ends, " ".join(cells)))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -7,10 +7,9 @@ no global state behind and needs no display.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +18,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from matplotlib.transforms import Bbox
 
 DPI = 160
-CROWD = 10  # cells
+CROWD = 10  # cells, more than can be told apart by markers
+MASS = 40  # cells, of which the typical ones alone are named
 INK = "#222222"
 FAINT = "#d9d9d9"
 # Okabe and Ito's palette without its yellow, which is unreadable on paper, plus a grey and a brown.
@@ -92,11 +91,6 @@ def crowded(summary: pd.DataFrame) -> bool:
     return len(summary) > CROWD
 
 
-def names(summary: pd.DataFrame) -> pd.Series:
-    """What a legend calls each cell: its label, or in a crowd its method."""
-    return summary.method if crowded(summary) else summary.label
-
-
 def figure(
     width: float, height: float, columns: int = 1, rows: int = 1
 ) -> tuple[Figure, list[Axes]]:
@@ -141,15 +135,14 @@ def ends(frame: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
 
 
 def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
-    """A point with both intervals for each row; where a column ``called`` is, it names them."""
-    for (_, row), xerr, yerr in zip(
-        frame.iterrows(), errors(frame, x).T, errors(frame, y).T, strict=True
-    ):
-        look = styles[row.label]
+    """A point with both intervals for each row; in a crowd the cells of a method share a name."""
+    called = "method" if len(styles) > CROWD else "label"
+    for name, own in frame.groupby(called, sort=False):
+        look = styles[str(own.label.iloc[0])]
         ax.errorbar(
-            row[x], row[y], xerr=xerr[:, None], yerr=yerr[:, None], fmt=look.marker,
+            own[x], own[y], xerr=errors(own, x), yerr=errors(own, y), fmt=look.marker,
             color=look.color, markersize=look.size, markeredgewidth=0, elinewidth=1.1,
-            zorder=3, label=plain(str(row.get("called", row.label))),
+            zorder=3, label=plain(str(name)),
         )  # fmt: skip
 
 
@@ -200,40 +193,32 @@ def name_points(ax: Axes, frame: pd.DataFrame, x: str, y: str, text: str) -> Non
     assert fig is not None
     fig.canvas.draw()  # settles the layout, so that display coordinates hold
     window, unit = ax.get_window_extent(), DPI / 72
-    to_display = ax.transData.transform
-    anchors = to_display(frame[[x, y]].to_numpy(float))
-    taken = []
-    for middle, spans in ((frame[y], ends(frame, x)), (frame[x], ends(frame, y))):
-        low, high = (np.stack([end, middle] if middle is frame[y] else [middle, end], axis=1)
-                     for end in spans)  # fmt: skip
-        taken += [Bbox([a, b]) for a, b in zip(to_display(low), to_display(high), strict=True)]
-    taken = [Bbox.from_extents(b.xmin, b.ymin, b.xmax, b.ymax).padded(3 * unit) for b in taken]
+    anchors = ax.transData.transform(frame[[x, y]].to_numpy(float))
+    corners = [anchors]
+    for along, across in zip(ends(frame, x), ends(frame, y), strict=True):
+        corners.append(ax.transData.transform(np.stack([along, frame[y]], axis=1)))
+        corners.append(ax.transData.transform(np.stack([frame[x], across], axis=1)))
+    bars = [(corners[0], corners[k]) for k in range(5)]  # points, and each half of their intervals
+    low = np.concatenate([np.minimum(*bar) for bar in bars]) - 3 * unit
+    high = np.concatenate([np.maximum(*bar) for bar in bars]) + 3 * unit
+    radii, angles = (9, 16, 24, 34, 46, 60, 80), np.deg2rad([30, 330, 150, 210, 90, 270, 0, 180])
+    ways = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     for (_, row), anchor in zip(frame.iterrows(), anchors, strict=True):
         note = ax.annotate(plain(row[text]), (row[x], row[y]), xytext=(0, 0),
                            textcoords="offset points", fontsize=8, color=INK, ha="center",
                            va="center", zorder=4, annotation_clip=False)  # fmt: skip
-        box = note.get_window_extent()
-
-        def cost(shift: tuple[float, float], box: Bbox = box, anchor: Any = anchor) -> float:
-            at = box.translated(*shift)
-            inside = window.contains(*at.min) and window.contains(*at.max)
-            nearest = np.hypot(*(anchors - anchor - shift).T).min()
-            astray = nearest < np.hypot(*shift) - 1e-9  # it would read as another point's name
-            return (
-                3 * at.count_overlaps(taken) + 10 * (not inside) + astray + 1e-3 * np.hypot(*shift)
-            )
-
-        best = min(_around(box, unit), key=cost)
-        note.set_position((best[0] / unit, best[1] / unit))
-        taken.append(box.translated(*best))
-
-
-def _around(box: Bbox, unit: float) -> Iterator[tuple[float, float]]:
-    """Shifts of a name from the middle of its point, in display units."""
-    for radius in (9, 16, 24, 34, 46, 60, 80):
-        for angle in np.deg2rad([30, 330, 150, 210, 90, 270, 0, 180]):
-            reach = radius * unit + box.width / 2, radius * unit + box.height / 2
-            yield float(np.cos(angle) * reach[0]), float(np.sin(angle) * reach[1])
+        half = np.array(note.get_window_extent().size) / 2
+        shifts = np.concatenate([ways * (radius * unit + half) for radius in radii])
+        least, most = anchor + shifts - half, anchor + shifts + half
+        clear = (least[:, None] >= high) | (most[:, None] <= low)
+        covered = (~clear.any(axis=2)).sum(axis=1)
+        outside = ((least < window.min) | (most > window.max)).any(axis=1)
+        near = np.hypot(*np.moveaxis(anchors[:, None] - anchor - shifts, -1, 0)).min(axis=0)
+        reach = np.hypot(*shifts.T)
+        astray = near < reach - 1e-9  # it would read as another point's name
+        best = np.argmin(3 * covered + 10 * outside + astray + 1e-3 * reach)
+        note.set_position(tuple(shifts[best] / unit))
+        low, high = np.vstack([low, least[best]]), np.vstack([high, most[best]])
 
 
 def phase_bars(ax: Axes, parts: pd.DataFrame, labels: Sequence[str]) -> None:

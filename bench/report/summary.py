@@ -9,6 +9,7 @@ stands without an interval, its ends NaN.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 
 import numpy as np
@@ -16,19 +17,22 @@ import pandas as pd
 
 from bench import stats
 from bench.report import choice
-from bench.report.load import Results
+from bench.report.load import SIDES, Results
 from bench.store.schema import PHASES
 
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
 TASKS = ("label", "task", "share", "low", "high", "prompts", "images")
 
 
-def draws(prompts: pd.DataFrame, stratified: bool = True) -> stats.Draws:
-    """Bootstrap draws of these prompts; the same for every frame of the same prompts.
+def draws(tags: Collection[str]) -> stats.Draws:
+    """Bootstrap draws of prompts of these tasks; the same for all of the same prompts."""
+    return _drawn(tuple(tags))
 
-    Timings are not stratified: their prompts are a small sample, often one a task.
-    """
-    return _drawn(tuple(prompts.tag) if stratified else ("all",) * len(prompts))
+
+def plain_draws(count: int) -> stats.Draws:
+    """Draws that are not stratified, for timings: their prompts are a small sample, often one a
+    task."""
+    return _drawn(("all",) * count)
 
 
 @lru_cache(maxsize=8)
@@ -53,9 +57,9 @@ def summarize(results: Results) -> pd.DataFrame:
     rows = []
     for cell, about in cells.iterrows():
         own, base = results.of(str(cell)), results.references.get(str(cell))
-        estimates = {"geneval": geneval(own)} | {name: mean(own, own[name]) for name in names}
+        estimates = {"geneval": geneval(own)} | means(own.tag, own[names])
         estimates |= changes(results, str(cell), None if base == cell else base, names)
-        estimates |= {"cost": cost(results.timed(str(cell))), "lidar_speedup": NOTHING}
+        estimates |= {"cost": cost(results, str(cell)), "lidar_speedup": NOTHING}
         if lidar is not None and choice.same_target(results.cells, lidar, str(cell)):
             estimates["lidar_speedup"] = lidar_speedup(results, lidar, str(cell))
         row = {"cell": cell, **about[["label", "method", "coverage"]]}
@@ -76,51 +80,47 @@ def geneval(own: pd.DataFrame) -> stats.Interval:
     judged = own.dropna(subset=["correct"])
     if judged.empty:
         return NOTHING
-    return stats.geneval(*marks(judged), judged.tag.to_numpy(), draws(judged))
+    return stats.geneval(*marks(judged), judged.tag.to_numpy(), draws(judged.tag))
 
 
-def mean(prompts: pd.DataFrame, values: pd.Series) -> stats.Interval:
-    """Mean of ``values``, one a prompt, over the prompts that have one."""
-    known = values.notna()
-    if not known.any():
-        return NOTHING
-    return stats.mean(values[known].to_numpy(float), draws(prompts[known]))
+def means(tags: pd.Series, values: pd.DataFrame) -> dict[str, stats.Interval]:
+    """The mean of each column of ``values``, a row a prompt, over the prompts that have it."""
+    found = dict.fromkeys(values, NOTHING)
+    alike: dict[bytes, list[str]] = {}
+    for name in values:  # columns of the same prompts are resampled in one product
+        alike.setdefault(values[name].notna().to_numpy().tobytes(), []).append(name)
+    for names in alike.values():
+        known = values[names[0]].notna()
+        if known.any():
+            drawn = draws(tags[known])
+            own = stats.means(values.loc[known, names].to_numpy(float).T, drawn)
+            for k, name in enumerate(names):
+                found[name] = stats.student(own.value[k], own.samples[:, k], drawn)
+    return found
 
 
 def changes(
     results: Results, cell: str, base: str | None, names: list[str]
 ) -> dict[str, stats.Interval]:
     """Differences to ``base``, and the improvement; scores of two different rewards have none."""
-    found = {f"{name}.change": NOTHING for name in ("geneval", *names)} | {"improvement": NOTHING}
     if base is None:
-        return found
-    unlike = any(k.startswith("reward.") for k in choice.apart(*_rows(results, cell, base)))
-    for name in ("geneval", *names):
-        if not (unlike and name == f"score.{results.reward}"):
-            found[f"{name}.change"] = difference(results, cell, base, name) or NOTHING
-    own, other = common(results, cell, base, results.quality)
-    if len(own):
-        mine, theirs = (
-            f.correct / f.images if results.quality == "geneval" else f[results.quality]
-            for f in (own, other)
-        )
-        tags = own.tag.to_numpy()
-        pair = mine.to_numpy(float), theirs.to_numpy(float)
-        found["improvement"] = stats.improvement(*pair, tags, draws(own))
+        return dict.fromkeys([f"{n}.change" for n in ("geneval", *names)], NOTHING) | {
+            "improvement": NOTHING
+        }
+    own, other = results.of(cell), results.of(base)
+    common = own.index.intersection(other.index)
+    gaps = own.loc[common, names] - other.loc[common, names]
+    apart = choice.apart(results.cells.loc[cell], results.cells.loc[base])
+    if any(key.startswith("reward.") for key in apart):
+        gaps[f"score.{results.reward}"] = np.nan
+    found = {f"{k}.change": v for k, v in means(own.tag[common], gaps).items()}
+    found["geneval.change"] = difference(results, cell, base, "geneval") or NOTHING
+    found["improvement"] = NOTHING
+    tags, values = results.shared([cell, base], results.marks)
+    if len(tags):
+        mine, theirs = values[0] / values[1] if len(values) == 2 else values[0]
+        found["improvement"] = stats.improvement(mine, theirs, tags.to_numpy(), draws(tags))
     return found
-
-
-def _rows(results: Results, *cells: str) -> list[pd.Series]:
-    return [results.cells.loc[cell] for cell in cells]
-
-
-def common(results: Results, cell: str, other: str, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The prompts of two cells on which both have ``name``, in one order."""
-    column = "correct" if name == "geneval" else name
-    own, base = (results.of(c) for c in (cell, other))
-    own, base = (f.dropna(subset=[column]) if column in f else f.head(0) for f in (own, base))
-    shared = own.index.intersection(base.index)
-    return own.loc[shared], base.loc[shared]
 
 
 def difference(
@@ -128,30 +128,34 @@ def difference(
 ) -> stats.Interval | None:
     """``cell`` less ``other`` in ``name`` ("geneval", "diversity", "score.clip"), paired by prompt;
     None where they share no prompt that has it."""
-    own, base = common(results, cell, other, name)
-    if own.empty:
+    columns = ("correct", "images") if name == "geneval" else (name,)
+    if not {*columns} <= {*results.prompts}:
+        return None
+    tags, values = results.shared([cell, other], columns)
+    if tags.empty:
         return None
     if name != "geneval":
-        return stats.mean((own[name] - base[name]).to_numpy(float), draws(own), level=level)
-    tags = own.tag.to_numpy()
-    return stats.geneval_difference(marks(own), marks(base), tags, draws(own), level=level)
+        return stats.mean(values[0][0] - values[0][1], draws(tags), level=level)
+    (mine, theirs), (images, others) = values
+    pair = (mine, images), (theirs, others)
+    return stats.geneval_difference(*pair, tags.to_numpy(), draws(tags), level=level)
 
 
-def cost(timed: pd.DataFrame) -> stats.Interval:
+def cost(results: Results, cell: str) -> stats.Interval:
     """Seconds relative to vanilla over the prompts on which vanilla was timed beside the method."""
-    if timed.empty:
+    tags, (vanilla, method) = results.shared([cell], SIDES)
+    if tags.empty:
         return NOTHING
-    return stats.cost_ratio(*seconds(timed), draws(timed, stratified=False))
+    return stats.cost_ratio(method[0], vanilla[0], plain_draws(len(tags)))
 
 
 def lidar_speedup(results: Results, lidar: str, cell: str) -> stats.Interval:
     """How many times faster LiDAR is than this cell, over the prompts timed in both."""
-    fast, slow = (results.timed(c) for c in (lidar, cell))
-    shared = fast.index.intersection(slow.index)
-    if shared.empty:
+    tags, (vanilla, method) = results.shared([lidar, cell], SIDES)
+    if tags.empty:
         return NOTHING
-    pair = seconds(fast.loc[shared]), seconds(slow.loc[shared])
-    return stats.speedup(*pair, draws(fast.loc[shared], stratified=False))
+    fast, slow = zip(method, vanilla, strict=True)
+    return stats.speedup(fast, slow, plain_draws(len(tags)))
 
 
 def tasks(results: Results) -> pd.DataFrame:
@@ -162,7 +166,9 @@ def tasks(results: Results) -> pd.DataFrame:
         if own.empty:
             continue
         images = own.groupby("tag").images.sum()
-        for task, found in stats.geneval_tasks(*marks(own), own.tag.to_numpy(), draws(own)).items():
+        for task, found in stats.geneval_tasks(
+            *marks(own), own.tag.to_numpy(), draws(own.tag)
+        ).items():
             ends = (found.value, found.low, found.high, found.prompts, images[task])
             rows.append((cell, label, task, *ends))
     return pd.DataFrame(rows, columns=["cell", *TASKS])
@@ -171,8 +177,3 @@ def tasks(results: Results) -> pd.DataFrame:
 def marks(prompts: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
     """Correct and judged images, each (prompts,)."""
     return prompts.correct.to_numpy(float), prompts.images.to_numpy(float)
-
-
-def seconds(timed: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
-    """Seconds of the method and of its yardstick, each (prompts,)."""
-    return timed["yardstick.method"].to_numpy(float), timed["yardstick.vanilla"].to_numpy(float)

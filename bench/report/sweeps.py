@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from bench import stats
 from bench.report.load import SIDES, Results
-from bench.report.summary import draws
+from bench.report.summary import draws, plain_draws
 
 LEAST = 8  # timed prompts: too few of them cover too seldom (not widened, 6: 90%, 3: 74% of 95%)
 FEW = f"not judged, or fewer than {LEAST} prompts timed in all of the cells"
-
-
-def shared(of: Callable[[str], pd.DataFrame], cells: Sequence[str]) -> list[pd.DataFrame]:
-    """The cells' prompts, ``of`` each cell, that all of them have, in one order."""
-    frames = [of(cell) for cell in cells]
-    common = reduce(pd.Index.intersection, [frame.index for frame in frames]).sort_values()
-    return [frame.loc[common] for frame in frames]
 
 
 def sweeps(
@@ -32,34 +24,37 @@ def sweeps(
     quality are resampled apart: only some of the prompts are timed.
     """
     cells = [cell for group in groups for cell in group]
-    quality, cost = shared(results.judged, cells), shared(results.timed, cells)
-    if quality[0].empty or len(cost[0]) < least:
+    tags, marks = results.shared(cells, results.marks)
+    timed, (vanilla, method) = results.shared(cells, SIDES)
+    if tags.empty or len(timed) < least:
         return None
-    of_quality, of_cost = draws(quality[0]), draws(cost[0], stratified=False)
+    of_quality, of_cost = draws(tags), plain_draws(len(timed))
+    cost = method.sum(axis=1) / vanilla.sum(axis=1)
     found = []
     for group in groups:
-        at = [cells.index(cell) for cell in group]
-        vanilla, method = (stack([cost[k] for k in at], side) for side in SIDES)
-        order = np.argsort(method.sum(axis=1) / vanilla.sum(axis=1))
-        ordered = [quality[at[k]] for k in order]
-        if results.quality == "geneval":
-            tags = quality[0].tag.to_numpy()
-            correct, images = (stack(ordered, column) for column in ("correct", "images"))
-            qualities = stats.headlines(correct, images, tags, of_quality)
-        else:
-            qualities = stats.means(stack(ordered, results.quality), of_quality)
-        ratios = stats.cost_ratios(method[order], vanilla[order], of_cost)
-        found.append(stats.Sweep(ratios, qualities, of_quality))
+        at = np.array([cells.index(cell) for cell in group])
+        at = at[np.argsort(cost[at])]
+        key = (*(cells[k] for k in at), tags.index.to_numpy().tobytes())
+        if key not in results.memo:  # a control's sweep serves every cell that meets it
+            results.memo[key] = estimates(results, [values[at] for values in marks], tags)
+        ratios = stats.cost_ratios(method[at], vanilla[at], of_cost)
+        found.append(stats.Sweep(ratios, results.memo[key], of_quality))
     return found
+
+
+def estimates(results: Results, marks: list[stats.Array], tags: pd.Series) -> stats.Estimates:
+    """The quality of each cell from its ``marks``, (cells, n) each."""
+    if results.quality == "geneval":
+        correct, images = marks
+        return stats.headlines(correct, images, tags.to_numpy(), draws(tags))
+    return stats.means(marks[0], draws(tags))
 
 
 def by_cost(results: Results, cells: Sequence[str]) -> list[str]:
     """The cells from cheap to dear, as in their sweep; those never timed left out."""
-    sums = {cell: results.timed(cell)[SIDES].sum() for cell in cells}
-    known = {cell: method / vanilla for cell, (vanilla, method) in sums.items() if vanilla > 0}
+    known = {}
+    for cell in cells:
+        tags, (vanilla, method) = results.shared([cell], SIDES)
+        if len(tags):
+            known[cell] = method.sum() / vanilla.sum()
     return sorted(known, key=known.__getitem__)
-
-
-def stack(frames: Sequence[pd.DataFrame], column: str) -> stats.Array:
-    """(cells, prompts) values of a column."""
-    return np.stack([frame[column].to_numpy(float) for frame in frames])

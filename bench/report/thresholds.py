@@ -24,7 +24,7 @@ from bench.errors import BenchError, explained
 from bench.report import comparison
 from bench.report.comparison import Run
 from bench.report.load import SIDES
-from bench.report.summary import draws, seconds
+from bench.report.summary import draws, plain_draws
 from methods.settings import one_of
 
 SHAPE = re.compile(r"\s*([\w.]+)\s*([<>])\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)\s*(%?)\s*", re.I)
@@ -110,14 +110,14 @@ def _change(metric: str, one: pd.DataFrame, two: pd.DataFrame, timed: pd.Series)
         assert found is not None
         return found
     if metric == "cost":
-        before, after = one[timed], two[timed]
-        drawn = draws(before, stratified=False)
-        return _less_one(stats.speedup(seconds(before), seconds(after), drawn))
+        vanilla, method = ([f[timed][side].to_numpy(float) for f in (one, two)] for side in SIDES)
+        fast, slow = zip(method, vanilla, strict=True)
+        return _less_one(stats.speedup(fast, slow, plain_draws(int(timed.sum()))))
     if metric in RATIOS:
         before, after = (frame[RATIOS[metric]].to_numpy(float) for frame in (one, two))
-        return _less_one(stats.cost_ratio(after, before, draws(one, stratified=False)))
+        return _less_one(stats.cost_ratio(after, before, plain_draws(len(one))))
     gaps = (_values(two, metric) - _values(one, metric)).to_numpy(float)
-    return stats.mean(gaps, draws(one))
+    return stats.mean(gaps, draws(one.tag))
 
 
 def _less_one(ratio: stats.Interval) -> stats.Interval:

@@ -1,7 +1,6 @@
 """Quality over prompts: GenEval's headline, its tasks, paired differences, mean rewards.
 
-``correct`` and ``images`` (n,) are each prompt's number of correct and of judged images; leading
-axes, one for each cell of a sweep, say, are kept.
+``correct`` and ``images`` (n,) are each prompt's number of correct and of judged images.
 """
 
 from __future__ import annotations
@@ -15,29 +14,35 @@ from bench.stats.interval import LEVEL, Interval, share, student
 def task_shares(correct: Array, images: Array, tasks: Strata, weights: Array) -> dict[str, Array]:
     """Share of correct images, (draws,) for each task, in sorted order of the task names.
 
-    ``weights`` (draws, n). Raises ValueError unless images > 0 and 0 <= correct <= images, and
-    where a draw has no prompt of some task: draws must be stratified by task.
+    ``correct`` and ``images`` (n,), or (k, n) of k cells for shares (draws, k); ``weights``
+    (draws, n). Raises ValueError unless images > 0 and 0 <= correct <= images, and where a draw has
+    no prompt of some task: draws must be stratified by task.
     """
     names = np.asarray(tasks)
-    if not correct.shape == images.shape == names.shape == weights.shape[1:]:
+    if correct.shape != images.shape or not correct.shape[-1:] == names.shape == weights.shape[1:]:
         raise ValueError(
             "correct, images, tasks and the draws must be over the same prompts, got "
             f"{correct.shape}, {images.shape}, {names.shape} and {weights.shape[1:]}"
         )
     if not np.all((images > 0) & (correct >= 0) & (correct <= images)):
         raise ValueError("every prompt needs images > 0 and 0 <= correct <= images")
-    shares = {}
-    for task in np.unique(names):
-        of = names == task
-        judged = weights[:, of] @ images[of]
-        if not np.all(judged > 0):
-            raise ValueError(f"a draw has no prompt of {task}: resample with the tasks as strata")
-        shares[str(task)] = (weights[:, of] @ correct[of]) / judged
-    return shares
+    found, of = np.unique(names, return_inverse=True)
+    members = np.eye(len(found))[:, of]  # (tasks, n): one matrix product serves all tasks
+    judged, right = (
+        (weights @ (marks[..., None, :] * members).reshape(-1, names.size).T).reshape(
+            len(weights), *marks.shape[:-1], len(found)
+        )
+        for marks in (images, correct)
+    )
+    if not np.all(judged > 0):
+        task = found[np.argmin(judged.reshape(-1, len(found)).min(axis=0))]
+        raise ValueError(f"a draw has no prompt of {task}: resample with the tasks as strata")
+    return {str(task): right[..., t] / judged[..., t] for t, task in enumerate(found)}
 
 
 def overall(correct: Array, images: Array, tasks: Strata, weights: Array) -> Array:
-    """GenEval's headline, (draws,): the mean over tasks of the share of correct images."""
+    """GenEval's headline, (draws,) or (draws, k): the mean over tasks of the share of correct
+    images."""
     return np.mean(list(task_shares(correct, images, tasks, weights).values()), axis=0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.stats.bootstrap import Array, Draws, Strata
 from bench.stats.cost import check_seconds
-from bench.stats.quality import headline, overall
+from bench.stats.quality import overall
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,8 @@ def paired(*sweeps: Sweep) -> Draws:
 
 def headlines(correct: Array, images: Array, tasks: Strata, draws: Draws) -> Estimates:
     """GenEval of k settings; ``correct`` and ``images`` (k, n) over the same n prompts."""
-    pairs = list(zip(correct, images, strict=True))
-    values = np.array([headline(*pair, tasks) for pair in pairs])
-    samples = [overall(*pair, tasks, draws.weights) for pair in pairs]
-    return Estimates(values, np.stack(samples, axis=1))
+    values = overall(correct, images, tasks, np.ones((1, draws.prompts)))[0]
+    return Estimates(values, overall(correct, images, tasks, draws.weights))
 
 
 def means(values: Array, draws: Draws) -> Estimates:

@@ -22,7 +22,7 @@ from bench.report.lidar.verdicts.base import (
 )
 from bench.report.notes import placebo
 from bench.report.speedups import said
-from bench.report.summary import draws
+from bench.report.summary import plain_draws
 
 SAME = 0.05  # costs that differ by less than a twentieth are "the same"
 PUBLISHED_N = 800
@@ -124,7 +124,7 @@ def target_ratio(evidence: Evidence, cell: str, level: float) -> stats.Interval 
     if own.empty:
         return None
     target = (own["seconds.denoise"] + own["seconds.decode"]).to_numpy(float)
-    drawn = draws(own, stratified=False)
+    drawn = plain_draws(len(own))
     return stats.cost_ratio(target, own["yardstick.vanilla"].to_numpy(float), drawn, level=level)
 
 

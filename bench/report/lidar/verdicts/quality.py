@@ -21,7 +21,7 @@ from bench.report.lidar.verdicts.base import (
     opposite,
     text,
 )
-from bench.report.summary import common, mean
+from bench.report.summary import draws
 
 GUIDES = " (guides)"
 COLLAPSED = 0.5  # of vanilla's diversity
@@ -158,8 +158,8 @@ def _kept(
 
 def kept(evidence: Evidence, cell: str, vanilla: str, share: float) -> stats.Interval | None:
     """Diversity less ``share`` of vanilla's, paired by prompt; None where it was not measured."""
-    own, base = common(evidence.results, cell, vanilla, "diversity")
-    return None if own.empty else mean(own, own.diversity - share * base.diversity)
+    tags, (values,) = evidence.results.shared([cell, vanilla], ["diversity"])
+    return None if tags.empty else stats.mean(values[0] - share * values[1], draws(tags))
 
 
 def with_smc(evidence: Evidence) -> Verdict:
