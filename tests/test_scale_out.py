@@ -16,7 +16,8 @@ from bench.config.compose import PLUGINS, cell_settings, check_command_line
 from bench.errors import BenchError
 from bench.run.cells import run_cell
 from bench.run.objective import check_objective, objective
-from bench.store.folder import CellStore, read_records
+from bench.store.folder import CellStore
+from bench.store.records import read_records
 from bench.store.turns import alone, at_work, reporting
 
 TOY = ["prompts.per_task=1", "steps=2", "images=2", "yardstick_every=3"]
@@ -43,11 +44,11 @@ def images(folder: Path) -> dict[str, bytes]:
 
 def results(folder: Path) -> dict[int, dict]:
     """Records without what a clock or a device's memory measured."""
-    records, torn = read_records(folder / "records.jsonl")
-    assert not torn
+    found = read_records(folder / "records.jsonl")
+    assert not found.torn
     return {
-        index: {k: v for k, v in record.items() if k not in TIMES}
-        for index, record in sorted(records.items())
+        index: {k: v for k, v in record.plain().items() if k not in TIMES}
+        for index, record in sorted(found.by_index.items())
     }
 
 

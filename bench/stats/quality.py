@@ -28,12 +28,9 @@ def task_shares(correct: Array, images: Array, tasks: Strata, weights: Array) ->
         raise ValueError("every prompt needs images > 0 and 0 <= correct <= images")
     found, of = np.unique(names, return_inverse=True)
     members = np.eye(len(found))[:, of]  # (tasks, n): one matrix product serves all tasks
-    judged, right = (
-        (weights @ (marks[..., None, :] * members).reshape(-1, names.size).T).reshape(
-            len(weights), *marks.shape[:-1], len(found)
-        )
-        for marks in (images, correct)
-    )
+    both = np.stack([images, correct], axis=-2)[..., None, :] * members
+    sums = (weights @ both.reshape(-1, names.size).T).reshape(len(weights), *both.shape[:-1])
+    judged, right = sums[..., 0, :], sums[..., 1, :]
     if not np.all(judged > 0):
         task = found[np.argmin(judged.reshape(-1, len(found)).min(axis=0))]
         raise ValueError(f"a draw has no prompt of {task}: resample with the tasks as strata")
@@ -83,8 +80,9 @@ def geneval_difference(
     Each is (correct, images), both (n,) over the same n prompts in the same order.
     """
     value = headline(*method, tasks) - headline(*reference, tasks)
-    samples = overall(*method, tasks, draws.weights) - overall(*reference, tasks, draws.weights)
-    return student(value, samples, draws, level=level)
+    correct, images = (np.stack(pair) for pair in zip(method, reference, strict=True))
+    mine, theirs = overall(correct, images, tasks, draws.weights).T
+    return student(value, mine - theirs, draws, level=level)
 
 
 def mean(values: Array, draws: Draws, *, level: float = LEVEL) -> Interval:
