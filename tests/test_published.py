@@ -6,6 +6,7 @@ from dataclasses import astuple
 import pytest
 
 from bench.config.compose import cell_settings
+from bench.config.defaults import changed
 from bench.report.lidar.published import TABLES, Key, key_of, published, rows
 
 SD15 = ["backbone=sd15", "steps=100"]
@@ -14,7 +15,8 @@ METRICS = ("geneval", "imagereward", "clip", "hps", "seconds", "memory")
 
 
 def found(*overrides):
-    return published(cell_settings(overrides, []))
+    settings = cell_settings(overrides, [])
+    return published(settings | {"changed": changed(settings)})
 
 
 def line(table, **where):
@@ -175,5 +177,7 @@ def test_every_line_of_every_table_with_a_cell_is_read():
 
 def test_the_key_of_a_cell_says_what_it_is_of():
     settings = cell_settings([*SDXL, "method=lidar"], [])
+    assert published(settings) is None, "a cell of an earlier version does not say what changed"
+    settings |= {"changed": changed(settings)}
     assert key_of(settings) == Key("sdxl", "ddpm100", "lidar", "dpm8", 50)
     assert astuple(published(settings))[0] == 0.585

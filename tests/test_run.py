@@ -42,8 +42,7 @@ def whole(tmp_path_factory) -> Path:
 
 
 def test_a_finished_cell_holds_every_record_image_and_setting(whole):
-    found = read_records(whole / "records.jsonl")
-    records, torn = found.by_index, found.torn
+    records = read_records(whole / "records.jsonl").by_index
     assert len(records) == 6
     config = yaml.safe_load((whole / "config.yaml").read_text())
     assert config["method"]["efr"]["lookahead"]["n"] == 4

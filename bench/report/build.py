@@ -47,7 +47,7 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
 def _shared(cell: dict[str, object]) -> dict[str, str]:
     """What cells of one report have in common: the kind, and for pictures `SHARED`."""
     truth = cell.get("judge.kind") == TRUTH
-    own = {key: "none" if truth else str(cell.get(key, "none")) for key in SHARED}
+    own = {key: "none" if truth else str(cell.get(key, "unknown")) for key in SHARED}
     return own | {"kind": TRUTH if truth else "pictures"}
 
 

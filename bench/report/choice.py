@@ -114,7 +114,7 @@ def typicals(cells: pd.DataFrame) -> list[str]:
 def base_of(cells: pd.DataFrame, method: str) -> str | None:
     """The typical cell of a method, as `prepare` found it."""
     own = cells.base[cells.method == method]
-    return None if own.empty or own.iloc[0] is None else str(own.iloc[0])
+    return None if own.dropna().empty else str(own.iloc[0])
 
 
 def varied(cells: pd.DataFrame, method: str, key: str) -> pd.Series:
@@ -145,7 +145,7 @@ def budget(cells: pd.DataFrame, method: str) -> list[str]:
 def short(cells: pd.DataFrame, cell: str) -> str:
     """The method's name for its typical cell, else what tells a cell from that one: "n 9"."""
     row = cells.loc[cell]
-    if row.base is None or row.base == cell:
+    if pd.isna(row.base) or row.base == cell:
         return str(row.method)
     own = row.settings | {f"target.{key}": row[key] for key in (*TARGET, "images")}
     keys = sorted(differing(row, cells.loc[row.base]))

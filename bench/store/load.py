@@ -44,15 +44,16 @@ def load(folder: str | Path) -> pd.DataFrame:
     ]
     table = pd.DataFrame(settings, index=cells.index, dtype=object)
     varied = [key for key in table if table[key].astype(str).nunique() > 1]
-    known = cells[["method", "label", "path"]].join(table[varied].add_prefix("set."))
+    known = cells[["method", "label", "path"]].rename(columns={"path": "folder"})
+    known = known.join(table[varied].add_prefix("set."))
     calls = [f"calls.{kind}" for kind in KINDS]
     fields = [column for column in frames.prompts if column.startswith("field.")]
     prompts = frames.prompts[
         ["cell", "index", "prompt", "tag", *fields, "diversity", "seconds.total", *calls]
     ]
     images = frames.images.rename(columns={"position": "image", "correct": "geneval"})
-    found = images.merge(prompts, on=["cell", "index"]).join(known, on="cell", rsuffix=".cell")
-    found["path"] = found["path.cell"].astype(str) + "/images/" + found["path"]
+    found = images.merge(prompts, on=["cell", "index"]).join(known, on="cell")
+    found["path"] = found.folder.astype(str) + "/images/" + found["path"]
     found = found.rename(columns={"seconds.total": "seconds"})
     scores = [column for column in images if column.startswith("score.")]
     own = ["cell", "method", "label", *(f"set.{key}" for key in varied), "index", "prompt", "tag"]

@@ -127,7 +127,10 @@ def _check(record: Record) -> None:
     if record.distance is not None:  # points of the mixture are one file
         return
     lengths = {name: len(values) for name, values in (record.scores or {}).items()}
-    lengths |= {} if record.geneval is None else {"geneval": len(record.geneval)}
+    if record.geneval is not None:
+        if record.scores is None:
+            raise KeyError("scores")
+        lengths |= {"geneval": len(record.geneval), "reasons": len(record.reasons or ())}
     count = len(record.images)
     if not count or any(length != count for length in lengths.values()):
         raise ValueError(f"{count} images, but values for {lengths}")

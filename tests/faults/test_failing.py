@@ -46,11 +46,11 @@ def test_any_error_of_a_prompt_is_recorded_with_its_traceback_and_the_rest_goes_
     folder = run_cell(cell, tmp_path, lambda: None, notes.append)
     records = read_records(folder / "records.jsonl").by_index
     failed = records[cell.prompts[2].index]
-    assert failed["error"] == "KeyError: 'no such token'" and "images" not in failed
+    assert failed.error == "KeyError: 'no such token'" and not failed.images
     assert sum(record.error is None for record in records.values()) == 5
-    log = (folder / failed["log"]).read_text()
+    log = (folder / failed.log).read_text()
     assert "Traceback" in log and "in measure" in log and "KeyError" in log
-    assert "failed: KeyError" in notes[0] and failed["log"] in notes[0]
+    assert "failed: KeyError" in notes[0] and failed.log in notes[0]
 
 
 def test_a_failed_prompt_is_tried_again_and_then_nothing_tells_of_the_failure(

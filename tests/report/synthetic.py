@@ -69,6 +69,11 @@ def record(effect: Effect, method: str, index: int, rng: np.random.Generator) ->
     }
 
 
+def failed(index: int, error: str) -> dict[str, Any]:
+    """A prompt that failed."""
+    return {"index": index, "prompt": "", "tag": "", "error": error}
+
+
 def cell(
     folder: Path,
     kind: str,

@@ -118,8 +118,8 @@ def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
         }
         if not brief:
             for judge in judges:
-                cells[judge.removeprefix("judge.")] = table.number(row[judge], "{:+.2f}")
-            cells["ESS"] = table.number(row.ess, "{:.0f}")
+                cells[judge.removeprefix("judge.")] = table.number(row, judge, "{:+.2f}")
+            cells["ESS"] = table.number(row, "ess", "{:.0f}")
         for head in ("denoiser", "reward"):
             if not brief or head == "denoiser":
                 calls = [row[f"calls.{head}"], row[f"calls.{head}_backward"]]
