@@ -7,6 +7,7 @@ import pytest
 from planted import TASKS, marks, rng
 
 from bench import stats
+from bench.stats.quality import overall
 
 
 def naive_overall(correct: np.ndarray, images: np.ndarray, take: list[int]) -> float:
@@ -25,7 +26,7 @@ def test_overall_of_every_draw_equals_a_naive_loop() -> None:
     counts = np.rint(weights * (sizes - 1) / sizes).astype(int)
     takes = [np.repeat(np.arange(len(TASKS)), row).tolist() for row in counts]
     naive = [naive_overall(correct, images, take) for take in takes]
-    assert stats.overall(correct, images, TASKS, weights) == pytest.approx(np.array(naive))
+    assert overall(correct, images, TASKS, weights) == pytest.approx(np.array(naive))
 
 
 def test_overall_is_the_mean_over_tasks_not_over_images() -> None:
@@ -102,4 +103,4 @@ def test_bad_input_is_named(
     correct: np.ndarray, images: np.ndarray, tasks: list[str], weights: np.ndarray, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        stats.overall(correct, images, tasks, weights)
+        overall(correct, images, tasks, weights)

@@ -1,7 +1,9 @@
 """What LiDAR's paper (arXiv 2602.03211) reports for a cell, where it has such a row.
 
-Its tables are results/published/*.csv: one A100 80 GB, four images a prompt. None of it was
-measured here: these numbers stand beside measured ones and in place of none.
+published.csv, beside this file, has a row for every setting of its tables, which are as printed in
+results/published/*.csv: one A100 80 GB, four images a prompt; where tables share a row, the first
+(with most digits) counts. None of it was measured here: these numbers stand beside measured ones
+and in place of none.
 
 A row is a cell's only where everything is as the paper had it: backbone, target solver and steps,
 method, lookahead, particles, mix of rewards, and every other setting of the method: those of conf/
@@ -12,30 +14,22 @@ here, table 9, whose total is in table 2, and GenEval's own table of models, mad
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-TABLES = Path(__file__).parents[3] / "results" / "published"
+TABLE = Path(__file__).with_name("published.csv")
+METRICS = ("geneval", "imagereward", "clip", "hps", "seconds", "memory")
 IMAGES = 4
-# Our backbone -> the paper's, and the target solver of a table that does not name it.
+# Our backbone -> the paper's. Where a table does not name FLUX's target solver, the pipeline's own
+# is a guess.
 BACKBONES = {"sd15": "sd15", "sd15_dpo": "sd15_dpo", "sdxl": "sdxl", "flux_dev": "flux"}
-UNNAMED = {"flux": "euler28"}  # a guess: the pipeline's own
-DDPM = "ddpm100"
 # Our lookahead solver -> the paper's prefix; its name ends in the number of steps.
 LOOKAHEADS = {"dpm": "dpm", "lcm": "lcm", "dmd2": "dmd", "hyper": "hyper"}
-POPULATIONS = {
-    ("smc", 0): "fk_smc",
-    ("smc", 1): "lidar_smc",
-    ("bon", 0): "best_of_n",
-    ("bon", 1): "lidar_bon",
-    ("smc_bon", 0): "smc_bon",
-    ("smc_bon", 1): "lidar_smc_bon",
-}
 # What rows of one method differ in; all else must be the paper's.
 VARIED = {
     *(f"efr.lookahead.{key}" for key in ("n", "solver", "steps")),
@@ -54,7 +48,7 @@ SHOWN = {
 
 class Key(NamedTuple):
     """What a row of the paper is of. ``lookahead`` as in "dpm5", "" with ``n`` 0 for none;
-    ``particles`` N of table 8, else 1; ``clip``: CLIP's share of the guiding reward."""
+    ``particles`` N of table 8, else 1; ``clip_share``: CLIP's in the guiding reward."""
 
     backbone: str
     target: str
@@ -62,7 +56,7 @@ class Key(NamedTuple):
     lookahead: str = ""
     n: int = 0
     particles: int = 1
-    clip: float = 0.0
+    clip_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,12 @@ def columns(cells: pd.DataFrame) -> pd.DataFrame:
 def published(settings: Mapping[str, Any]) -> Published | None:
     """What the paper reports for a cell's settings; None where it has no such row."""
     key = key_of(settings)
-    return None if key is None else _published(key, f"{settings['solver']}{settings['steps']}")
+    found = None if key is None else rows().get(key)
+    if key is None or found is None:
+        return None
+    vanilla = rows().get(Key(key.backbone, f"{settings['solver']}{settings['steps']}", "vanilla"))
+    own, base = found.get("seconds"), (vanilla or {}).get("seconds")
+    return Published(**found, ratio=own / base if own and base else None)
 
 
 def key_of(settings: Mapping[str, Any]) -> Key | None:
@@ -109,7 +108,7 @@ def key_of(settings: Mapping[str, Any]) -> Key | None:
     target = f"{settings['solver']}{settings['steps'] * method.get('steps_factor', 1)}"
     options = (method.get("efr") or {}).get("lookahead")
     if options is None:
-        return Key(backbone, target, name, particles=particles, clip=clip)
+        return Key(backbone, target, name, particles=particles, clip_share=clip)
     lookahead = f"{LOOKAHEADS.get(options['solver'])}{options['steps']}"
     return Key(backbone, target, name, lookahead, options["n"], particles, clip)
 
@@ -139,72 +138,11 @@ def _particles(settings: Mapping[str, Any]) -> int | None:
 
 
 @cache
-def _published(key: Key, base: str) -> Published | None:
-    found = rows().get(key)
-    if found is None:
-        return None
-    vanilla = rows().get(Key(key.backbone, base, "vanilla"), {})
-    ratio = found["seconds"] / vanilla["seconds"] if {"seconds"} <= {*found} & {*vanilla} else None
-    known = {f.name for f in fields(Published)}
-    return Published(**{k: v for k, v in found.items() if k in known}, ratio=ratio)
-
-
-@cache
 def rows() -> dict[Key, dict[str, Any]]:
-    """Every row of every table; where tables share one, the first (with most digits) counts."""
-    every: dict[Key, dict[str, Any]] = {}
-    for table, key, values in _read():
-        row = every.setdefault(key, {"tables": ()})
-        row["tables"] = tuple(dict.fromkeys((*row["tables"], table)))
-        for name, value in values.items():
-            row.setdefault(name, value)
-    return every
-
-
-def _read() -> Iterator[tuple[str, Key, dict[str, float]]]:
-    for table in ("table2", "table10_sdxl_ddim", "table3_flux", "table5_small_budget"):
-        for row in _table(table):
-            yield _plain(table, row)
-    for row in _table("table6_reward_mix"):
-        clip = float(row["clip_weight"])
-        guided = clip + float(row["imagereward_weight"]) > 0
-        key = Key("sd15", DDPM, "lidar", "dpm5", 50, clip=clip)
-        yield "table6", key if guided else Key("sd15", DDPM, "vanilla"), _values(row)
-    for row in _table("table7_negative_guidance"):
-        key = Key("sd15", DDPM, str(row["method"]))
-        if key.method != "vanilla":
-            key = key._replace(lookahead="dpm5", n=50)
-        yield "table7", key, _values(row)
-    for row in _table("table8_populations"):
-        for particles in (int(column) for column in row if column.isdigit()):
-            values = {"imagereward": float(row[str(particles)])}
-            yield "table8", _population(row, particles), values
-
-
-def _plain(table: str, row: dict[str, Any]) -> tuple[str, Key, dict[str, float]]:
-    n = int(row.get("n", 0))
-    method = str(row.get("method", "lidar" if n else "vanilla"))
-    lookahead = str(row["lookahead"]) if n else ""
-    target = str(row.get("solver", UNNAMED.get(row["backbone"], DDPM)))
-    return table.split("_")[0], Key(row["backbone"], target, method, lookahead, n), _values(row)
-
-
-def _population(row: dict[str, Any], particles: int) -> Key:
-    method = POPULATIONS[row["method"], int(row["with_lidar"])]
-    if particles == 1:
-        method = "lidar" if row["with_lidar"] else "vanilla"
-    lookahead, n = ("dpm5", 50) if row["with_lidar"] else ("", 0)
-    return Key("sd15", DDPM, method, lookahead, n, particles)
-
-
-def _values(row: dict[str, Any]) -> dict[str, float]:
-    names = {"memory_gib": "memory"}
-    wanted = ("geneval", "imagereward", "clip", "hps", "seconds", "memory_gib")
-    return {names.get(k, k): float(row[k]) for k in wanted if k in row}
-
-
-def _table(name: str) -> list[dict[str, Any]]:
-    """A table's rows, without the cells that it leaves empty; none where the file is not here."""
-    path = TABLES / f"{name}.csv"
-    rows = pd.read_csv(path).to_dict("records") if path.is_file() else []
-    return [{str(k): v for k, v in row.items() if pd.notna(v)} for row in rows]
+    """Every row of published.csv, without what it leaves empty."""
+    frame = pd.read_csv(TABLE, keep_default_na=False, na_values=dict.fromkeys(METRICS, ""))
+    frame["tables"] = [tuple(tables.split()) for tables in frame.tables]
+    keys = [Key(*row) for row in frame[list(Key._fields)].itertuples(index=False)]
+    found = frame[[*METRICS, "tables"]].to_dict("records")
+    known = [{k: v for k, v in row.items() if k == "tables" or pd.notna(v)} for row in found]
+    return dict(zip(keys, known, strict=True))
