@@ -70,7 +70,7 @@ def verdict_section(evidence: Evidence) -> Section:
              "measured here": v.measured, "verdict": v.outcome, "why not": v.reason}
             for v in found
         ]  # fmt: skip
-        rules = [{"no.": v.claim.number, "criterion": v.claim.criterion} for v in found]
+        rules = [{"no.": v.claim.number, "criterion": v.claim.rule} for v in found]
         told = "By what each verdict is reached."
         parts = [
             Table("verdicts", pd.DataFrame(rows), VERDICTS, prose=tuple(rows[0])[1:]),
