@@ -79,6 +79,17 @@ def test_a_line_cut_off_by_a_crash_is_dropped_and_the_next_does_not_join_it(tmp_
     assert set(read_records(store.records_path).by_index) == {3, 5, 8}
 
 
+def test_a_line_cut_off_is_dropped_from_a_long_file_of_long_lines_too(tmp_path):
+    store = CellStore(tmp_path)
+    for index in range(4):
+        store.append(done(index, info={"pad": "x" * 100_000}))
+    with store.records_path.open("a") as file:
+        file.write('{"index": 4, "pad": "' + "x" * 200_000)
+    store.append(done(5))
+    found = read_records(store.records_path)
+    assert set(found.by_index) == {0, 1, 2, 3, 5} and not found.torn
+
+
 def test_a_corrupt_line_in_the_middle_is_an_error_naming_file_and_line(tmp_path):
     store = stored(tmp_path)
     lines = store.records_path.read_text().splitlines()

@@ -44,7 +44,7 @@ FRONTIERS = (
 )
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "
-    "them, is cheaper than the method [95% interval, Fieller's]; in units of vanilla's seconds on "
+    "them, is cheaper than the method [95% interval]; in units of vanilla's seconds on "
     "the same prompt. “Never”: its images cost no less."
 )
 COSTS = (
@@ -111,18 +111,16 @@ def task_section(evidence: Evidence, coverage: str) -> Section:
 
 def seed_section(evidence: Evidence) -> Section:
     """Cells of several seeds; empty where there is one seed."""
-    rows = [
-        {
-            "method": row.method,
-            "seeds": str(row.seeds),
-            "GenEval [95%]": f"{row.pooled:.3f} [{row.low:.3f}, {row.high:.3f}]",
-            "deviation between seeds": f"{row.deviation:.3f}",
-        }
-        for row in evidence.seeds.itertuples()
+    seeds = evidence.seeds
+    if seeds.empty:
+        return Section("Seeds", ())
+    shown = seeds[["method", "seeds"]].astype(str)
+    shown["GenEval [95%]"] = [
+        f"{r.pooled:.3f} [{r.low:.3f}, {r.high:.3f}]" for r in seeds.itertuples()
     ]
+    shown["deviation between seeds"] = seeds.deviation.map("{:.3f}".format)
     text = "GenEval over the images of all seeds: prompts stay the unit, seeds are pooled in each."
-    part = Table("seeds", pd.DataFrame(rows), text, evidence.seeds)
-    return Section("Seeds", (part,) if rows else ())
+    return Section("Seeds", (Table("seeds", shown, text, seeds),))
 
 
 def cost_section(evidence: Evidence) -> Section:

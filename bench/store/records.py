@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bench.errors import BenchError
 from bench.store.disk import sync, writing
@@ -100,6 +100,18 @@ def read_records(path: Path) -> Records:
     return Records(found, sound < len(content), unsealed)
 
 
+def _tail(file: IO[bytes]) -> tuple[int, bytes]:
+    """An offset in the file, at most that of its last line, and what follows it."""
+    size, length = file.seek(0, os.SEEK_END), 1 << 16
+    while True:
+        begin = max(size - length, 0)
+        file.seek(begin)
+        content = file.read()
+        if begin == 0 or content.count(b"\n") > 1:
+            return begin, content
+        length *= 4
+
+
 def append_record(path: Path, record: Record) -> None:
     """Add a record; on disk when this returns, and no part of it there when it raises DiskError.
 
@@ -110,8 +122,8 @@ def append_record(path: Path, record: Record) -> None:
     # Unbuffered: what the disk refuses must not be tried again when the file is closed.
     with writing(path), path.open("a+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        end = _sound(file.read())
+        begin, content = _tail(file)
+        end = begin + _sound(content)
         file.truncate(end)
         try:
             rest = memoryview(line)
