@@ -40,7 +40,12 @@ def prepare(cells: pd.DataFrame) -> None:
         alike.setdefault((row.method, frozenset(row.every.items())), []).append(str(cell))
     kept = {max(group, key=lambda c: (cells.done[c], group.index(c))) for group in alike.values()}
     cells["twin"] = [cell not in kept for cell in cells.index]
-    cells["base"] = cells.method.map({m: typical(cells, m) for m in cells.method.unique()})
+    cells["base"] = bases(cells)
+
+
+def bases(cells: pd.DataFrame) -> pd.Series:
+    """For each cell the typical one of its method among ``cells``."""
+    return cells.method.map({m: typical(cells, m) for m in cells.method.unique()})
 
 
 def family(method: str) -> str:

@@ -41,6 +41,7 @@ def by_target(
 def frontiers(results: Results, cells: pd.DataFrame) -> Frontiers:
     """The cost–quality frontier of every method whose budget was swept in ``cells``."""
     found = {}
+    cells = cells.assign(base=choice.bases(cells))
     part = replace(results, cells=cells)
     for method in dict.fromkeys(choice.family(str(m)) for m in cells.method):
         group = by_cost(part, choice.budget(cells, method))

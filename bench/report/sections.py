@@ -183,8 +183,8 @@ def comparison_section(evidence: Evidence) -> Section:
         shown = shown[[c for c in controls.CONTROLS.values() if c in shown]].fillna(table.NONE)
         words = tuple(shown.columns)
         timed = found[found.timed > 0].groupby("method").timed.min()
-        shown["prompts timed"] = timed.reindex(shown.index).map("{:.0f}".format, "ignore")
-        shown = shown.fillna(table.NONE).loc[list(dict.fromkeys(found.method))].reset_index()
+        shown["prompts timed"] = [str(timed.get(name, table.NONE)) for name in shown.index]
+        shown = shown.loc[list(dict.fromkeys(found.method))].reset_index()
         parts.append(Table("controls", shown, CONTROLS.format(axis), prose=words))
     else:
         absent.append("controls (no timed Best-of-N, best of lookahead or vanilla of more steps)")

@@ -35,10 +35,11 @@ def objective(name: str | None, folders: Sequence[Path]) -> float | None:
     if name is None:
         return None
     from bench.stats.quality import headline
-    from bench.store.frames import read
+    from bench.store.frames import prompt_rows
+    from bench.store.records import read_records
 
     (folder,) = folders
-    prompts = read(folder).prompts
+    prompts = prompt_rows(list(read_records(folder / "records.jsonl").finished.values()))
     if prompts.empty:
         raise BenchError(f"objective={name}: no prompt was finished in {folder}")
     if name != GENEVAL:

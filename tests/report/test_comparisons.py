@@ -10,7 +10,7 @@ import synthetic
 
 from bench import stats
 from bench.report import breakeven, controls, seeds, speedups, style
-from bench.report.cost import by_target
+from bench.report.cost import by_target, frontiers
 from bench.report.load import load
 from bench.report.summary import summarize
 from bench.report.sweeps import sweeps
@@ -183,3 +183,16 @@ def test_fewer_than_eight_timed_prompts_make_no_speedup(tmp_path: Path) -> None:
     results.prompts.loc[few, ["yardstick.vanilla", "yardstick.method"]] = np.nan
     [found] = speedups.speedups(results)
     assert found.faster is None and "fewer than 8 prompts timed" in found.reason
+
+
+def test_the_frontier_of_a_target_that_lacks_a_method_s_typical_cell_is_drawn(tmp_path) -> None:
+    for solver, sizes in (("ddpm", (2, 4, 8)), ("ddim", (16, 32))):
+        for n in sizes:
+            own = {"name": "best_of_n", "steer": {"best_of_n": {"n": n}}}
+            effect = (0.5 + n / 100, 0.3, 0.01, 0.28, float(n))
+            synthetic.cell(tmp_path, "best_of_n", name=f"bon{n}", method=own, effect=effect,
+                           solver=solver, pictures=False)  # fmt: skip
+    results = load(tmp_path)
+    for solver, count in (("ddpm", 3), ("ddim", 2)):
+        lines = frontiers(results, results.cells[results.cells.solver == solver])
+        assert [len(costs) for costs, _ in lines.values()] == [count]
