@@ -10,6 +10,7 @@ stands without an interval, its ends NaN.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -26,7 +27,7 @@ TASKS = ("label", "task", "share", "low", "high", "prompts", "images")
 
 def draws(tags: Collection[str]) -> stats.Draws:
     """Bootstrap draws of prompts of these tasks; the same for all of the same prompts."""
-    return _drawn(tuple(tags))
+    return _drawn(tuple(np.asarray(tags).tolist()))
 
 
 def plain_draws(count: int) -> stats.Draws:
@@ -38,6 +39,11 @@ def plain_draws(count: int) -> stats.Draws:
 @lru_cache(maxsize=8)
 def _drawn(strata: tuple[str, ...]) -> stats.Draws:
     return stats.resample(np.asarray(strata), stats.DRAWS, np.random.default_rng(0))
+
+
+def measured(results: Results) -> list[str]:
+    """The columns of ``prompts`` of which means are reported."""
+    return [*(f"score.{name}" for name in results.scores), "diversity"]
 
 
 def summarize(results: Results) -> pd.DataFrame:
@@ -52,13 +58,14 @@ def summarize(results: Results) -> pd.DataFrame:
     """
     cells = results.cells[results.cells.done > 0]
     lidar = choice.base_of(results.cells, "lidar")
-    names = [*(f"score.{name}" for name in results.scores), "diversity"]
     calls = [c for c in results.prompts if c.startswith("calls.")]
     rows = []
     for cell, about in cells.iterrows():
         own, base = results.of(str(cell)), results.references.get(str(cell))
-        estimates = {"geneval": geneval(own)} | means(own.tag, own[names])
-        estimates |= changes(results, str(cell), None if base == cell else base, names)
+        estimates = dict.fromkeys(("geneval", *measured(results)), NOTHING)
+        own_estimates = sampled(results, str(cell))
+        estimates |= {name: one.interval for name, one in own_estimates.items()}
+        estimates |= changes(results, str(cell), None if base == cell else base)
         estimates |= {"cost": cost(results, str(cell)), "lidar_speedup": NOTHING}
         if lidar is not None and choice.same_target(results.cells, lidar, str(cell)):
             estimates["lidar_speedup"] = lidar_speedup(results, lidar, str(cell))
@@ -75,51 +82,65 @@ def summarize(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("cell")
 
 
-def geneval(own: pd.DataFrame) -> stats.Interval:
-    """GenEval of a cell's prompts, those that were judged."""
+@dataclass(frozen=True)
+class Sampled:
+    """An estimate, its value in every draw, and the prompts that it is over (as bytes)."""
+
+    interval: stats.Interval
+    samples: stats.Array
+    prompts: bytes
+
+
+def sampled(results: Results, cell: str) -> dict[str, Sampled]:
+    """GenEval of a cell, its mean scores and diversity, each over the prompts that have it."""
+    if (cell, "means") in results.memo:
+        return dict(results.memo[cell, "means"])
+    own, found = results.of(cell), {}
     judged = own.dropna(subset=["correct"])
-    if judged.empty:
-        return NOTHING
-    return stats.geneval(*marks(judged), judged.tag.to_numpy(), draws(judged.tag))
-
-
-def means(tags: pd.Series, values: pd.DataFrame) -> dict[str, stats.Interval]:
-    """The mean of each column of ``values``, a row a prompt, over the prompts that have it."""
-    found = dict.fromkeys(values, NOTHING)
+    if len(judged):
+        tags, drawn = judged.tag.to_numpy(), draws(judged.tag)
+        whole, by_task, samples = stats.geneval_tasks(*marks(judged), tags, drawn)
+        found["geneval"] = Sampled(whole, samples, judged.index.to_numpy().tobytes())
+        results.memo[cell, "tasks"] = by_task
     alike: dict[bytes, list[str]] = {}
-    for name in values:  # columns of the same prompts are resampled in one product
-        alike.setdefault(values[name].notna().to_numpy().tobytes(), []).append(name)
-    for names in alike.values():
-        known = values[names[0]].notna()
-        if known.any():
-            drawn = draws(tags[known])
-            own = stats.means(values.loc[known, names].to_numpy(float).T, drawn)
-            for k, name in enumerate(names):
-                found[name] = stats.student(own.value[k], own.samples[:, k], drawn)
-    return found
+    for name in measured(results):  # columns of the same prompts are resampled in one product
+        alike.setdefault(own[name].notna().to_numpy().tobytes(), []).append(name)
+    for group in alike.values():
+        known = own[group[0]].notna()
+        if not known.any():
+            continue
+        drawn, prompts = draws(own.tag[known]), own.index[known].to_numpy().tobytes()
+        means = stats.means(own.loc[known, group].to_numpy(float).T, drawn)
+        for k, name in enumerate(group):
+            interval = stats.student(means.value[k], means.samples[:, k], drawn)
+            found[name] = Sampled(interval, means.samples[:, k], prompts)
+    results.memo[cell, "means"] = found
+    return dict(found)
 
 
-def changes(
-    results: Results, cell: str, base: str | None, names: list[str]
-) -> dict[str, stats.Interval]:
+def changes(results: Results, cell: str, base: str | None) -> dict[str, stats.Interval]:
     """Differences to ``base``, and the improvement; scores of two different rewards have none."""
+    every = ("geneval", *measured(results))
+    found = {f"{name}.change": NOTHING for name in every} | {"improvement": NOTHING}
     if base is None:
-        return dict.fromkeys([f"{n}.change" for n in ("geneval", *names)], NOTHING) | {
-            "improvement": NOTHING
-        }
-    own, other = results.of(cell), results.of(base)
-    common = own.index.intersection(other.index)
-    gaps = own.loc[common, names] - other.loc[common, names]
+        return found
+    mine, theirs = (sampled(results, c) for c in (cell, base))
     apart = choice.apart(results.cells.loc[cell], results.cells.loc[base])
     if any(key.startswith("reward.") for key in apart):
-        gaps[f"score.{results.reward}"] = np.nan
-    found = {f"{k}.change": v for k, v in means(own.tag[common], gaps).items()}
-    found["geneval.change"] = difference(results, cell, base, "geneval") or NOTHING
-    found["improvement"] = NOTHING
+        mine.pop(f"score.{results.reward}", None)
+    for name in {*mine} & {*theirs}:
+        one, other = mine[name], theirs[name]
+        if one.prompts == other.prompts:  # then the draws are the same
+            drawn = draws(results.of(cell).tag[np.frombuffer(one.prompts, int)])
+            gap = one.interval.value - other.interval.value
+            change = stats.student(gap, one.samples - other.samples, drawn)
+        else:
+            change = difference(results, cell, base, name) or NOTHING
+        found[f"{name}.change"] = change
     tags, values = results.shared([cell, base], results.marks)
     if len(tags):
-        mine, theirs = values[0] / values[1] if len(values) == 2 else values[0]
-        found["improvement"] = stats.improvement(mine, theirs, tags.to_numpy(), draws(tags))
+        own, reference = values[0] / values[1] if len(values) == 2 else values[0]
+        found["improvement"] = stats.improvement(own, reference, tags.to_numpy(), draws(tags))
     return found
 
 
@@ -162,13 +183,10 @@ def tasks(results: Results) -> pd.DataFrame:
     """GenEval by task, one row a cell and task: share in [0, 1], low, high, prompts, images."""
     rows = []
     for cell, label in results.cells.label[results.cells.done > 0].items():
-        own = results.of(str(cell)).dropna(subset=["correct"])
-        if own.empty:
-            continue
+        own = results.of(str(cell))
         images = own.groupby("tag").images.sum()
-        for task, found in stats.geneval_tasks(
-            *marks(own), own.tag.to_numpy(), draws(own.tag)
-        ).items():
+        sampled(results, str(cell))
+        for task, found in results.memo.get((cell, "tasks"), {}).items():
             ends = (found.value, found.low, found.high, found.prompts, images[task])
             rows.append((cell, label, task, *ends))
     return pd.DataFrame(rows, columns=["cell", *TASKS])

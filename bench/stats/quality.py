@@ -50,21 +50,23 @@ def headline(correct: Array, images: Array, tasks: Strata) -> float:
 
 def geneval(correct: Array, images: Array, tasks: Strata, draws: Draws) -> Interval:
     """GenEval's headline score in [0, 1] with its interval."""
-    samples = overall(correct, images, tasks, draws.weights)
-    return student(headline(correct, images, tasks), samples, draws, bounds=(0, 1))
+    return geneval_tasks(correct, images, tasks, draws)[0]
 
 
 def geneval_tasks(
     correct: Array, images: Array, tasks: Strata, draws: Draws
-) -> dict[str, Interval]:
-    """Each task's share of correct images in [0, 1] with its interval (Wilson's, see ``share``)."""
+) -> tuple[Interval, dict[str, Interval], Array]:
+    """The headline; each task's share of correct images in [0, 1] with its interval (Wilson's, see
+    ``share``); and the headline in every draw, (draws,)."""
     values = task_shares(correct, images, tasks, np.ones((1, len(correct))))
     samples = task_shares(correct, images, tasks, draws.weights)
+    overall_samples = np.mean(list(samples.values()), axis=0)
+    value = float(np.mean([own[0] for own in values.values()]))
     found = {}
-    for task, value in values.items():
+    for task, own in values.items():
         of = np.asarray(tasks) == task
-        found[task] = share(float(value[0]), samples[task], int(of.sum()), float(images[of].sum()))
-    return found
+        found[task] = share(float(own[0]), samples[task], int(of.sum()), float(images[of].sum()))
+    return student(value, overall_samples, draws, bounds=(0, 1)), found, overall_samples
 
 
 def geneval_difference(

@@ -63,7 +63,7 @@ def test_a_method_ties_with_itself() -> None:
 def test_task_intervals_average_to_the_headline() -> None:
     correct, images = marks(1)
     draws = stats.resample(TASKS, 300, rng())
-    tasks = stats.geneval_tasks(correct, images, TASKS, draws)
+    tasks = stats.geneval_tasks(correct, images, TASKS, draws)[1]
     headline = stats.geneval(correct, images, TASKS, draws)
     assert np.mean([i.value for i in tasks.values()]) == pytest.approx(headline.value)
     assert {t: i.prompts for t, i in tasks.items()} == {t: TASKS.count(t) for t in set(TASKS)}
@@ -74,7 +74,7 @@ def test_a_task_with_a_single_prompt_has_an_interval_of_its_own_but_the_headline
     correct, images = np.array([1.0, 3.0, 4.0]), np.full(3, 4.0)
     draws = stats.resample(tasks, 100, rng())
     assert not stats.geneval(correct, images, tasks, draws).known
-    of = stats.geneval_tasks(correct, images, tasks, draws)
+    of = stats.geneval_tasks(correct, images, tasks, draws)[1]
     assert (of["b"].value, of["b"].low < 0.3, of["b"].high) == (1.0, True, 1.0)
 
 
