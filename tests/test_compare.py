@@ -4,10 +4,10 @@ import json
 from copy import deepcopy
 
 import pytest
-import yaml
 
 from bench.report.compare import conclusion, main, match, read_folder
 from bench.report.comparison import compare, read_run
+from bench.store.config import write_config
 from bench.store.schema import KINDS, PHASES
 
 CONFIG = {
@@ -35,7 +35,7 @@ def record(index, correct=(True, False), score=0.5, **changes):
         "seed": 0,
         "device": "cpu",
         "torch": "2.13.0",
-        "seconds": {"total": 1.0 + index},
+        "seconds": dict.fromkeys([*PHASES, "total"], 1.0 + index),
         "calls": {phase: dict.fromkeys(KINDS, 2) for phase in PHASES},
         "memory": None,
         "batch": {"images": 2},
@@ -62,7 +62,7 @@ def cell(folder, records=None, **changes):
             node = node[part]
         node[last] = value
     folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    write_config(folder / "config.yaml", config)
     lines = [record(i) for i in range(8)] if records is None else records
     (folder / "records.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
     return folder
@@ -73,7 +73,10 @@ def compared(a, b):
 
 
 def test_a_run_and_its_repetition_are_identical_whatever_the_clock_says(tmp_path):
-    slower = [record(i, judge_seconds=9.0, seconds={"total": 5.0}) for i in range(8)]
+    slower = [
+        record(i, judge_seconds=9.0, seconds=dict.fromkeys([*PHASES, "total"], 5.0))
+        for i in range(8)
+    ]
     found = compared(cell(tmp_path / "a"), cell(tmp_path / "b", slower, load_seconds=9.9))
     assert found.same and found.causes == [] and found.identical == found.records == 8
     assert conclusion(found) == "same settings, code and weights, same images: identical"
@@ -207,7 +210,7 @@ def test_bad_input_is_one_line(tmp_path, capsys):
     broken = cell(tmp_path / "broken")
     lines = (broken / "records.jsonl").read_text().splitlines()
     (broken / "records.jsonl").write_text("\n".join([lines[0], "x", *lines[1:]]) + "\n")
-    bare = cell(tmp_path / "bare", [{"index": 4, "error": None}])
+    bare = cell(tmp_path / "bare", [{"index": 4, "prompt": "a", "tag": "b", "error": None}])
     other = cell(tmp_path / "other" / "cells" / "vanilla", method__name="vanilla").parent.parent
     many = cell(tmp_path / "many" / "cells" / "one").parent.parent
     cell(tmp_path / "many" / "cells" / "two")
@@ -217,7 +220,7 @@ def test_bad_input_is_one_line(tmp_path, capsys):
         (torn, "cannot be read"),
         (nameless, "names no method"),
         (broken, "line 2, is not a record"),
-        (bare, "prompt 4: calls, images, prompt, seconds, tag missing"),
+        (bare, "line 1, prompt 4: missing or malformed field 'prepare'"),
     ):
         assert main([str(good), str(wrong)]) == 2
         captured = capsys.readouterr()
@@ -225,3 +228,78 @@ def test_bad_input_is_one_line(tmp_path, capsys):
         assert captured.err.count("\n") == 1 and captured.out == ""
     assert main([str(many), str(other)]) == 2
     assert "no method in common" in capsys.readouterr().err
+
+
+def judged(folder, *, gain=0.0, slower=1.0, right=0, timed=True):
+    """96 prompts whose score is ``gain`` higher, seconds ``slower`` times as many, and of whose two
+    images ``right`` more are correct in one prompt of two; the noise on the gain is small."""
+    records = []
+    for index in range(96):
+        noise = 0.01 * (index % 7 - 3)
+        correct = [index % 3 == 0, index % 2 == 1 and bool(right)]
+        seconds = 2.0 * slower * (1 + noise)
+        records.append(
+            record(index, correct=correct, score=1.0 + gain + noise * (gain != 0))
+            | {"seconds": dict.fromkeys([*PHASES, "total"], seconds)}
+            | {"yardstick": {"vanilla": 1.0 + 0.01 * (index % 5), "method": seconds}}
+            | ({} if timed else {"yardstick": None})
+        )
+    return cell(folder, records)
+
+
+@pytest.mark.parametrize(
+    ("condition", "change", "code", "said"),
+    [
+        ("cost>5%", {"slower": 1.2}, 3, "cost>5%: fails, the change is +0.2 ["),
+        ("cost>5%", {"slower": 1.02}, 0, "cost>5%: passes, the change is +0.02 ["),
+        ("seconds > 0.05", {"slower": 1.2}, 3, "fails"),
+        ("seconds<0", {"slower": 1.2}, 0, "passes"),
+        ("geneval<-2%", {}, 0, "geneval<-2%: passes, the change is +0 ["),
+        ("geneval>2%", {"right": 1}, 3, "fails"),
+        ("preference<-10%", {"gain": -0.3}, 3, "fails"),
+        ("preference<-0.3", {"gain": -0.3}, 0, "preference<-0.3: not decided, the change is"),
+        ("calls>0%", {}, 0, "calls>0%: passes, the change is +0 ["),
+        ("diversity<0", {}, 0, "passes"),
+    ],
+)
+def test_a_condition_fails_only_where_the_whole_interval_is_beyond_it(
+    tmp_path, capsys, condition, change, code, said
+):
+    a, b = judged(tmp_path / "a"), judged(tmp_path / "b", **change)
+    assert main([str(a), str(b), "--fail-if", condition]) == code
+    assert said in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_one_condition_that_fails_is_enough_and_machines_read_all_of_them(tmp_path, capsys):
+    a, b = judged(tmp_path / "a"), judged(tmp_path / "b", slower=1.5)
+    conditions = ["--fail-if", "geneval<-2%", "--fail-if", "cost>5%"]
+    assert main([str(a), str(b), "--json", *conditions]) == 3
+    found = json.loads(capsys.readouterr().out)["conditions"]
+    assert [one["outcome"] for one in found] == ["passes", "fails"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("cost=5%", "--fail-if must be a metric, > or <, and a number, such as 'cost>5%'"),
+        ("cost>much", "got 'cost>much'"),
+        ("gen_eval<-2%", "did you mean 'geneval'?"),
+        ("cost>5%", "metric must be one of seconds, calls"),  # nothing was timed beside vanilla
+    ],
+)
+def test_a_condition_that_says_nothing_is_one_line(tmp_path, capsys, condition, message):
+    a, b = (judged(tmp_path / name, timed=False) for name in "ab")
+    assert main([str(a), str(b), "--fail-if", condition]) == 2
+    said = capsys.readouterr()
+    assert message in said.err and said.err.count("\n") == 1 and said.out == ""
+
+
+def test_a_single_prompt_decides_no_condition(tmp_path, capsys):
+    a = cell(tmp_path / "a", [record(0)])
+    b = cell(tmp_path / "b", [record(0, score=0.9)])
+    assert main([str(a), str(b), "--fail-if", "preference>1%"]) == 0
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .endswith("not decided, the change is +0.4 (no interval)")
+    )

@@ -16,7 +16,7 @@ import yaml
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
 from bench.run.cells import run_cell
-from bench.store.folder import read_records
+from bench.store.records import read_records
 
 TOY = ["prompts.per_task=1", "steps=3", "images=2", "yardstick_every=3"]
 LIDAR = ["method=lidar", "method.efr.lookahead.n=4", "method.efr.lookahead.steps=2"]
@@ -42,21 +42,21 @@ def whole(tmp_path_factory) -> Path:
 
 
 def test_a_finished_cell_holds_every_record_image_and_setting(whole):
-    records, torn = read_records(whole / "records.jsonl")
-    assert len(records) == 6 and not torn
+    records = read_records(whole / "records.jsonl").by_index
+    assert len(records) == 6
     config = yaml.safe_load((whole / "config.yaml").read_text())
     assert config["method"]["efr"]["lookahead"]["n"] == 4
     assert config["prompts"]["total"] == 6 and whole.name == config["cell"]
     for record in records.values():
-        assert record["error"] is None and len(record["images"]) == 2
-        assert set(record["scores"]) == {"preference", "clip", "jpeg"}
-        parts = [v for k, v in record["seconds"].items() if k != "total"]
-        assert sum(parts) == pytest.approx(record["seconds"]["total"], abs=1e-5)
-        assert record["calls"]["prepare"]["denoiser"] == 2 * 4 * 2
-        assert record["calls"]["denoise"]["denoiser"] == 2 * 2 * 3
-        for name in record["images"]:
+        assert record.error is None and len(record.images) == 2
+        assert set(record.scores) == {"preference", "clip", "jpeg"}
+        parts = [v for k, v in record.seconds.items() if k != "total"]
+        assert sum(parts) == pytest.approx(record.seconds["total"], abs=1e-5)
+        assert record.calls["prepare"]["denoiser"] == 2 * 4 * 2
+        assert record.calls["denoise"]["denoiser"] == 2 * 2 * 3
+        for name in record.images:
             assert (whole / "images" / name).is_file()
-    timed = [i for i, r in enumerate(records.values()) if r["yardstick"]]
+    timed = [i for i, r in enumerate(records.values()) if r.yardstick]
     assert timed == [0, 4]
 
 
@@ -73,11 +73,11 @@ def test_images_and_scores_are_the_same_whatever_the_order_of_the_prompts(whole,
     turned = replace(turned, prompts=[turned.prompts[i] for i in (4, 1, 5, 0, 3, 2)])
     folder = run_cell(turned, tmp_path, lambda: None)
     assert pixels(folder) == pixels(whole)
-    here, there = (read_records(f / "records.jsonl")[0] for f in (folder, whole))
+    here, there = (read_records(f / "records.jsonl").by_index for f in (folder, whole))
     assert list(here) != list(there)
     for index, record in there.items():
         for key in ("geneval", "reasons", "scores", "diversity", "calls", "info"):
-            assert here[index][key] == record[key], key
+            assert getattr(here[index], key) == getattr(record, key), key
 
 
 def test_a_run_stopped_midway_says_so_and_goes_on_to_the_same_bytes(whole, tmp_path):
@@ -141,11 +141,11 @@ def test_a_prompt_whose_reward_is_not_finite_is_recorded_and_the_rest_goes_on(
         lambda n, *at: Fragile() if n == "preference" else real(n, *at),
     )
     folder = run(tmp_path, "method=best_of_n", "method.steer.best_of_n.n=2")
-    records, _ = read_records(folder / "records.jsonl")
-    failed = [r for r in records.values() if r["error"]]
+    records = read_records(folder / "records.jsonl").by_index
+    failed = [r for r in records.values() if r.error]
     tags = {"single_object", "two_object", "color_attr"}
-    assert len(records) == 6 and {r["tag"] for r in failed} == tags
-    assert all("preference" in r["error"] and repr(r["prompt"]) in r["error"] for r in failed)
+    assert len(records) == 6 and {r.tag for r in failed} == tags
+    assert all("preference" in r.error and repr(r.prompt) in r.error for r in failed)
 
 
 def bench(*arguments, cwd=None):
@@ -197,15 +197,15 @@ def test_without_a_judge_costs_are_measured_and_reported_alone(tmp_path):
 
     for method in ("method=vanilla", "method=best_of_n"):
         folder = run(tmp_path, method, "judge=none", "scores=[]")
-    records, _ = read_records(folder / "records.jsonl")
+    records = read_records(folder / "records.jsonl").by_index
     assert len(records) == 6
     for record in records.values():
-        assert record["error"] is None and record["seconds"]["total"] > 0
-        assert not {"geneval", "reasons", "scores", "diversity"} & set(record)
+        assert record.error is None and record.seconds["total"] > 0
+        assert record.geneval is record.scores is record.diversity is None
     page = build(tmp_path).read_text()
-    assert "what methods cost" in page
+    assert "no GenEval: costs alone" in page and "## Costs" in page
     assert "GenEval by task" not in page and not (tmp_path / "figures" / "tasks.png").exists()
-    assert (tmp_path / "figures" / "costs.png").is_file()
+    assert (tmp_path / "figures" / "phases.png").is_file()
 
 
 def test_a_judge_that_fails_its_self_test_stops_the_cell_before_it_begins(tmp_path, monkeypatch):
@@ -232,8 +232,8 @@ def test_images_on_disk_are_judged_as_they_were_when_made(whole):
     from bench.judge.__main__ import judge_folder
 
     again = judge_folder(whole / "images", {"name": "miniature", "kind": "miniature"})
-    records, _ = read_records(whole / "records.jsonl")
+    records = read_records(whole / "records.jsonl").by_index
     first = {}
     for _, record in sorted(records.items()):
-        first.setdefault(record["tag"], []).extend(record["geneval"])
+        first.setdefault(record.tag, []).extend(record.geneval)
     assert again == first

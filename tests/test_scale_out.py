@@ -1,7 +1,6 @@
 """Sweeps spread over processes: the same bytes as one process, one report of all, failures kept
 apart. What needs an optional plugin of Hydra is skipped where it is not installed."""
 
-import json
 import os
 import subprocess
 import sys
@@ -17,7 +16,9 @@ from bench.config.overrides import PLUGINS, check_command_line
 from bench.errors import BenchError
 from bench.run.cells import run_cell
 from bench.run.objective import check_objective, objective
-from bench.store.folder import CellStore, read_records
+from bench.store.folder import CellStore
+from bench.store.records import encode, read_records
+from bench.store.schema import KINDS, PHASES, Record
 from bench.store.turns import alone, at_work, reporting
 
 TOY = ["prompts.per_task=1", "steps=2", "images=2", "yardstick_every=3"]
@@ -44,11 +45,11 @@ def images(folder: Path) -> dict[str, bytes]:
 
 def results(folder: Path) -> dict[int, dict]:
     """Records without what a clock or a device's memory measured."""
-    records, torn = read_records(folder / "records.jsonl")
-    assert not torn
+    found = read_records(folder / "records.jsonl")
+    assert not found.torn
     return {
-        index: {k: v for k, v in record.items() if k not in TIMES}
-        for index, record in sorted(records.items())
+        index: {k: v for k, v in record.plain().items() if k not in TIMES}
+        for index, record in sorted(found.by_index.items())
     }
 
 
@@ -184,9 +185,18 @@ def test_a_job_that_begins_while_another_reports_waits(tmp_path):
     assert process.communicate(timeout=30)[0] == "began\n"
 
 
-def record(index, tag, verdicts, score, error=None):
-    made = {"index": index, "tag": tag, "error": error}
-    return made if error else made | {"geneval": verdicts, "scores": {"clip": score}}
+def record(index, tag, verdicts, score):
+    return Record(
+        index=index,
+        prompt="a photo",
+        tag=tag,
+        seconds=dict.fromkeys([*PHASES, "total"], 1.0),
+        calls={phase: dict.fromkeys(KINDS, 1) for phase in PHASES},
+        images=["0.png", "1.png"],
+        geneval=verdicts,
+        reasons=[[], []],
+        scores={"clip": score},
+    )
 
 
 def test_the_objective_is_geneval_s_mean_over_tasks_or_a_score_s_mean(tmp_path):
@@ -194,13 +204,12 @@ def test_the_objective_is_geneval_s_mean_over_tasks_or_a_score_s_mean(tmp_path):
     store.append(record(0, "colors", [True, True], [1.0, 2.0]))
     store.append(record(1, "colors", [True, False], [0.0, 0.0]))
     store.append(record(2, "counting", [False, False], [3.0, 6.0]))
-    store.append(record(3, "counting", [], [], error="not finite"))
+    failed = Record(index=3, prompt="a photo", tag="counting", error="not finite")
+    store.append(failed)
     assert objective("geneval", [tmp_path]) == pytest.approx((3 / 4 + 0) / 2)
     assert objective("clip", [tmp_path]) == pytest.approx((1.5 + 0 + 4.5) / 3)
     assert objective(None, [tmp_path]) is None
-    (tmp_path / "records.jsonl").write_text(
-        json.dumps(record(3, "counting", [], [], error="not finite")) + "\n"
-    )
+    (tmp_path / "records.jsonl").write_bytes(encode(failed))
     with pytest.raises(BenchError, match="no prompt was finished"):
         objective("clip", [tmp_path])
 

@@ -8,12 +8,31 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
+from bench.store.config import describe, read_config
 from bench.store.disk import DiskError
-from bench.store.folder import CellStore, read_records
-from bench.store.schema import canonical
+from bench.store.folder import CellStore
+from bench.store.records import read_records, sealed
+from bench.store.schema import KINDS, PHASES, Record, canonical
 
 PIXELS = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 METADATA = {"tag": "single_object", "include": [], "prompt": "a photo of a cat"}
+
+
+MEASURED = {
+    "prompt": "a photo of a cat",
+    "tag": "single_object",
+    "seconds": dict.fromkeys([*PHASES, "total"], 1.0),
+    "calls": {phase: dict.fromkeys(KINDS, 1) for phase in PHASES},
+}
+
+
+def done(index, images=("0.png",), sha256=("0",), **changes):
+    """A finished prompt's record."""
+    return Record(index=index, images=list(images), sha256=list(sha256), **MEASURED | changes)
+
+
+def failed(index, error="the reward was not finite"):
+    return Record(index=index, prompt="a photo of a cat", tag="single_object", error=error)
 
 
 def stored(folder, indices=(3, 5)):
@@ -21,7 +40,7 @@ def stored(folder, indices=(3, 5)):
     with store.locked():
         for index in indices:
             names, digests = store.write_images(index, METADATA, PIXELS)
-            store.append({"index": index, "images": names, "sha256": digests, "error": None})
+            store.append(done(index, names, digests))
     return store
 
 
@@ -45,8 +64,8 @@ def test_done_prompts_have_their_record_and_all_their_images(tmp_path):
 
 def test_a_failed_prompt_is_to_be_done_again_and_the_last_line_counts(tmp_path):
     store = stored(tmp_path)
-    store.append({"index": 9, "error": "the reward was not finite"})
-    store.append({"index": 3, "images": [], "error": "later"})
+    store.append(failed(9))
+    store.append(failed(3, "later"))
     assert store.done() == {5}
 
 
@@ -56,8 +75,19 @@ def test_a_line_cut_off_by_a_crash_is_dropped_and_the_next_does_not_join_it(tmp_
         file.write('{"index": 7, "ima')
     assert store.done() == {3, 5}
     with store.locked():
-        store.append({"index": 8, "images": [], "sha256": [], "error": None})
-    assert set(read_records(store.records_path)[0]) == {3, 5, 8}
+        store.append(done(8))
+    assert set(read_records(store.records_path).by_index) == {3, 5, 8}
+
+
+def test_a_line_cut_off_is_dropped_from_a_long_file_of_long_lines_too(tmp_path):
+    store = CellStore(tmp_path)
+    for index in range(4):
+        store.append(done(index, info={"pad": "x" * 100_000}))
+    with store.records_path.open("a") as file:
+        file.write('{"index": 4, "pad": "' + "x" * 200_000)
+    store.append(done(5))
+    found = read_records(store.records_path)
+    assert set(found.by_index) == {0, 1, 2, 3, 5} and not found.torn
 
 
 def test_a_corrupt_line_in_the_middle_is_an_error_naming_file_and_line(tmp_path):
@@ -72,8 +102,8 @@ def test_a_line_damaged_at_the_end_is_cut_with_its_newline_and_one_before_it_is_
     store = stored(tmp_path)
     whole = store.records_path.read_bytes()
     store.records_path.write_bytes(whole + b"\xff\xfe\x00\n")
-    assert read_records(store.records_path)[1] and store.done() == {3, 5}
-    store.append({"index": 8, "images": [], "sha256": [], "error": None})
+    assert read_records(store.records_path).torn and store.done() == {3, 5}
+    store.append(done(8))
     assert store.records_path.read_bytes().startswith(whole + b'{"index": 8')
     store.records_path.write_bytes(whole + b"\xff\n" + whole)
     with pytest.raises(BenchError, match=r"line 3, is not a record; delete that line"):
@@ -115,25 +145,25 @@ def test_a_disk_that_refuses_a_record_leaves_no_part_of_it(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(DiskError, match=r"no space left for .*records"):
-        store.append({"index": 9, "error": None, "images": [], "sha256": []})
+        store.append(done(9))
     assert store.records_path.read_bytes() == before
 
 
 def test_canonical_records_leave_out_what_clock_and_machine_decide():
-    record = {"index": 1, "calls": {"denoise": 3}, "sha256": ["a"], "error": None}
-    measured = {"seconds": {"total": 1.0}, "memory": None, "judge_seconds": 2.0, "batch": {}}
-    where = {"device": "cpu", "torch": "2"}
+    measured = {"memory": {"allocated": 1}, "judge_seconds": 2.0, "batch": {}, "device": "cpu"}
     timed = {"yardstick": {"vanilla": 1.0, "method": 2.0}}
-    assert canonical(record | measured | where | timed) == record | {"yardstick": True}
-    assert canonical(record | {"yardstick": None}) == record | {"yardstick": False}
-    assert canonical({"index": 1, "error": "no"}) == {"index": 1, "error": "no"}
+    told = canonical(done(1, torch="2", **measured, **timed))
+    assert told == canonical(done(1, **timed)) and told["yardstick"] is True
+    assert not {"seconds", "device", *measured} & set(told)
+    assert canonical(done(1))["yardstick"] is False
+    assert canonical(failed(1, "no"))["error"] == "no"
 
 
 def test_nan_is_refused_rather_than_written(tmp_path):
     store = stored(tmp_path)
     before = store.records_path.read_text()
     with pytest.raises(ValueError, match="JSON"):
-        store.append({"index": 1, "seconds": float("nan"), "error": None})
+        store.append(done(1, judge_seconds=float("nan")))
     assert store.records_path.read_text() == before
 
 
@@ -148,12 +178,71 @@ def test_shards_write_one_file_side_by_side_without_loss(tmp_path):
 
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         pool.starmap(append_many, [(tmp_path, k) for k in range(3)])
-    records, torn = read_records(tmp_path / "records.jsonl")
-    assert set(records) == set(range(60)) and not torn
+    records = read_records(tmp_path / "records.jsonl")
+    assert set(records.by_index) == set(range(60)) and not records.torn
 
 
 def append_many(folder, k):
     store = CellStore(folder)
     with store.locked((k, 3)):
         for index in range(k, 60, 3):
-            store.append({"index": index, "images": [], "error": None, "pad": "x" * 5000})
+            store.append(done(index, info={"pad": "x" * 5000}))
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path):
+    store = CellStore(tmp_path)
+    record = done(
+        3, scores={"clip": [0.5]}, geneval=[True], reasons=[[]], fields={"style": "oil"}, info={}
+    )
+    store.append(record)
+    assert read_records(store.records_path).by_index == {3: record}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"clip": [0.5]', '"clip": [9.0]'), ('"index": 3', '"index": 4')]
+)
+def test_an_edited_record_is_refused_with_its_line_wherever_it_stands(tmp_path, old, new):
+    store = CellStore(tmp_path)
+    for index in (3, 5):
+        store.append(done(index, scores={"clip": [0.5]}))
+    text = store.records_path.read_text()
+    store.records_path.write_text(text.replace(old, new, 1))
+    with pytest.raises(BenchError, match=r"line 1, was changed since it was written; put it back"):
+        read_records(store.records_path)
+    store.records_path.write_text(text.splitlines()[1].replace("0.5", "9.0") + "\n")
+    with pytest.raises(BenchError, match=r"line 1, was changed"):
+        store.done()
+
+
+def test_records_of_earlier_versions_carry_no_seal_and_are_counted(tmp_path):
+    path = tmp_path / "records.jsonl"
+    lines = [json.dumps(done(index).plain()).encode() for index in range(3)]
+    path.write_bytes(b"".join(line + b"\n" for line in [*lines[:2], sealed(lines[2])]))
+    assert read_records(path).unsealed == 2
+
+
+def test_a_field_that_no_record_has_is_named(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(sealed(json.dumps(done(1).plain() | {"colour": 3}).encode()) + b"\n")
+    with pytest.raises(BenchError, match=r"line 1, prompt 1: .*'colour'"):
+        read_records(path)
+
+
+CONFIG = {"cell": "a-0", "seed": 0, "torch": "2", "threads": 1, "yardstick_every": 4}
+
+
+def test_an_edited_configuration_is_believed_by_nobody(tmp_path):
+    path = tmp_path / "config.yaml"
+    assert describe(path, CONFIG) == describe(path, CONFIG) == []
+    assert {k: v for k, v in read_config(path).items() if k != "seal"} == CONFIG
+    path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
+    with pytest.raises(BenchError, match=r"config\.yaml was changed since it was written; put it"):
+        read_config(path)
+    with pytest.raises(BenchError, match=r"seed is 1, ran with 0; put it back, or delete it"):
+        describe(path, CONFIG)
+
+
+def test_another_cell_s_configuration_is_not_taken_for_its_own(tmp_path):
+    describe(tmp_path / "config.yaml", CONFIG)
+    with pytest.raises(BenchError, match="cell is a-0, ran with b-1"):
+        describe(tmp_path / "config.yaml", CONFIG | {"cell": "b-1"})

@@ -44,7 +44,8 @@ class OutsideJudge:
         return f"{self.source} {own()}" if callable(own) else self.source
 
     def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
-        """Its part of a record; "geneval" holds a verdict, true or false, for each image."""
+        """Its part of a record: "geneval", a verdict, true or false, for each image; "reasons", why;
+        and under "judged" whatever else it says."""
         if not hasattr(self.made, "judge"):
             results = verdicts(self, metadata, images)
             return {
@@ -54,14 +55,17 @@ class OutsideJudge:
         said = self.made.judge(metadata, images)
         if not isinstance(said, dict):
             raise TypeError(f"the judge must return a dict, got {type(said).__name__}")
+        more = {key: value for key, value in said.items() if key not in ("geneval", "reasons")}
+        record: dict[str, Any] = {"judged": more} if more else {}
         if "geneval" not in said:
-            return said
+            return record
         if len(said["geneval"]) != len(images):
             raise ValueError(
                 f"the judge must give a verdict for each of {len(images)} images, got "
                 f"{len(said['geneval'])}"
             )
-        return {"reasons": [[] for _ in images], **said, "geneval": [*map(bool, said["geneval"])]}
+        reasons = said.get("reasons", [[] for _ in images])
+        return record | {"geneval": [*map(bool, said["geneval"])], "reasons": reasons}
 
 
 def check(settings: Settings) -> None:

@@ -8,53 +8,45 @@ is left out on both sides.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from bench import stats
 from bench.report import choice
-from bench.report.load import Results
-from bench.report.summary import draws
-from bench.report.sweeps import timed
+from bench.report.load import SIDES, Results
+from bench.report.summary import plain_draws
 
-LIDAR = "lidar"
+COLUMNS = (*SIDES, "seconds.prepare", "seconds.annotate", "images")
 
 
 def break_evens(results: Results) -> dict[str, stats.BreakEven]:
     """Of LiDAR's typical cell against each method's without lookahead: cell id -> break-even."""
-    ours = choice.typical(results.cells, LIDAR)
-    if ours is None:
-        return {}
+    ours = choice.base_of(results.cells, "lidar")
     found = {}
-    for cell in choice.typicals(results.cells):
-        if not choice.same_target(results.cells, ours, cell):
+    for cell in choice.typicals(results.cells) if ours else []:
+        if ours is None or cell == ours or not choice.same_target(results.cells, ours, cell):
             continue
-        if cell == ours or results.of(cell)["calls.prepare.denoiser"].any():
+        tags, values = results.shared([ours, cell], COLUMNS)
+        if tags.empty or results.of(cell)["calls.prepare.denoiser"].any():
             continue
-        own, rival = timed(results, [ours, cell])
-        if not own.empty:
-            mine, theirs = parts(own), parts(rival)
-            prepare = np.maximum(mine[0] - theirs[0], 0)
-            drawn = draws(own, stratified=False)
-            found[cell] = stats.break_even(prepare, mine[1], theirs[1], drawn)
+        (own, rival), (each, theirs) = parts(*values)
+        prepare, drawn = np.maximum(own - rival, 0), plain_draws(len(tags))
+        found[cell] = stats.break_even(prepare, each, theirs, drawn)
     return found
 
 
-def parts(frame: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
-    """Cost to prepare a prompt and of an image after that, (n,) each, in vanilla's seconds."""
-    vanilla = frame["yardstick.vanilla"].to_numpy(float)
-    prepare = (frame["seconds.prepare"] + frame["seconds.annotate"]).to_numpy(float)
-    rest = frame["yardstick.method"].to_numpy(float) - prepare
-    return prepare / vanilla, rest / frame.images.to_numpy(float) / vanilla
+def parts(
+    vanilla: stats.Array,
+    method: stats.Array,
+    prepare: stats.Array,
+    annotate: stats.Array,
+    images: stats.Array,
+) -> tuple[stats.Array, stats.Array]:
+    """Cost to prepare a prompt and of an image after that, in vanilla's seconds."""
+    fixed = prepare + annotate
+    return fixed / vanilla, (method - fixed) / images / vanilla
 
 
 def said(found: stats.BreakEven) -> str:
     """A break-even in words: "6 images [5, never]"."""
-
-    def end(value: int | None) -> str:
-        return "never" if value is None else str(value)
-
-    if found.always:
-        text = "from the first image"
-    else:
-        text = "never" if found.never else f"{found.images} images"
-    return f"{text} [{end(found.low)}, {end(found.high)}]" if found.known else f"{text} [–]"
+    low, high = ("never" if end is None else str(end) for end in (found.low, found.high))
+    text = {None: "never", 1: "from the first image"}.get(found.images, f"{found.images} images")
+    return f"{text} [{low}, {high}]" if found.known else f"{text} [–]"

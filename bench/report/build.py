@@ -1,73 +1,70 @@
-"""The report that suits a results folder: GenEval's, of problems with a known answer, of costs."""
+"""The report that suits a results folder: of pictures, or of problems with a known answer."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
+import pandas as pd
+from rich.console import Console
+
+from bench.report import files, table
 from bench.store.config import SHARED, leaves, read_config
 
-# By the kind of judge: what imports what it draws with only when it is wanted.
-REPORTS = {
-    "geneval": "bench.report.page",
-    "truth": "bench.report.truth.page",
-    "none": "bench.report.costs.page",
-}
-
-
+TRUTH = "truth"
 SOME = 3  # cells of a group that are named
-
-Configs = Mapping[str, Mapping[str, Any]]  # a cell's name -> its config.yaml, flat
 
 
 def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
     """Write the report into ``folder``, on the cells named ``only``; returns the path of report.md.
 
-    report.html lies beside it; ``show`` prints its path. Raises FileNotFoundError where there is no
-    cell, ValueError where the records make no sense or cells cannot share a report.
+    report.html lies beside it; ``show`` prints the main table, the notes and the page's path.
+    Raises ValueError where there is no cell, where cells cannot share a report, and where records
+    make no sense.
     """
     paths = sorted(folder.glob("cells/*/config.yaml"))
     paths = [path for path in paths if only is None or path.parent.name in only]
     cells = {path.parent.name: leaves(read_config(path)) for path in paths}
-    groups: dict[tuple[Any, ...], list[str]] = {}
-    for name, config in cells.items():
-        groups.setdefault(_group(config), []).append(name)
+    found = pd.DataFrame({name: _shared(cell) for name, cell in cells.items()}, dtype=str).T
+    groups = [list(own.index) for _, own in found.groupby(list(found))] if cells else []
     if len(groups) > 1:
-        raise ValueError("\n".join(_apart(folder, cells, sorted(groups.values(), key=len)[::-1])))
-    (kind, *_) = next(iter(groups), ("geneval",))
-    path: Path = import_module(REPORTS[kind]).build(folder, show, only)
-    return path
+        raise ValueError("\n".join(_apart(folder, found, sorted(groups, key=len)[::-1])))
+    truth = bool(cells) and found["kind"].iloc[0] == TRUTH
+    module = import_module("bench.report.truth.page" if truth else "bench.report.page")
+    report = module.report(folder, only)
+    page, source = files.write(report.document, folder)
+    if show:
+        console = Console()
+        table.show(report.brief, report.title, console)
+        for line in report.lines:
+            console.print(f"- {line}", markup=False, highlight=False)
+        print(page)
+    return source
 
 
-def _group(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The kind of report, and for GenEval's what its cells must have in common."""
-    judge = config.get("judge.kind")
-    kind = judge if judge in REPORTS else "geneval"
-    return (kind, *(config.get(key) for key in SHARED if kind == "geneval"))
+def _shared(cell: dict[str, object]) -> dict[str, str]:
+    """What cells of one report have in common: the kind, and for pictures `SHARED`."""
+    truth = cell.get("judge.kind") == TRUTH
+    own = {key: "none" if truth else str(cell.get(key, "unknown")) for key in SHARED}
+    return own | {"kind": TRUTH if truth else "pictures"}
 
 
-def _apart(folder: Path, cells: Configs, groups: list[list[str]]) -> Iterator[str]:
+def _apart(folder: Path, found: pd.DataFrame, groups: list[list[str]]) -> Iterator[str]:
     """That cells cannot share a report: each group, how it differs, and the command for it."""
     yield f"{folder} holds cells that cannot share a report; choose some of them:"
-    differing = [key for key in SHARED if len({cell.get(key) for cell in cells.values()}) > 1]
+    differing = [key for key in found if found[key].nunique() > 1]
     for group in groups:
-        values = {key: {str(cells[name].get(key, "none")) for name in group} for key in differing}
-        what = ", ".join(f"{key} {' and '.join(sorted(found))}" for key, found in values.items())
+        what = ", ".join(f"{key} {found[key][group[0]]}" for key in differing)
         count = f"{len(group)} cell{'s' if len(group) > 1 else ''}"
         some = ", ".join(group[:SOME]) + (", …" if len(group) > SOME else "")
-        chosen = " ".join(_globs(group, cells))
+        others = {_method(name) for name in found.index if name not in group}
+        # Patterns that match the group's cells alone: a method's where it is in no other group.
+        globs = [n if _method(n) in others else f"'{_method(n)}-*'" for n in group]
         yield f"  {what}: {count} ({some})"
+        chosen = " ".join(dict.fromkeys(globs))
         yield f"    python -m bench.report {quote(str(folder))} --only {chosen}"
-
-
-def _globs(group: list[str], cells: Configs) -> list[str]:
-    """Patterns that match the group's cells alone: a method's where it is in no other group."""
-    others = {_method(name) for name in cells if name not in group}
-    chosen = [name if _method(name) in others else f"'{_method(name)}-*'" for name in group]
-    return list(dict.fromkeys(chosen))
 
 
 def _method(cell: str) -> str:

@@ -1,17 +1,20 @@
 """Which cells are compared: the typical cell of a method, its settings varied, its budget swept.
 
-Nothing here looks at a result: a cell chosen by its outcome would owe its rank to luck.
+Nothing here looks at a result: a cell chosen by its outcome would owe its rank to luck. ``cells``
+is that of `load.Results`, with the columns that `prepare` adds.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 import pandas as pd
 
+from bench.store.cells import TARGET
+
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?![\w.])")
-TARGET = ["seed", "steps", "solver"]  # what a cell shares with the vanilla that it is compared with
 # Settings that buy more of something. What is left is a matter of taste or tuning.
 BUDGET = frozenset(
     "n steps particles rounds repeats inner perturbations draws every steps_factor".split()
@@ -22,31 +25,44 @@ PER_STEP = frozenset("ug ug_full lgd rollout rollout_glass".split())
 FAMILY = {"vanilla_more_steps": "vanilla"}
 
 
+def prepare(cells: pd.DataFrame) -> None:
+    """Add the columns ``every`` (all settings, the target's included, in one spelling), ``strays``
+    (how many are not the method's own), ``twin`` (whether another cell has the same settings, and
+    more prompts), and ``base`` (the typical cell of the method, None where there is none)."""
+    cells["every"] = [
+        {k: spelled(v) for k, v in row.settings.items()}
+        | {f"target.{key}": spelled(str(getattr(row, key))) for key in (*TARGET, "images")}
+        for row in cells.itertuples()
+    ]
+    cells["strays"] = [len(config.get("changed") or ()) for config in cells.config]
+    alike: dict[Any, list[str]] = {}
+    for cell, row in cells.iterrows():
+        alike.setdefault((row.method, frozenset(row.every.items())), []).append(str(cell))
+    kept = {max(group, key=lambda c: (cells.done[c], group.index(c))) for group in alike.values()}
+    cells["twin"] = [cell not in kept for cell in cells.index]
+    cells["base"] = bases(cells)
+
+
+def bases(cells: pd.DataFrame) -> pd.Series:
+    """For each cell the typical one of its method among ``cells``."""
+    return cells.method.map({m: typical(cells, m) for m in cells.method.unique()})
+
+
 def family(method: str) -> str:
     """The method whose budget sweep a cell of ``method`` belongs to."""
     return FAMILY.get(method, method)
 
 
-def settings(row: pd.Series) -> dict[str, str]:
-    """All settings of a cell by dotted key, the target solver's included."""
-    target = {f"target.{key}": str(row[key]) for key in ("seed", "steps", "solver", "images")}
-    return {**row.settings, **target}
-
-
 def differing(one: pd.Series, other: pd.Series) -> set[str]:
     """Keys in which two cells differ."""
-    a, b = settings(one), settings(other)
-    return {key for key in {*a, *b} if spelled(a.get(key)) != spelled(b.get(key))}
+    return {key for key, _ in one.every.items() ^ other.every.items()}
 
 
 def apart(one: pd.Series, other: pd.Series) -> set[str]:
     """What two cells differ in outside their methods: target, backbone, images, reward, code."""
-    found = {k for k in (*TARGET, "images", "code") if str(one[k]) != str(other[k])}
-    a, b = (
-        {k: spelled(v) for k, v in row.settings.items() if k.startswith(("backbone.", "reward."))}
-        for row in (one, other)
-    )
-    return found | {key for key in {*a, *b} if a.get(key) != b.get(key)}
+    parts = ("backbone.", "reward.", "target.")
+    found = {k.removeprefix("target.") for k in differing(one, other) if k.startswith(parts)}
+    return found | ({"code"} if one.code != other.code else set())
 
 
 def agree(one: pd.Series, other: pd.Series) -> bool:
@@ -55,37 +71,23 @@ def agree(one: pd.Series, other: pd.Series) -> bool:
     Their names apart, and which of its estimates a steer goes by: that goes without saying where
     there is one alone.
     """
-    a, b = settings(one), settings(other)
-    shared = {key for key in {*a} & {*b} if key.rsplit(".", 1)[-1] not in ("name", "efr")}
-    return all(spelled(a[key]) == spelled(b[key]) for key in shared)
+    apart = differing(one, other) & {*one.every} & {*other.every}
+    return all(key.rsplit(".", 1)[-1] in ("name", "efr") for key in apart)
 
 
 def enough(cells: pd.DataFrame) -> pd.Series:
     """Which cells have at least half as many finished prompts as the one with the most.
 
     Comparisons are over the prompts that all their cells finished: one that has hardly begun would
-    leave nothing of the others. Of `twins` one alone counts: they are no sweep.
+    leave nothing of the others. Of twins one alone counts: they are no sweep.
     """
     return (cells.done > 0) & (2 * cells.done >= cells.done.max()) & ~cells.twin
 
 
-def twins(cells: pd.DataFrame) -> pd.Series:
-    """Which cells repeat the settings of another: of one setting, run by several versions of the
-    code, all but the one with the most finished prompts, of equals the last in order."""
-    alike: dict[str, list[str]] = {}
-    for cell, row in cells.iterrows():
-        own = {"method": str(row.method), **settings(row)}
-        key = repr(sorted((k, spelled(v)) for k, v in own.items()))
-        alike.setdefault(key, []).append(str(cell))
-    kept = {max(group, key=lambda c: (cells.done[c], group.index(c))) for group in alike.values()}
-    return pd.Series([cell not in kept for cell in cells.index], cells.index)
-
-
 def same_target(cells: pd.DataFrame, one: str, other: str) -> bool:
     """Whether costs relative to vanilla are in one unit: that of equal target solver and steps."""
-    return bool(
-        (cells.loc[one, ["steps", "solver"]] == cells.loc[other, ["steps", "solver"]]).all()
-    )
+    pair = cells.loc[[one, other], ["steps", "solver"]]
+    return bool((pair.iloc[0] == pair.iloc[1]).all())
 
 
 def typical(cells: pd.DataFrame, method: str) -> str | None:
@@ -93,15 +95,15 @@ def typical(cells: pd.DataFrame, method: str) -> str | None:
 
     In sweeps that leave from one point it is that point. Of equals those whose target solver, steps
     and seed are most common among all cells, of these those that stray least from the method's own
-    settings (`defaults.strays`), and of these the middle one, in the order of their labels. None
-    where the method has no cell with `enough` prompts.
+    settings, and of these the middle one, in the order of their labels. None where the method has
+    no cell with `enough` prompts.
     """
     own = cells[(cells.method == method) & enough(cells)]
     if own.empty:
         return None
     rows = [row for _, row in own.iterrows()]
-    apart = [sum(len(differing(row, other)) for other in rows) for row in rows]
-    equals = own[[count == min(apart) for count in apart]]
+    far = [sum(len(differing(row, other)) for other in rows) for row in rows]
+    equals = own[[count == min(far) for count in far]]
     targets = cells[TARGET]
     shared = [(targets == row).all(axis=1).sum() for _, row in targets.loc[equals.index].iterrows()]
     usual = equals[[count == max(shared) for count in shared]]
@@ -111,8 +113,13 @@ def typical(cells: pd.DataFrame, method: str) -> str | None:
 
 def typicals(cells: pd.DataFrame) -> list[str]:
     """The typical cell of every method, in the order of ``cells``."""
-    found = {typical(cells, str(method)) for method in cells.method.unique()}
-    return [str(cell) for cell in cells.index if cell in found]
+    return [str(cell) for cell in cells.index[cells.index == cells.base]]
+
+
+def base_of(cells: pd.DataFrame, method: str) -> str | None:
+    """The typical cell of a method, as `prepare` found it."""
+    own = cells.base[cells.method == method]
+    return None if own.dropna().empty else str(own.iloc[0])
 
 
 def varied(cells: pd.DataFrame, method: str, key: str) -> pd.Series:
@@ -120,27 +127,22 @@ def varied(cells: pd.DataFrame, method: str, key: str) -> pd.Series:
 
     In order of the value; empty where there are fewer than two.
     """
-    base = typical(cells, method)
+    base = base_of(cells, method)
     if base is None or key not in cells.settings[base]:
         return pd.Series(dtype=float)
     own = cells[(cells.method == method) & enough(cells)]
-    values = {
-        cell: float(row.settings[key])
-        for cell, row in own.iterrows()
-        if differing(row, cells.loc[base]) <= {key} and number(row.settings[key])
-    }
-    if len(values) < 2:
-        return pd.Series(dtype=float)
-    return pd.Series(values).sort_values()
+    alike = [differing(row, cells.loc[base]) <= {key} for _, row in own.iterrows()]
+    texts = pd.Series({cell: row.settings[key] for cell, row in own[alike].iterrows()}, dtype=str)
+    values = pd.to_numeric(texts, errors="coerce").dropna().astype(float).sort_values()
+    return values if len(values) > 1 else pd.Series(dtype=float)
 
 
 def budget(cells: pd.DataFrame, method: str) -> list[str]:
     """Cells of the method's family that differ from its typical one in budget settings alone."""
-    base = typical(cells, method)
+    base = base_of(cells, method)
     if base is None:
         return []
-    alike = cells.method.map(family) == family(method)
-    own = cells[alike & enough(cells)]
+    own = cells[(cells.method.map(family) == family(method)) & enough(cells)]
     known = BUDGET | {"interval"} if family(method) in PER_STEP else BUDGET
     return [str(c) for c, row in own.iterrows() if _more(differing(row, cells.loc[base]), known)]
 
@@ -148,31 +150,16 @@ def budget(cells: pd.DataFrame, method: str) -> list[str]:
 def short(cells: pd.DataFrame, cell: str) -> str:
     """The method's name for its typical cell, else what tells a cell from that one: "n 9"."""
     row = cells.loc[cell]
-    base = typical(cells, str(row.method))
-    if base is None or base == cell:
+    if pd.isna(row.base) or row.base == cell:
         return str(row.method)
-    own = settings(row)
-    keys = sorted(differing(row, cells.loc[base]))
+    own = row.settings | {f"target.{key}": row[key] for key in (*TARGET, "images")}
+    keys = sorted(differing(row, cells.loc[row.base]))
     return ", ".join(f"{key.rsplit('.', 1)[-1]} {own.get(key, 'none')}" for key in keys)
 
 
-def reward(row: pd.Series) -> dict[str, str]:
-    """The settings of a cell's guiding reward."""
-    return {key: text for key, text in row.settings.items() if key.startswith("reward.")}
-
-
-def number(text: str) -> bool:
-    """Whether ``text`` is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def spelled(text: str | None) -> str | None:
+def spelled(text: str) -> str:
     """A setting in one spelling: 3 as 3.0, [0, 1] as [0.0, 1.0]."""
-    return None if text is None else NUMBER.sub(lambda found: str(float(found[0])), text)
+    return NUMBER.sub(lambda found: str(float(found[0])), text)
 
 
 def _more(keys: set[str], known: Collection[str]) -> bool:

@@ -4,6 +4,14 @@ A and B are two cells' folders, or two experiments' folders, whose cells are mat
 by method and the fewest settings that differ. Shows how the runs were made, their results on the
 prompts that both finished, and ends in one line that says why they differ. Exit code 0 where they
 are identical, 1 where they differ, 2 where they cannot be compared.
+
+With --fail-if, for continuous integration, what counts is how much B changed: exit code 3 where a
+condition fails, its whole 95% interval beyond the threshold, else 0; 2 as before. Such as
+
+  python -m bench compare A B --fail-if "cost>5%" --fail-if "geneval<-2%"
+
+Of cost (seconds relative to vanilla), seconds and calls the relative change counts, of geneval,
+diversity and each score the difference; a % is of A's mean, and of geneval a hundredth.
 """
 
 from __future__ import annotations
@@ -24,6 +32,7 @@ from rich.text import Text
 
 from bench.errors import BenchError
 from bench.report.comparison import Comparison, Run, compare, read_run
+from bench.report.thresholds import Checked, check, parse
 from bench.store.config import differences
 
 Rows = Sequence[Sequence[Any]]
@@ -178,6 +187,18 @@ def plain(node: Any) -> Any:
     return node
 
 
+def told(found: Comparison, checked: Sequence[Checked], as_json: bool, console: Console) -> None:
+    """Print a pair's comparison and what became of the conditions."""
+    if as_json:
+        line = asdict(found) | {"conclusion": conclusion(found)}
+        line |= {"conditions": [asdict(one) for one in checked]} if checked else {}
+        print(json.dumps(plain(line)))
+        return
+    show(found, console)
+    for said in (conclusion(found), *map(str, checked)):
+        console.print(Text(said, style="bold"), soft_wrap=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench compare",
@@ -187,25 +208,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("a", type=Path, metavar="A")
     parser.add_argument("b", type=Path, metavar="B")
     parser.add_argument("--json", action="store_true", help="one JSON object a pair, a line each")
+    parser.add_argument(
+        "--fail-if", action="append", default=[], metavar="CONDITION", help="such as 'cost>5%%'"
+    )
     options = parser.parse_args(arguments)
     try:
+        conditions = [parse(text) for text in options.fail_if]
         pairs, alone = match(read_folder(options.a), read_folder(options.b))
         if not pairs:
             raise BenchError(f"{options.a} and {options.b} have no method in common")
-        found = [compare(one, two) for one, two in pairs]
+        checked = [[check(condition, *pair) for condition in conditions] for pair in pairs]
+        found = [compare(*pair) for pair in pairs]
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if options.json:
-        for each in found:
-            print(json.dumps(plain(asdict(each) | {"conclusion": conclusion(each)})))
-        for run in alone:
+    console = Console()
+    for each, own in zip(found, checked, strict=True):
+        told(each, own, options.json, console)
+    for run in alone:
+        if options.json:
             print(json.dumps({"alone": str(run.folder)}))
-    else:
-        console = Console()
-        for each in found:
-            show(each, console)
-            console.print(Text(conclusion(each), style="bold"), soft_wrap=True)
-        for run in alone:
+        else:
             console.print(Text(f"{run.folder} has no partner"), soft_wrap=True)
+    if conditions:
+        return 3 if any(one.outcome == "fails" for own in checked for one in own) else 0
     return 0 if all(each.same for each in found) and not alone else 1

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bench import stats
 from bench.errors import BenchError
+from bench.report.summary import draws, marks
 from bench.store.config import differences, read_config
-from bench.store.records import read_records
-from bench.store.schema import PHASES, canonical
+from bench.store.frames import image_rows, prompt_rows
+from bench.store.records import Records, read_records
+from bench.store.schema import Record, canonical
 
 Pair = tuple[Any, Any]
 SURROUNDINGS = ("torch", "threads", "device", "yardstick_every")
-NOT_SETTINGS = (*SURROUNDINGS, "cell", "experiment", "code", "weights", "load_seconds")
+NOT_SETTINGS = (
+    *(*SURROUNDINGS, "cell", "experiment", "code", "weights", "load_seconds", "changed", "seal"),
+)
+JUDGED = ("score.", "distance.", "diversity")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A cell's folder, read. ``records`` by index, ``finished`` those without an error."""
+    """A cell's folder, read."""
 
     folder: Path
     config: Mapping[str, Any]
-    records: Mapping[int, Mapping[str, Any]]
+    records: Records
 
     @property
     def method(self) -> str:
@@ -38,15 +44,11 @@ class Run:
         return {key: value for key, value in self.config.items() if key not in NOT_SETTINGS}
 
     @property
-    def finished(self) -> dict[int, Mapping[str, Any]]:
-        return {index: r for index, r in self.records.items() if r["error"] is None}
-
-    @property
     def surroundings(self) -> dict[str, Any]:
         """Where it ran, the devices as its records name them."""
         found = {key: self.config.get(key) for key in SURROUNDINGS}
         for key in ("device", "torch"):
-            if own := sorted({str(r[key]) for r in self.records.values() if key in r}):
+            if own := sorted({str(getattr(r, key)) for r in self.records}):
                 found[key] = ", ".join(own)
         return found
 
@@ -88,7 +90,7 @@ class Comparison:
     largest: dict[str, float]
     means: dict[str, Pair]
     geneval: stats.Interval | None
-    changed: Sequence[Changed] = field(default_factory=tuple)
+    changed: Sequence[Changed]
 
     @property
     def causes(self) -> list[str]:
@@ -104,38 +106,34 @@ class Comparison:
 
 
 def read_run(folder: Path) -> Run:
-    """A cell's folder. Raises BenchError where it is none, or damaged."""
+    """A cell's folder. Raises BenchError where it is none, damaged or changed."""
     config = read_config(folder / "config.yaml")
     try:
         str(config["method"]["name"])
     except (KeyError, TypeError):
         raise BenchError(f"{folder / 'config.yaml'} names no method: no cell's settings") from None
-    records, _ = read_records(folder / "records.jsonl")
-    for index, record in records.items():
-        measured = () if record.get("error") else ("calls", "seconds", "images")
-        if missing := {"prompt", "tag", "error", *measured} - set(record):
-            raise BenchError(
-                f"{folder / 'records.jsonl'}, prompt {index}: {', '.join(sorted(missing))} missing"
-            )
-    return Run(folder, config, records)
+    return Run(folder, config, read_records(folder / "records.jsonl"))
 
 
-def quantities(record: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Every judged number of a record, by name, but for the verdicts."""
-    found = {name: [float(v) for v in values] for name, values in record.get("scores", {}).items()}
-    for name, value in record.get("distance", {}).items():
-        found[f"distance.{name}"] = [float(value)]
-    if record.get("diversity") is not None:
-        found["diversity"] = [float(record["diversity"])]
-    return found
+def paired(a: Run, b: Run) -> list[tuple[Record, Record]]:
+    """The prompts that both finished, of the same text, in order."""
+    one, two = a.records.finished, b.records.finished
+    shared = sorted(i for i in one if i in two and one[i].prompt == two[i].prompt)
+    return [(one[i], two[i]) for i in shared]
+
+
+def rows(pairs: Sequence[tuple[Record, Record]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`prompt_rows` of both sides, in one order."""
+    one, two = (prompt_rows([pair[side] for pair in pairs]) for side in (0, 1))
+    return one, two
 
 
 def compare(a: Run, b: Run, most: int = 10) -> Comparison:
     """B against A on their common finished prompts; the ``most`` changed ones are named."""
-    one, two = a.finished, b.finished
-    common = sorted(i for i in one if i in two and one[i]["prompt"] == two[i]["prompt"])
-    pairs = [(one[i], two[i]) for i in common]
-    known = all("sha256" in r for pair in pairs for r in pair)
+    pairs = paired(a, b)
+    one, two = rows(pairs)
+    finished = len(a.records.finished), len(b.records.finished)
+    known = all(r.sha256 for pair in pairs for r in pair)
     return Comparison(
         a=str(a.folder),
         b=str(b.folder),
@@ -143,82 +141,73 @@ def compare(a: Run, b: Run, most: int = 10) -> Comparison:
         code=(a.config.get("code"), b.config.get("code")),
         weights=differences(a.config.get("weights"), b.config.get("weights")),
         surroundings=differences(a.surroundings, b.surroundings),
-        prompts=(len(one), len(two)),
-        failed=(len(a.records) - len(one), len(b.records) - len(two)),
-        only=(len(one) - len(common), len(two) - len(common)),
-        common=len(common),
-        identical=sum(r["sha256"] == s["sha256"] for r, s in pairs) if known else None,
-        verdicts=sum(r.get("geneval") != s.get("geneval") for r, s in pairs),
-        calls=sum(r["calls"] != s["calls"] for r, s in pairs),
+        prompts=finished,
+        failed=(len(a.records.by_index) - finished[0], len(b.records.by_index) - finished[1]),
+        only=(finished[0] - len(pairs), finished[1] - len(pairs)),
+        common=len(pairs),
+        identical=sum(r.sha256 == s.sha256 for r, s in pairs) if known else None,
+        verdicts=sum(r.geneval != s.geneval for r, s in pairs),
+        calls=sum(r.calls != s.calls for r, s in pairs),
         records=sum(_told(r) == _told(s) for r, s in pairs),
-        largest=_largest(pairs),
-        means=_means(pairs),
-        geneval=_geneval(pairs),
-        changed=_changed(pairs)[:most],
+        largest=_largest(pairs, one, two),
+        means=_means(one, two),
+        geneval=geneval(one, two),
+        changed=_changed(pairs, one, two)[:most],
     )
 
 
-def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+def geneval(one: pd.DataFrame, two: pd.DataFrame) -> stats.Interval | None:
+    """GenEval of the second less that of the first; None where not all of it was judged."""
+    if one.empty or one.correct.isna().any() or two.correct.isna().any():
+        return None
+    return stats.geneval_difference(marks(two), marks(one), one.tag.to_numpy(), draws(one.tag))
+
+
+def judged(one: pd.DataFrame, two: pd.DataFrame) -> list[str]:
+    """Columns of judged numbers, the verdicts apart, that every prompt of both has."""
+    found = [column for column in one if column.startswith(JUDGED) and column in two]
+    return [c for c in found if len(one) and (one[c].notna() & two[c].notna()).all()]
+
+
+def _told(record: Record) -> dict[str, Any]:
     return {key: value for key, value in canonical(record).items() if key != "yardstick"}
 
 
-def _largest(pairs: Sequence[Pair]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for record, other in pairs:
-        a, b = quantities(record), quantities(other)
-        for name in a:
-            if len(b.get(name, ())) == len(a[name]):
-                gap = float(np.max(np.abs(np.subtract(a[name], b[name]))))
-                found[name] = max(found.get(name, 0.0), gap)
-    return found
+def _largest(
+    pairs: Sequence[tuple[Record, Record]], one: pd.DataFrame, two: pd.DataFrame
+) -> dict[str, float]:
+    gaps = {name: (one[name] - two[name]).abs().max() for name in judged(one, two)}
+    images = [image_rows([pair[side] for pair in pairs]) for side in (0, 1)]
+    if len(images[0]) == len(images[1]):
+        scores = [c for c in images[0] if c.startswith("score.") and c in images[1]]
+        gaps |= {name: (images[0][name] - images[1][name]).abs().max() for name in scores}
+    return {name.removeprefix("score."): float(gap) for name, gap in gaps.items()}
 
 
-def _means(pairs: Sequence[Pair]) -> dict[str, Pair]:
-    def measured(record: Mapping[str, Any]) -> dict[str, float]:
-        found = {name: float(np.mean(values)) for name, values in quantities(record).items()}
-        found["seconds"] = record["seconds"]["total"]
-        found["denoiser samples"] = sum(record["calls"][p]["denoiser"] for p in PHASES)
-        return found
-
-    rows = [(measured(r), measured(s)) for r, s in pairs]
-    names = [n for n in (rows[0][0] if rows else {}) if all(n in r and n in s for r, s in rows)]
-    return {
-        n: (float(np.mean([r[n] for r, _ in rows])), float(np.mean([s[n] for _, s in rows])))
-        for n in names
-    }
+def _means(one: pd.DataFrame, two: pd.DataFrame) -> dict[str, Pair]:
+    if one.empty:
+        return {}
+    names = {name: name.removeprefix("score.") for name in judged(one, two)}
+    names |= {"seconds.total": "seconds", "calls.denoiser": "denoiser samples"}
+    return {said: (float(one[n].mean()), float(two[n].mean())) for n, said in names.items()}
 
 
-def _geneval(pairs: Sequence[Pair]) -> stats.Interval | None:
-    if not pairs or any("geneval" not in record for pair in pairs for record in pair):
-        return None
-    tasks = [record["tag"] for record, _ in pairs]
-
-    def counts(side: int) -> tuple[stats.Array, stats.Array]:
-        marks = [pair[side]["geneval"] for pair in pairs]
-        return np.array([float(sum(m)) for m in marks]), np.array([float(len(m)) for m in marks])
-
-    draws = stats.resample(tasks, stats.DRAWS, np.random.default_rng(0))
-    return stats.geneval_difference(counts(1), counts(0), tasks, draws)
-
-
-def _changed(pairs: Sequence[Pair]) -> list[Changed]:
+def _changed(
+    pairs: Sequence[tuple[Record, Record]], one: pd.DataFrame, two: pd.DataFrame
+) -> list[Changed]:
     """Prompts whose verdicts or scores differ, by the change of verdicts, then of scores."""
+    keys = ("geneval", "scores", "diversity", "distance")
+    at = [k for k, (r, s) in enumerate(pairs) if any(getattr(r, n) != getattr(s, n) for n in keys)]
+    names = judged(one, two)
+    one, two = one.iloc[at], two.iloc[at]
+    spread = pd.concat([one[names], two[names]]).std(ddof=0).replace(0, 1)
+    gaps = ((one[names] - two[names]).abs() / spread).max(axis=1).fillna(0)
+    verdicts = (one.correct / one.images - two.correct / two.images).abs().fillna(0)
     found = []
-    for record, other in pairs:
-        marks = record.get("geneval", []), other.get("geneval", [])
-        a, b = quantities(record), quantities(other)
-        if marks[0] != marks[1] or a != b:
-            scores = {n: (float(np.mean(a[n])), float(np.mean(b[n]))) for n in a if n in b}
-            found.append(Changed(record["index"], record["prompt"], marks, scores))
-    spread = {
-        n: float(np.std([s for c in found for s in c.scores.get(n, ())])) or 1.0
-        for c in found
-        for n in c.scores
-    }
-
-    def size(changed: Changed) -> tuple[float, float]:
-        gaps = [abs(p - q) / spread[n] for n, (p, q) in changed.scores.items()]
-        verdict = abs(np.mean(changed.correct[0] or [0]) - np.mean(changed.correct[1] or [0]))
-        return float(verdict), max(gaps, default=0.0)
-
-    return sorted(found, key=size, reverse=True)
+    for k in np.lexsort([-gaps, -verdicts]):
+        record, other = pairs[at[k]]
+        scores = {name.removeprefix("score."): (float(one[name].iloc[k]), float(two[name].iloc[k]))
+                  for name in names}  # fmt: skip
+        correct = record.geneval or [], other.geneval or []
+        found.append(Changed(record.index, record.prompt, correct, scores))
+    return found

@@ -12,7 +12,6 @@ would too. Any other outcome leaves the question open.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from bench import stats
 from bench.report import choice
@@ -24,11 +23,11 @@ CONTROLS = {
     "best_of_lookahead": "best of lookahead",
     "vanilla": "vanilla, more steps",
 }
-Where = Literal["matched", "a cheaper control", "a dearer control"]
-WHERE: dict[str, Where] = {
+CHEAPER, DEARER = "a cheaper control", "a dearer control"
+WHERE = {
     "matched": "matched",
-    "dearer than the sweep": "a cheaper control",
-    "cheaper than the sweep": "a dearer control",
+    "dearer than the sweep": CHEAPER,
+    "cheaper than the sweep": DEARER,
 }
 WHY = {
     "too few prompts": "a task with a single prompt: no interval",
@@ -38,34 +37,31 @@ WHY = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """GenEval of ``cell`` less that of ``control`` at the cell's own cost.
+    """Quality of ``cell`` less that of ``control`` at the cell's own cost.
 
-    ``settings``: of the control's sweep; ``where``: whether the cost is matched, or which end of
-    the control's sweep, of cost ``stands_in``, was compared with. ``difference`` is None where
-    ``reason`` says why. ``timed``: prompts on which all of these cells were timed.
+    ``where``: whether the cost is matched, or which end of the control's sweep, of cost
+    ``stands_in``, was compared with. ``difference`` is None where ``reason`` says why. ``timed``:
+    prompts on which all of these cells were timed.
     """
 
     cell: str
     control: str
-    settings: int
-    cost: float | None
-    where: Where | None
-    stands_in: float | None
-    difference: stats.Interval | None
-    reason: str
+    reason: str = ""
+    cost: float | None = None
+    where: str = ""
+    stands_in: float | None = None
+    difference: stats.Interval | None = None
     timed: int = 0
 
     @property
     def wins(self) -> bool:
         """The method is better at the control's budget or above it."""
-        better = self.difference is not None and self.difference.low > 0
-        return better and self.where != "a cheaper control"
+        return self.difference is not None and self.difference.low > 0 and self.where != CHEAPER
 
     @property
     def loses(self) -> bool:
         """The control is better at the method's budget or below it."""
-        worse = self.difference is not None and self.difference.high < 0
-        return worse and self.where != "a dearer control"
+        return self.difference is not None and self.difference.high < 0 and self.where != DEARER
 
 
 def comparisons(results: Results) -> list[Comparison]:
@@ -73,12 +69,12 @@ def comparisons(results: Results) -> list[Comparison]:
     found = []
     usual, enough = choice.typicals(results.cells), choice.enough(results.cells)
     ours = (results.cells.method == "lidar") & enough
+    groups = {c: by_cost(results, choice.budget(results.cells, c)) for c in CONTROLS}
     for cell in (str(c) for c in results.cells.index if c in usual or ours[c]):
         method = choice.family(str(results.cells.method[cell]))
-        for control in CONTROLS:
+        for control, group in groups.items():
             if control == method or method == "vanilla":
                 continue
-            group = by_cost(results, choice.budget(results.cells, control))
             if len(group) > (control == "vanilla"):  # vanilla alone has no more steps
                 found.append(compare(results, cell, control, group))
     return found
@@ -86,31 +82,17 @@ def comparisons(results: Results) -> list[Comparison]:
 
 def compare(results: Results, cell: str, control: str, group: list[str]) -> Comparison:
     """``cell`` against the settings ``group`` of a control."""
-
-    def failed(reason: str) -> Comparison:
-        return Comparison(cell, control, len(group), None, None, None, None, reason)
-
     if not choice.same_target(results.cells, cell, group[0]):
-        return failed("another target solver, so another yardstick")
+        return Comparison(cell, control, "another target solver, so another yardstick")
     pair = sweeps(results, [[cell], group])
     if pair is None:
-        return failed(FEW)
+        return Comparison(cell, control, FEW)
     found = stats.at_matched_cost(*pair)
     if found.difference is None:
-        return failed(WHY[found.status])
-    where = WHERE[found.status]
-    timed = pair[0].cost.freedom
-    return Comparison(
-        cell,
-        control,
-        len(group),
-        found.cost,
-        where,
-        found.stands_in,
-        found.difference,
-        "",
-        0 if timed is None else timed + 1,
-    )
+        return Comparison(cell, control, WHY[found.status])
+    where, timed = WHERE[found.status], (pair[0].cost.freedom or 0) + 1
+    measured = (found.cost, where, found.stands_in, found.difference, timed)
+    return Comparison(cell, control, "", *measured)
 
 
 def said(found: Comparison) -> str:
@@ -119,8 +101,6 @@ def said(found: Comparison) -> str:
         return f"– ({found.reason})"
     d = found.difference
     text = f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"
-    if d.tie:
-        text = f"tie ({text})"
-    if found.where == "matched":
-        return text
-    return f"{text} against {found.where} at {found.stands_in:.2f}×"
+    text = f"tie ({text})" if d.tie else text
+    beside = f" against {found.where} at {found.stands_in:.2f}×"
+    return text if found.where == "matched" else text + beside

@@ -1,6 +1,6 @@
 """A report as data: sections of text, tables, figures and one grid of images, in plain text.
 
-Renderers (`markdown`, `web`) escape what they print; nothing in here is markup.
+Renderers (`markdown`, `web`, `latex`) escape what they print; nothing in here is markup.
 """
 
 from __future__ import annotations
@@ -28,35 +28,27 @@ class Bullets:
 
 
 @dataclass(frozen=True)
-class Link:
-    """``href`` is relative to the results folder."""
-
-    text: str
-    href: str
-
-
-@dataclass(frozen=True)
 class Table:
     """``name``: of its files in tables/. ``shown``: every value as text. ``full``: what its CSV
     holds in place of that, at full precision. ``prose``: columns of words, set flush left.
-    ``links``: of each row, shown in its first cell."""
+    ``links``: of each row, shown in its first cell: text -> path relative to the results folder."""
 
     name: str
     shown: pd.DataFrame
     caption: str = ""
     full: pd.DataFrame | None = None
     prose: tuple[str, ...] = ()
-    links: tuple[tuple[Link, ...], ...] = ()
+    links: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """``name``: of its files in figures/. ``figure`` None: the cells hold no measurement for it."""
+    """``name``: of its files in figures/."""
 
     name: str
     title: str
     caption: str
-    figure: Figure | None
+    figure: Figure
 
 
 @dataclass(frozen=True)
@@ -106,12 +98,19 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """``facts``: name -> value, shown under the title."""
+    """``facts``: name -> value, shown under the title. A section without parts is left out."""
 
     title: str
     facts: Mapping[str, str]
     notes: tuple[str, ...]
     sections: tuple[Section, ...]
 
-    def parts(self) -> list[Part]:
-        return [part for section in self.sections for part in section.parts]
+
+@dataclass(frozen=True)
+class Report:
+    """A document, and what of it a terminal shows: one table with its title, and lines."""
+
+    document: Document
+    brief: pd.DataFrame
+    title: str
+    lines: tuple[str, ...]

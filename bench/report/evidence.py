@@ -12,11 +12,11 @@ from bench import stats
 from bench.report import choice
 from bench.report.breakeven import break_evens
 from bench.report.controls import Comparison, comparisons
-from bench.report.lidar import numbers as paper
+from bench.report.lidar import published as paper
 from bench.report.load import Results
 from bench.report.seeds import pooled
 from bench.report.speedups import Speedup, speedups
-from bench.report.summary import draws, summarize, tasks
+from bench.report.summary import difference, summarize, tasks
 
 MEASURED = Path(__file__).parents[2] / "results" / "measured"
 ESTIMATORS = MEASURED / "ground_truth" / "tables" / "estimators.csv"
@@ -49,8 +49,8 @@ class Evidence:
         )
 
     def typical(self, method: str) -> str | None:
-        """The method's typical cell, if it is in the summary."""
-        return choice.typical(self.results.cells, method)
+        """The method's typical cell."""
+        return choice.base_of(self.results.cells, method)
 
     def estimate(self, cell: str, name: str) -> stats.Interval:
         """A column of the summary with its ends, as an interval; NaN where it is not there."""
@@ -63,34 +63,15 @@ class Evidence:
     def difference(
         self, cell: str, other: str, name: str, level: float = stats.LEVEL
     ) -> stats.Interval | None:
-        """``cell`` less ``other`` in ``name`` ("geneval", "diversity", "score.clip"), paired by
-        prompt; None where they share no prompt that has it."""
-        own, base = self.results.of(cell), self.results.of(other)
-        column = "correct" if name == "geneval" else name
-        if column not in own:
-            return None
-        own, base = own.dropna(subset=[column]), base.dropna(subset=[column])
-        shared = own.index.intersection(base.index)
-        if shared.empty:
-            return None
-        own, base = own.loc[shared], base.loc[shared]
-        drawn = draws(own)
-        if name != "geneval":
-            return stats.mean((own[name] - base[name]).to_numpy(float), drawn, level=level)
-        marks = [(f.correct.to_numpy(float), f.images.to_numpy(float)) for f in (own, base)]
-        tasks = np.asarray(own.tag)
-        return stats.geneval_difference(marks[0], marks[1], tasks, drawn, level=level)
-
-    def mean(self, values: pd.Series, prompts: pd.DataFrame) -> stats.Interval:
-        """Mean of ``values`` a prompt, under the draws of these prompts."""
-        return stats.mean(values.to_numpy(float), draws(prompts))
+        """`bench.report.summary.difference` of two cells of these results."""
+        return difference(self.results, cell, other, name, level)
 
     def partner(self, both: str, alone: str) -> str | None:
         """The cell of ``alone`` equal to ``both``'s typical cell in every setting that they share.
 
         Of several the typical one. None where there is none.
         """
-        cells, cell = self.results.cells, choice.typical(self.results.cells, both)
+        cells, cell = self.results.cells, self.typical(both)
         if cell is None:
             return None
         own = cells[(cells.method == alone) & choice.enough(cells)]
@@ -109,6 +90,6 @@ def gather(results: Results, estimators: Path = ESTIMATORS) -> Evidence:
         comparisons(results),
         break_evens(results),
         pooled(results),
-        paper.columns(results),
+        paper.columns(results.cells),
         known,
     )

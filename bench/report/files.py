@@ -5,9 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
-from bench.report import markdown, style, svg, web
+from bench.report import markdown, style, web
 from bench.report.document import Document, Gallery, Picture, Table
 from bench.report.latex import latex
 from bench.store.disk import publish
@@ -29,13 +27,12 @@ def write(document: Document, folder: Path) -> tuple[Path, Path]:
     for place in (tables, figures):
         place.mkdir(parents=True)
     drawn = {}
-    for part in document.parts():
+    for part in (part for section in document.sections for part in section.parts):
         if isinstance(part, Table):
             _write_table(part, tables)
-        elif isinstance(part, Picture) and part.figure is not None:
+        elif isinstance(part, Picture):
             style.save(part.figure, figures / f"{part.name}.pdf")
-            style.save(part.figure, figures / f"{part.name}.png")
-            drawn[part.name] = svg.inline(part.figure, part.name)
+            drawn[part.name] = style.save(part.figure, figures / f"{part.name}.png").read_bytes()
         elif isinstance(part, Gallery):
             part.sheet.save(figures / f"{part.name}.png")
     page, source = PAGES
@@ -50,9 +47,8 @@ def write(document: Document, folder: Path) -> tuple[Path, Path]:
 
 
 def _write_table(table: Table, folder: Path) -> None:
-    full: pd.DataFrame = table.shown if table.full is None else table.full
+    full = table.shown if table.full is None else table.full
     full.to_csv(folder / f"{table.name}.csv", index=False)
-    (folder / f"{table.name}.md").write_text(
-        markdown.table(table.shown, table.prose), encoding="utf-8"
-    )
+    shown = markdown.table(table.shown, table.prose)
+    (folder / f"{table.name}.md").write_text(shown, encoding="utf-8")
     (folder / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")

@@ -17,8 +17,7 @@ def render(document: Document) -> str:
     lines += [f"- {escape(note)}" for note in document.notes]
     for section in document.sections:
         lines.append(f"\n## {escape(section.title)}\n")
-        for part in section.parts:
-            lines += [f"{text}\n" for text in _part(part)]
+        lines += [f"{text}\n" for part in section.parts for text in _part(part)]
     return "\n".join(lines)
 
 
@@ -30,25 +29,17 @@ def _part(part: Part) -> Iterator[str]:
     elif isinstance(part, Table):
         if part.caption:
             yield escape(part.caption)
-        yield table(part.shown, part.prose, [links[0].href for links in part.links])
+        yield table(part.shown, part.prose, [next(iter(own.values())) for own in part.links])
         files = (f"[{suffix}](tables/{part.name}.{suffix})" for suffix in ("csv", "md", "tex"))
         yield f"As files: {', '.join(files)}."
     elif isinstance(part, Picture):
         yield f"### {escape(part.title)}"
-        if part.figure is None:
-            yield absent(part)
-        else:
-            yield escape(part.caption)
-            yield f"![{escape(part.title)}](figures/{part.name}.png)"
-            yield f"As a file: [pdf](figures/{part.name}.pdf)."
+        yield escape(part.caption)
+        yield f"![{escape(part.title)}](figures/{part.name}.png)"
+        yield f"As a file: [pdf](figures/{part.name}.pdf)."
     elif isinstance(part, Gallery):
         yield escape(part.caption)
         yield f"![Images](figures/{part.name}.png)"
-
-
-def absent(picture: Picture) -> str:
-    """The line that stands for a figure that cannot be drawn."""
-    return f"No figure “{picture.title}”: the cells hold no measurement for it."
 
 
 def table(shown: pd.DataFrame, prose: Collection[str] = (), hrefs: Sequence[str] = ()) -> str:
@@ -60,8 +51,8 @@ def table(shown: pd.DataFrame, prose: Collection[str] = (), hrefs: Sequence[str]
     rows = [[escape(str(value)) for value in row] for row in shown.to_numpy()]
     for row, href in zip(rows, hrefs, strict=False):
         row[0] = f"[{row[0]}]({quote(href)})"
+    left = {*shown.columns[:1], *prose}
     lines = [[escape(str(column)) for column in shown.columns]]
-    left = {shown.columns[0], *prose} if len(shown.columns) else set()
     lines += [[":--" if column in left else "--:" for column in shown.columns], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

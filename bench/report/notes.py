@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from bench.report import choice, table
@@ -11,38 +13,76 @@ OFF = 0.03
 SAID = {"images": "number of images"}
 
 
+def notes(results: Results, summary: pd.DataFrame) -> list[str]:
+    """What was skipped or is missing, and where a comparison rests on fewer prompts."""
+    cells = results.cells
+    found = [*results.notes, *surroundings(results)]
+    if len(cells[["steps", "solver"]].drop_duplicates()) > 1:
+        found.append(
+            "cells of different target solvers or steps: each cost is relative to vanilla with the "
+            "cell's own, so costs are compared only between cells that share them"
+        )
+    begun = cells[(cells.done > 0) & ~choice.enough(cells) & ~cells.twin]
+    found += [f"{label}: too few prompts for sweeps and verdicts" for label in begun.label]
+    references = results.references
+    if not references:
+        return [*found, "no vanilla cell: no differences to vanilla"]
+    found += [*compared_with(cells, references), *placebo(summary)]
+    for label in cells.label[cells.twin]:
+        found.append(f"{label}: repeats another cell's settings, left out of comparisons")
+    for cell, row in summary.iterrows():
+        own, common = cells.total[cell], int(row[f"{results.quality}.change.prompts"])
+        if pd.notna(row[results.quality]) and cell != references[str(cell)] and common < own:
+            found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
+    return found
+
+
+def surroundings(results: Results) -> Iterator[str]:
+    """What the images and the seconds of weights that were never trained are worth."""
+    weights = {str(config["backbone"].get("weights")) for config in results.cells.config}
+    for name, size in (("random", "true"), ("tiny", "toy")):
+        if name in weights:
+            yield (
+                f"architectures at {size} size with random weights: seconds, memory and calls are "
+                "those of this size, the images mean nothing"
+            )
+    if results.prompts["memory.allocated"].isna().all():
+        yield "memory is counted on GPUs alone"
+
+
 def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
     """Which vanilla cells the differences are to, and where one is not of a cell's own target."""
     pairs = [(cell, base) for cell, base in references.items() if cell != base]
     used = dict.fromkeys(c for c in cells.index if c in {base for _, base in pairs})
-    found = [f"differences are to {cells.label[cell]}, the cell {cell}" for cell in used]
+    which = ", ".join(f"{cells.label[cell]} (cell {cell})" for cell in used)
+    found = [f"differences are to {which}"] if used else []
     if len(used) > 1:
-        found = [f"{text}, where solver, steps and seed are its" for text in found]
+        found[0] += ": each cell's to the one whose solver, steps and seed are its own"
     for cell, base in references.items():
         if not cells.done[cell]:
             continue
-        if apart := apart_from(cells, cell, base):
-            names = (SAID.get(key, key.removeprefix("backbone.")) for key in apart)
-            what = ", ".join(sorted(names))
-            found.append(f"{cells.label[cell]}: compared with vanilla of another {what}")
-    rewards = {repr(choice.reward(row)) for _, row in cells[cells.done > 0].iterrows()}
-    if len(rewards) > 1:
+        # The code and the reward are told once for all.
+        apart = choice.apart(cells.loc[cell], cells.loc[base]) - {"code"}
+        names = sorted(SAID.get(key, key.removeprefix("backbone."))
+                       for key in apart if not key.startswith("reward."))  # fmt: skip
+        if names:
+            found.append(
+                f"{cells.label[cell]}: compared with vanilla of another {', '.join(names)}"
+            )
+    guiding = [
+        sorted((k, v) for k, v in every.items() if k.startswith("reward."))
+        for every in cells.every[cells.done > 0]
+    ]
+    if any(own != guiding[0] for own in guiding):
         found.append("the guiding reward is not the same in all cells: compare its parts, not it")
     return found
 
 
-def apart_from(cells: pd.DataFrame, cell: str, base: str) -> set[str]:
-    """What a cell and its vanilla differ in; the code and the reward are told once for all."""
-    keys = choice.apart(cells.loc[cell], cells.loc[base])
-    return {key for key in keys if key != "code" and not key.startswith("reward.")}
-
-
-def placebo(results: Results, summary: pd.DataFrame) -> list[str]:
+def placebo(summary: pd.DataFrame) -> list[str]:
     """Where vanilla's cost over itself is off by more than 3%, 1 outside its interval: seconds here
     mislead."""
     found = []
-    for cell in summary.index[summary.method == "vanilla"]:
-        row = summary.loc[cell]
+    for _, row in summary[summary.method == "vanilla"].iterrows():
         outside = row["cost.low"] > 1 or row["cost.high"] < 1
         if outside and abs(row.cost - 1) > OFF:
             cost = table.spread(row, "cost", "{:.2f}")
@@ -50,35 +90,4 @@ def placebo(results: Results, summary: pd.DataFrame) -> list[str]:
                 f"{row.label}: its cost over vanilla, itself, is {cost}: the machine was too "
                 "unsteady for the intervals of costs here; go by calls"
             )
-    return found
-
-
-def notes(results: Results, summary: pd.DataFrame) -> list[str]:
-    """What was skipped or is missing, and where a comparison rests on fewer prompts."""
-    found = list(results.notes)
-    if results.cells[["steps", "solver"]].drop_duplicates().shape[0] > 1:
-        found.append(
-            "cells of different target solvers or steps: each cost is relative to vanilla with the "
-            "cell's own, so costs are compared only between cells that share them"
-        )
-    begun = results.cells[
-        (results.cells.done > 0) & ~choice.enough(results.cells) & ~results.cells.twin
-    ]
-    found += [f"{label}: too few prompts for sweeps and verdicts" for label in begun.label]
-    references = results.references
-    if not references:
-        return [*found, "no vanilla cell: no differences to vanilla"]
-    found += [*compared_with(results.cells, references), *placebo(results, summary)]
-    repeats = results.cells.label[results.cells.twin]
-    found += [
-        f"{label}: repeats another cell's settings, left out of comparisons" for label in repeats
-    ]
-    for row in summary.itertuples():
-        own, common = (
-            results.cells.total[row.Index],
-            int(summary.loc[row.Index, "geneval.change.prompts"]),
-        )
-        judged = pd.notna(row.geneval)
-        if judged and row.Index != references[row.Index] and common < own:
-            found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
     return found

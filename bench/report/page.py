@@ -1,4 +1,4 @@
-"""The report of a results folder judged by GenEval: evidence -> document -> files."""
+"""The report of a results folder of pictures: evidence -> document."""
 
 from __future__ import annotations
 
@@ -6,42 +6,32 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from bench import stats
-from bench.report import files, sections, table
-from bench.report.document import Document, Section
+from bench.report import sections, table
+from bench.report.document import Document, Report, Section
 from bench.report.evidence import Evidence, gather
 from bench.report.gallery import gallery
 from bench.report.load import Results, load
 from bench.report.notes import notes
 
 
-def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
-    """Write report.html, report.md, tables/ and figures/ into ``folder``; returns report.md's path.
-
-    ``only`` these cells, None for all there are; ``show`` also prints the result table, the notes
-    and the path of report.html. Raises FileNotFoundError where there is no cell, ValueError where
-    the records make no sense.
-    """
+def report(folder: Path, only: Collection[str] | None = None) -> Report:
+    """Of these cells, None for all there are. Raises ValueError where there is no cell, or where
+    the records make no sense."""
     results = load(folder, only)
     evidence = gather(results)
-    page, source = files.write(compose(evidence), folder)
-    if show:
-        console = Console()
-        brief = table.result_display(results, evidence.summary, brief=True)
-        table.show(brief, f"{folder.name}: {results.notes[0]}", console)
-        for note in notes(results, evidence.summary)[1:]:
-            console.print(f"- {note}", markup=False, highlight=False)
-        print(page)
-    return source
+    document = compose(evidence)
+    brief = table.result_display(results, evidence.summary, brief=True)
+    facts = document.facts
+    title = f"{folder.name}: backbone {facts['backbone']}, guiding reward {results.reward}"
+    return Report(document, brief, title, document.notes)
 
 
 def compose(evidence: Evidence) -> Document:
     """The whole report as data."""
     results, summary = evidence.results, evidence.summary
     about = coverage(results)
-    named = ", ".join(sorted(set(results.cells.experiment.astype(str))))
     facts = {
         "backbone": str(results.cells.backbone.iloc[0]),
         "guiding reward": results.reward,
@@ -50,16 +40,19 @@ def compose(evidence: Evidence) -> Document:
         "images a prompt": ", ".join(map(str, sorted(set(results.cells.images)))),
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
-    body = (
+    every = (
         sections.verdict_section(evidence),
         sections.result_section(evidence, caption(results, summary)),
-        *sections.task_section(evidence, about),
-        *sections.seed_section(evidence),
+        sections.task_section(evidence, about),
+        sections.seed_section(evidence),
         sections.figure_section(evidence, about),
         sections.comparison_section(evidence),
+        sections.cost_section(evidence),
         Section("Images", (gallery(results),)),
         sections.provenance_section(evidence),
     )
+    named = ", ".join(sorted(set(results.cells.experiment.astype(str))))
+    body = tuple(section for section in every if section.parts)
     return Document(named, facts, tuple(notes(results, summary)), body)
 
 
@@ -76,8 +69,9 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
     """What the columns of the result table are, and over which prompts."""
     sizes = sorted({int(n) for n in summary["cost.prompts"] if n})
     timed = f"{'–'.join(map(str, {sizes[0]: 0, sizes[-1]: 0}))} timed" if sizes else "no timed"
+    headline = "GenEval is the mean over tasks of the share of correct images. "
     return (
-        "GenEval is the mean over tasks of the share of correct images. Intervals are 95% "
+        f"{headline if results.quality == 'geneval' else ''}Intervals are 95% "
         f"intervals by Student's t over prompts, with standard errors from {stats.DRAWS} "
         "bootstrap draws stratified by task, the same draws for every method that finished the "
         "same prompts; a task's own share has Wilson's interval. [–]: a task with a single "

@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from bench.report import style
-from bench.report.place import name_points
 from bench.report.style import Look
 
 
-def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
+def by_task(tasks: pd.DataFrame, looks: dict[str, Look]) -> Figure | None:
     """A dot with its interval for each method within each task, tasks side by side; None where
     nothing was judged."""
     if tasks.empty:
         return None
     names = sorted(tasks.task.unique())
-    labels = [label for label in styles if label in set(tasks.label)]
+    labels = [label for label in looks if label in set(tasks.label)]
     width = max(6.4, 1.0 + len(names) * (0.55 + 0.12 * len(labels)))
     fig, (ax,) = style.figure(width, 4.2)
     offsets = np.linspace(-0.36, 0.36, len(labels)) if len(labels) > 1 else np.zeros(1)
@@ -27,7 +25,7 @@ def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
         spans = np.maximum(np.stack([own.share - own.low, own.high - own.share]), 0)
         ax.errorbar(
             [names.index(task) + offset for task in own.task], own.share, yerr=spans,
-            fmt=styles[label].marker, color=styles[label].color, markersize=styles[label].size - 1,
+            fmt=looks[label].marker, color=looks[label].color, markersize=looks[label].size - 1,
             markeredgewidth=0, elinewidth=1, label=style.plain(label),
         )  # fmt: skip
     for edge in np.arange(len(names) - 1) + 0.5:
@@ -39,13 +37,12 @@ def by_task(tasks: pd.DataFrame, styles: dict[str, Look]) -> Figure | None:
     ax.set_ylim(-0.03, 1.03)
     ax.grid(axis="x", visible=False)
     ax.set_ylabel("share of images correct")
-    ax.set_title("GenEval by task, 95% intervals over prompts", fontsize=10, loc="left")
     style.legend(fig, [ax], 5)
     return fig
 
 
 def hacking(
-    summary: pd.DataFrame, scores: tuple[str, ...], styles: dict[str, Look]
+    summary: pd.DataFrame, scores: tuple[str, ...], looks: dict[str, Look]
 ) -> Figure | None:
     """Change of the guiding reward against change of GenEval and of each judge, to vanilla.
 
@@ -60,32 +57,23 @@ def hacking(
         return None
     columns = min(len(targets), 3)
     rows = -(-len(targets) // columns)
-    fig, axes = style.figure(max(0.6 + 4.0 * columns, 6.4), 1.1 + 3.4 * rows, columns, rows)
-    fig.suptitle(
-        f"Change of the guiding reward ({style.plain(reward)}) against judges that did not guide, "
-        "to vanilla", fontsize=10, x=0.01, ha="left",
-    )  # fmt: skip
-    summary = summary.assign(called=style.names(summary))
+    fig, axes = style.figure(max(0.6 + 4.0 * columns, 6.4), 0.8 + 3.4 * rows, columns, rows)
     for ax, (name, head) in zip(axes, targets.items(), strict=False):
         frame = summary[summary[x].notna() & summary[name].notna()]
-        for axis, column in (("x", x), ("y", name)):
-            lows, highs = style.ends(frame, column)
-            low, high = min(lows.min(), 0), max(highs.max(), 0)
-            room = 0.2 * (high - low) or 0.1
-            getattr(ax, f"set_{axis}lim")(low - room, high + room)
+        style.pad(ax, "x", frame, x, 0)
+        style.pad(ax, "y", frame, name, 0)
         ax.axhline(0, color=style.INK, linewidth=0.8, linestyle=":")
         ax.axvline(0, color=style.INK, linewidth=0.8, linestyle=":")
-        ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.set_xlabel(f"change of {style.plain(reward)} (guides)", fontsize=9)
         ax.set_ylabel(f"change of {style.plain(head)}", fontsize=9)
-        style.scatter(ax, frame, x, name, styles)
+        style.scatter(ax, frame, x, name, looks)
     for ax in axes[len(targets) :]:
         ax.remove()
     style.legend(fig, axes[: len(targets)], 3 * columns)
     return fig
 
 
-def diversity(summary: pd.DataFrame, reward: str, styles: dict[str, Look]) -> Figure | None:
+def diversity(summary: pd.DataFrame, reward: str, looks: dict[str, Look]) -> Figure | None:
     """Diversity of a prompt's images against the guiding reward; None where not measured.
 
     In a crowd only the typical cells are named.
@@ -96,18 +84,13 @@ def diversity(summary: pd.DataFrame, reward: str, styles: dict[str, Look]) -> Fi
         return None
     many = style.crowded(frame)
     fig, (ax,) = style.figure(*((8.6, 6.0) if many else (7.2, 4.6)))
-    lows, highs = style.ends(frame, x)
-    room = 0.15 * (highs.max() - lows.min()) or 0.1
-    ax.set_xlim(lows.min() - room, highs.max() + room)
-    _, highs = style.ends(frame, "diversity")
-    ax.set_ylim(0, 1.12 * highs.max() or 1)
+    style.pad(ax, "x", frame, x)
+    style.pad(ax, "y", frame, "diversity", 0)
     ax.set_xlabel(f"{style.plain(reward)}, the guiding reward")
     ax.set_ylabel("diversity: mean squared distance between features")
-    ax.set_title("Diversity against reward, 95% intervals over prompts", fontsize=10, loc="left")
-    frame = frame.assign(called=style.names(frame))
-    style.scatter(ax, frame, x, "diversity", styles)
+    style.scatter(ax, frame, x, "diversity", looks)
     if many:
         style.legend(fig, [ax], 5)
-    text, named = ("short", frame.typical) if many else ("label", None)
-    name_points(ax, frame, x, "diversity", styles, text, named)
+    shown = frame[frame.typical] if many else frame
+    style.name_points(ax, shown, x, "diversity", "short" if many else "label")
     return fig

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
-from bench import stats
 from bench.report import breakeven, controls, cost, quality, scaling, speedups, style, table
-from bench.report.document import Link, Picture, Section, Table, Text
+from bench.report.document import Part, Picture, Section, Table, Text
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts import verdicts
-from bench.report.saved import saved
+from bench.store.schema import PHASES
 
 VERDICTS = (
     "Each claim of the paper (arXiv 2602.03211), then what it leaves open. Published figures stand "
@@ -23,55 +25,60 @@ TASKS = (
 )
 SPEEDUPS = (
     "How many times cheaper LiDAR is, read off the cost–quality frontiers of both sweeps: at the "
-    "best GenEval that the other method attains, and the other way round at LiDAR's best. “Not "
-    "reached”: one of them does not attain that quality at any swept budget. “≥”: its cheapest "
-    "setting is already better. The plain ratio is that of the typical settings' costs, whatever "
-    "the quality."
+    "best quality ({0}) that the other method attains, and the other way round at LiDAR's best. "
+    "“Not reached”: one of them does not attain that quality at any swept budget. “≥”: its "
+    "cheapest setting is already better. The plain ratio is that of the typical settings' costs, "
+    "whatever the quality."
 )
 CONTROLS = (
-    "GenEval of each method's typical cell, and of all of LiDAR's, less what a control attains for "
+    "{0} of each method's typical cell, and of all of LiDAR's, less what a control attains for "
     "the same cost [95% interval]; “tie” where the interval covers 0. Between two settings of the "
-    "control its GenEval is linear in log cost. Where no setting of the control costs as much (or "
+    "control its quality is linear in log cost. Where no setting of the control costs as much (or "
     "as little), give or take a twentieth, its nearest one stands in: a cheaper control that wins "
     "would win at the same cost too, one that loses says nothing."
 )
-COSTS = (
+FRONTIERS = (
     "Up and to the left is better. Cost is relative to vanilla sampling by the same target solver "
-    "and steps, timed on the same prompts beside the method. Lines are frontiers: the best GenEval "
+    "and steps, timed on the same prompts beside the method. Lines are frontiers: the best {0} "
     "for at most each cost, where a method's budget was swept."
 )
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "
-    "them, is cheaper than the method [95% interval, Fieller's]; in units of vanilla's seconds on "
+    "them, is cheaper than the method [95% interval]; in units of vanilla's seconds on "
     "the same prompt. “Never”: its images cost no less."
 )
+COSTS = (
+    "Seconds a prompt (means) from the prompt's text to images on the host: lookahead is text "
+    "encoding and lookahead samples, annotation their rewards, target the steered sampling and its "
+    "decoding. Memory: peak GiB allocated / reserved. Batch: images sampled together / most "
+    "samples a call of the denoiser / of the decoder. The paper's figures (one A100 80 GB, trained "
+    "weights) are its own, not measured here."
+)
+FILES = ("records.jsonl", "config.yaml")
 
 
 def verdict_section(evidence: Evidence) -> Section:
-    """The claims, their verdicts, and by which criterion each was reached."""
-    found = verdicts(evidence)
-    shown = pd.DataFrame(
-        [
-            {
-                "no.": v.claim.number,
-                "claim": v.claim.text,
-                "published": v.claim.published,
-                "measured here": v.measured,
-                "verdict": v.outcome,
-                "why not": v.reason,
-            }
+    """The claims that something was measured of, by which criterion each was judged, and in a
+    sentence those that these cells say nothing about."""
+    every = verdicts(evidence)
+    found = [v for v in every if v.measured != "–"]
+    silent = "; ".join(f"{v.claim.number} ({v.reason})" for v in every if v.measured == "–")
+    parts: list[Part] = []
+    if found:
+        rows = [
+            {"no.": v.claim.number, "claim": v.claim.text, "published": v.claim.published,
+             "measured here": v.measured, "verdict": v.outcome, "why not": v.reason}
             for v in found
+        ]  # fmt: skip
+        rules = [{"no.": v.claim.number, "criterion": v.claim.rule} for v in found]
+        told = "By what each verdict is reached."
+        parts = [
+            Table("verdicts", pd.DataFrame(rows), VERDICTS, prose=tuple(rows[0])[1:]),
+            Table("criteria", pd.DataFrame(rules), told, prose=("criterion",)),
         ]
-    )
-    rules = pd.DataFrame([{"no.": v.claim.number, "criterion": v.claim.criterion} for v in found])
-    words = ("claim", "published", "measured here", "verdict", "why not")
-    return Section(
-        "Verdicts",
-        (
-            Table("verdicts", shown, VERDICTS, prose=words),
-            Table("criteria", rules, "By what each verdict is reached.", prose=("criterion",)),
-        ),
-    )
+    if silent:
+        parts.append(Text(f"Of these claims the cells say nothing: {silent}."))
+    return Section("Verdicts", tuple(parts))
 
 
 def result_section(evidence: Evidence, about: str) -> Section:
@@ -87,77 +94,100 @@ def result_section(evidence: Evidence, about: str) -> Section:
     return Section("Results", (Table("results", shown, about, full.reset_index(), links=links),))
 
 
-def links_of(evidence: Evidence, cell: str) -> tuple[Link, ...]:
+def links_of(evidence: Evidence, cell: str) -> Mapping[str, str]:
     """A cell's records and config, relative to the results folder."""
     folder = evidence.results.cells.path[cell].relative_to(evidence.results.folder).as_posix()
-    return tuple(Link(name.split(".")[0], f"{folder}/{name}") for name in FILES)
+    return {name.split(".")[0]: f"{folder}/{name}" for name in FILES}
 
 
-FILES = ("records.jsonl", "config.yaml")
-
-
-def task_section(evidence: Evidence, coverage: str) -> list[Section]:
-    """GenEval by task; none where nothing was judged."""
+def task_section(evidence: Evidence, coverage: str) -> Section:
+    """GenEval by task; empty where nothing was judged."""
     if evidence.by_task.empty:
-        return []
+        return Section("GenEval by task", ())
     shown = table.tasks_display(evidence.by_task)
     part = Table("tasks", shown, f"{TASKS} {coverage}", evidence.by_task)
-    return [Section("GenEval by task", (part,))]
+    return Section("GenEval by task", (part,))
 
 
-def seed_section(evidence: Evidence) -> list[Section]:
-    """Cells of several seeds; none where there is one seed."""
-    if evidence.seeds.empty:
-        return []
-    rows = [
-        {
-            "method": row.method,
-            "seeds": str(row.seeds),
-            "GenEval [95%]": f"{row.pooled:.3f} [{row.low:.3f}, {row.high:.3f}]",
-            "deviation between seeds": f"{row.deviation:.3f}",
-        }
-        for row in evidence.seeds.itertuples()
+def seed_section(evidence: Evidence) -> Section:
+    """Cells of several seeds; empty where there is one seed."""
+    seeds = evidence.seeds
+    if seeds.empty:
+        return Section("Seeds", ())
+    shown = seeds[["method", "seeds"]].astype(str)
+    shown["GenEval [95%]"] = [
+        f"{r.pooled:.3f} [{r.low:.3f}, {r.high:.3f}]" for r in seeds.itertuples()
     ]
+    shown["deviation between seeds"] = seeds.deviation.map("{:.3f}".format)
     text = "GenEval over the images of all seeds: prompts stay the unit, seeds are pooled in each."
-    return [Section("Seeds", (Table("seeds", pd.DataFrame(rows), text, evidence.seeds),))]
+    return Section("Seeds", (Table("seeds", shown, text, seeds),))
+
+
+def cost_section(evidence: Evidence) -> Section:
+    """What each cell's seconds are spent on, and the memory that it needs."""
+    frames = evidence.results.prompts.groupby("cell")
+    means = frames[[f"seconds.{phase}" for phase in (*PHASES, "total")]].mean()
+    peaks = frames[["memory.allocated", "memory.reserved"]].max()
+    batch = frames.batch.agg(lambda sizes: "; ".join(sorted(set(sizes) - {""})))
+    full = means.join(peaks).join(batch).join(evidence.summary[["label", *_ends("cost")]])
+    full = full.loc[evidence.summary.index]
+    full["seconds.target"] = full["seconds.denoise"] + full["seconds.decode"]
+    heads = {"s/prompt": "total", "lookahead": "prepare", "annotation": "annotate"}
+    heads |= {"target": "target"}
+    shown = []
+    for _, row in full.iterrows():
+        own = {"method": row.label}
+        own |= {h: table.number(row, f"seconds.{p}", "{:.3g}") for h, p in heads.items()}
+        own["ratio"] = table.spread(row, "cost", "{:.2f}")
+        held = row["memory.allocated"], row["memory.reserved"]
+        own["memory"] = table.NONE if np.isnan(held[0]) else "{:.2f} / {:.2f}".format(*held)
+        shown.append(own | {"batch": row.batch})
+    part = Table("costs", pd.DataFrame(shown), COSTS, full.reset_index())
+    return Section("Costs", (part,))
+
+
+def _ends(name: str) -> list[str]:
+    return [name, f"{name}.low", f"{name}.high"]
 
 
 def comparison_section(evidence: Evidence) -> Section:
-    """Speedups at matched quality, controls at matched cost, break-even."""
-    label = evidence.results.cells.label
-    parts: list[Table | Text] = []
-    if evidence.speedups:
+    """Speedups at matched quality, controls at matched cost, break-even; one sentence says which of
+    them there is nothing of."""
+    label, axis = evidence.results.cells.label, evidence.results.axis
+    parts: list[Part] = []
+    absent = []
+    matched = [s for s in evidence.speedups if s.faster is not None or not np.isnan(s.plain.value)]
+    if matched:
         rows = [
             {
                 "method": s.method,
-                "LiDAR faster, at the method's best GenEval": speedups.said(s.faster, s.reason),
-                "method faster, at LiDAR's best GenEval": speedups.said(s.reverse, s.reason),
-                "plain ratio": spelled(s.plain, "{:.2f}×"),
-                "settings, LiDAR / method": " / ".join(str(len(group)) for group in s.cells),
-                "prompts timed": str(s.timed) if s.timed else table.NONE,
+                "LiDAR faster, at the method's best quality": speedups.said(s.faster, s.reason),
+                "method faster, at LiDAR's best quality": speedups.said(s.reverse, s.reason),
+                "plain ratio": table.spelled(s.plain, "{:.2f}×"),
+                "settings, LiDAR / method": " / ".join(map(str, s.settings)),
+                "prompts timed": str(s.timed or table.NONE),
             }
-            for s in evidence.speedups
+            for s in matched
         ]
         words = tuple(rows[0])[1:3]
-        parts.append(Table("speedups", pd.DataFrame(rows), SPEEDUPS, prose=words))
+        parts.append(Table("speedups", pd.DataFrame(rows), SPEEDUPS.format(axis), prose=words))
     else:
-        parts.append(Text("No speedups: there is no finished cell of lidar beside another."))
+        absent.append("speedups (no timed cell of lidar beside another)")
     if evidence.controls:
-        frame = pd.DataFrame({c: {} for c in controls.CONTROLS.values()}, dtype=str)
-        timed: dict[str, int] = {}
-        for one in evidence.controls:
-            frame.loc[label[one.cell], controls.CONTROLS[one.control]] = controls.said(one)
-            if one.timed:
-                timed[label[one.cell]] = min(one.timed, timed.get(label[one.cell], one.timed))
-        frame = frame.dropna(axis=1, how="all").fillna(table.NONE)
-        words = tuple(frame.columns)
-        frame["prompts timed"] = [str(timed.get(name, table.NONE)) for name in frame.index]
-        shown = frame.rename_axis("method").reset_index()
-        parts.append(Table("controls", shown, CONTROLS, prose=words))
+        found = pd.DataFrame(
+            [(label[c.cell], controls.CONTROLS[c.control], controls.said(c), c.timed)
+             for c in evidence.controls],
+            columns=["method", "control", "said", "timed"],
+        )  # fmt: skip
+        shown = found.pivot(index="method", columns="control", values="said")
+        shown = shown[[c for c in controls.CONTROLS.values() if c in shown]].fillna(table.NONE)
+        words = tuple(shown.columns)
+        timed = found[found.timed > 0].groupby("method").timed.min()
+        shown["prompts timed"] = [str(timed.get(name, table.NONE)) for name in shown.index]
+        shown = shown.loc[list(dict.fromkeys(found.method))].reset_index()
+        parts.append(Table("controls", shown, CONTROLS.format(axis), prose=words))
     else:
-        parts.append(
-            Text("No controls: no timed Best-of-N, best of lookahead or vanilla of more steps.")
-        )
+        absent.append("controls (no timed Best-of-N, best of lookahead or vanilla of more steps)")
     if evidence.break_evens:
         rows = [
             {"method": label[cell], "LiDAR is cheaper": breakeven.said(found),
@@ -166,23 +196,27 @@ def comparison_section(evidence: Evidence) -> Section:
         ]  # fmt: skip
         parts.append(Table("break_even", pd.DataFrame(rows), BREAK_EVEN))
     else:
-        parts.append(Text("No break-even: LiDAR and another method were not timed together."))
+        absent.append("break-even (LiDAR and another method were not timed together)")
+    if absent:
+        parts.append(Text(f"Not here: {'; '.join(absent)}."))
     return Section("Matched comparisons", tuple(parts))
 
 
 def figure_section(evidence: Evidence, coverage: str) -> Section:
-    """Every figure; those that the cells do not allow are admitted."""
+    """Every figure that the cells allow; the others are named in one sentence."""
     results, summary = evidence.results, evidence.summary
     looks = style.looks(summary)
     typical = set(summary.label[summary.typical])
     few = evidence.by_task[evidence.by_task.label.isin(typical)]
+    unmatched = [s.method for s in evidence.speedups if s.faster is None]
+    without = f" No matched quality for {', '.join(unmatched)}." if unmatched else ""
     made = (
-        *((name, f"GenEval against cost{of}", figure, COSTS)
+        *((name, f"{results.axis} against cost{of}", figure, FRONTIERS.format(results.axis))
           for name, of, figure in cost.by_target(results, summary, looks)),
-        ("speedup", "LiDAR's speedup", saved(evidence.speedups),
+        ("speedup", "LiDAR's speedup", cost.saved(evidence.speedups),
          "At matched quality where both budgets were swept, and the plain ratio at typical "
-         "settings: with a smaller budget a method would be cheaper and perhaps as good."),
-        ("phases", "Cost by phase", cost.phases(summary),
+         f"settings: a smaller budget would be cheaper and perhaps as good.{without}"),
+        ("phases", "Cost by phase", cost.phases(summary, evidence.paper.get("ratio")),
          "prepare: text and lookahead samples; annotate: their rewards; denoise: the steered "
          "sampling; decode: the delivered images."),
         ("tasks", "Tasks", quality.by_task(few, looks),
@@ -201,7 +235,14 @@ def figure_section(evidence: Evidence, coverage: str) -> Section:
          "Diversity is the mean squared distance between the normalized features of a prompt's "
          "images; 0 is one image delivered several times."),
     )  # fmt: skip
-    pictures = (Picture(n, head, f"{text} {coverage}", fig) for n, head, fig, text in made)
+    pictures: list[Part] = [
+        Picture(name, head, f"{text} {coverage}", figure)
+        for name, head, figure, text in made
+        if figure is not None
+    ]
+    absent = [head for _, head, figure, _ in made if figure is None]
+    if absent:
+        pictures.append(Text(f"No figure, for lack of cells or measurements: {', '.join(absent)}."))
     return Section("Figures", tuple(pictures))
 
 
@@ -231,11 +272,3 @@ def provenance_section(evidence: Evidence) -> Section:
     words = ("cell", "code", "backbone's weights", "device", "torch", "solver")
     part = Table("provenance", pd.DataFrame(rows), text, pd.DataFrame(full), words, links)
     return Section("Provenance", (part,))
-
-
-def spelled(value: stats.Interval, form: str) -> str:
-    """ "2.0× [1.8×, 2.3×]"; a dash where it was not measured."""
-    if value.value != value.value:
-        return table.NONE
-    ends = ", ".join(form.format(end) for end in (value.low, value.high)) if value.known else "–"
-    return f"{form.format(value.value)} [{ends}]"

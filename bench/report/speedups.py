@@ -1,4 +1,4 @@
-"""How many times faster is LiDAR than each other method, at the same GenEval?"""
+"""How many times faster is LiDAR than each other method, at the same quality?"""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LIDAR = "lidar"
 class Speedup:
     """LiDAR against ``method``.
 
-    ``faster``: cost of the method over cost of LiDAR at the method's best GenEval; ``reverse``:
+    ``faster``: cost of the method over cost of LiDAR at the method's best quality; ``reverse``:
     cost of LiDAR over cost of the method at LiDAR's best; both None with a ``reason``. ``plain``:
-    the ratio of costs at the typical settings, whatever the quality. ``cells``: LiDAR's and the
-    method's, swept. ``timed``: prompts on which all of these were timed.
+    the ratio of costs at the typical settings, whatever the quality. ``settings``: how many of
+    LiDAR's and of the method's were swept. ``timed``: prompts on which all of these were timed.
     """
 
     method: str
@@ -28,58 +28,48 @@ class Speedup:
     reverse: stats.Matched | None
     reason: str
     plain: stats.Interval
-    cells: tuple[tuple[str, ...], tuple[str, ...]]
+    settings: tuple[int, int]
     timed: int = 0
 
 
 def speedups(results: Results) -> list[Speedup]:
     """One for each family of methods beside LiDAR's; none where there is no LiDAR cell."""
     cells = results.cells
-    ours = choice.typical(cells, LIDAR)
-    if ours is None:
-        return []
+    ours = choice.base_of(cells, LIDAR)
     found = []
     for method in dict.fromkeys(choice.family(str(m)) for m in cells.method):
-        theirs = choice.typical(cells, method)
-        if method == LIDAR or theirs is None:
+        theirs = choice.base_of(cells, method)
+        if ours is None or method == LIDAR or theirs is None:
             continue
-        plain = NOTHING
-        if choice.same_target(cells, ours, theirs):
-            plain = lidar_speedup(results.of(ours), results.of(theirs))
         groups = [by_cost(results, choice.budget(cells, m)) for m in (LIDAR, method)]
-        reason = _reason(results, ours, theirs, groups)
-        pair = None if reason else sweeps(results, groups)
-        swept = tuple(groups[0]), tuple(groups[1])
+        same, pair = choice.same_target(cells, ours, theirs), None
+        plain = lidar_speedup(results, ours, theirs) if same else NOTHING
+        who = ["LiDAR's budget"] * (len(groups[0]) < 2) + ["its budget"] * (len(groups[1]) < 2)
+        reason = "" if same else "another target solver, so another yardstick"
+        if same and who:
+            reason = f"{who[0]} was not swept"
+        elif same:
+            pair = sweeps(results, groups)
+            reason = "" if pair else FEW
+        size = len(groups[0]), len(groups[1])
         if pair is None:
-            found.append(Speedup(method, None, None, reason or FEW, plain, swept))
+            found.append(Speedup(method, None, None, reason, plain, size))
             continue
         fast, slow = pair
         faster = stats.matched(fast, slow, stats.best_of(slow))
         reverse = stats.matched(slow, fast, stats.best_of(fast))
         timed = (fast.cost.freedom or 0) + 1
-        found.append(Speedup(method, faster, reverse, "", plain, swept, timed))
+        found.append(Speedup(method, faster, reverse, "", plain, size, timed))
     return found
 
 
-def _reason(results: Results, ours: str, theirs: str, groups: list[list[str]]) -> str:
-    """Why there can be no speedup at matched quality, "" where there can."""
-    if not choice.same_target(results.cells, ours, theirs):
-        return "another target solver, so another yardstick"
-    for who, group in zip(("LiDAR's budget", "its budget"), groups, strict=True):
-        if len(group) < 2:  # settings
-            return f"{who} was not swept"
-    return ""
-
-
 def said(found: stats.Matched | None, reason: str) -> str:
-    """A matched speedup in words: "3.1× [2.0, 4.4]", "not reached (in 12% of draws)"."""
+    """A matched speedup in words: "3.1× [2.0, 4.4]", "not reached (12% of draws reach it)"."""
     if found is None:
         return f"– ({reason})"
     if found.value is None:
-        who = " and ".join({"fast": "by the faster one", "slow": "by the slower one"}[m]
-                           for m in found.missing)  # fmt: skip
-        share = f"{found.share_reached:.0%} of draws reach it"
-        return f"{found.status} ({share})" if who else found.status
+        reached = f" ({found.share_reached:.0%} of draws reach it)" if found.missing else ""
+        return found.status + reached
     prefix = "≥ " if found.status == "at least" else ""
     value = found.value
     return f"{prefix}{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}]"

@@ -1,4 +1,4 @@
-"""What every figure shares: one look a method, plain text, labels that do not overlap.
+"""What every figure shares: one look a method, plain text, names beside points.
 
 Figures are made from `matplotlib.figure.Figure` and never through pyplot, so that a report leaves
 no global state behind and needs no display.
@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 DPI = 160
-CROWD = 10  # cells
+CROWD = 10  # cells, more than can be told apart by markers
+MASS = 40  # cells, of which the typical ones alone are named
 INK = "#222222"
 FAINT = "#d9d9d9"
 # Okabe and Ito's palette without its yellow, which is unreadable on paper, plus a grey and a brown.
@@ -90,11 +91,6 @@ def crowded(summary: pd.DataFrame) -> bool:
     return len(summary) > CROWD
 
 
-def names(summary: pd.DataFrame) -> pd.Series:
-    """What a legend calls each cell: its label, or in a crowd its method."""
-    return summary.method if crowded(summary) else summary.label
-
-
 def figure(
     width: float, height: float, columns: int = 1, rows: int = 1
 ) -> tuple[Figure, list[Axes]]:
@@ -139,15 +135,14 @@ def ends(frame: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
 
 
 def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
-    """A point with both intervals for each row; where a column ``called`` is, it names them."""
-    for (_, row), xerr, yerr in zip(
-        frame.iterrows(), errors(frame, x).T, errors(frame, y).T, strict=True
-    ):
-        look = styles[row.label]
+    """A point with both intervals for each row; in a crowd the cells of a method share a name."""
+    called = "method" if len(styles) > CROWD else "label"
+    for name, own in frame.groupby(called, sort=False):
+        look = styles[str(own.label.iloc[0])]
         ax.errorbar(
-            row[x], row[y], xerr=xerr[:, None], yerr=yerr[:, None], fmt=look.marker,
+            own[x], own[y], xerr=errors(own, x), yerr=errors(own, y), fmt=look.marker,
             color=look.color, markersize=look.size, markeredgewidth=0, elinewidth=1.1,
-            zorder=3, label=plain(str(row.get("called", row.label))),
+            zorder=3, label=plain(str(name)),
         )  # fmt: skip
 
 
@@ -180,3 +175,64 @@ def rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.set_yticks(range(len(labels)), [plain(str(label)) for label in labels])
     ax.set_ylim(len(labels) - 0.45, -0.65)
     ax.grid(axis="y", visible=False)
+
+
+def pad(ax: Axes, axis: str, frame: pd.DataFrame, name: str, *others: float) -> None:
+    """Room around the intervals of ``name``, on the x or y axis, and around ``others``."""
+    low, high = ends(frame, name)
+    least, most = min([low.min(), *others]), max([high.max(), *others])
+    room = 0.15 * (most - least) or 0.05
+    getattr(ax, f"set_{axis}lim")(least - room, most + room)
+    getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(6))
+
+
+def name_points(ax: Axes, frame: pd.DataFrame, x: str, y: str, text: str) -> None:
+    """The column ``text`` beside each point of `scatter`, where it covers least: of places on
+    circles around the point, each name takes the best one that the names before have left."""
+    fig = ax.get_figure(root=True)
+    assert fig is not None
+    fig.canvas.draw()  # settles the layout, so that display coordinates hold
+    window, unit = ax.get_window_extent(), DPI / 72
+    anchors = ax.transData.transform(frame[[x, y]].to_numpy(float))
+    corners = [anchors]
+    for along, across in zip(ends(frame, x), ends(frame, y), strict=True):
+        corners.append(ax.transData.transform(np.stack([along, frame[y]], axis=1)))
+        corners.append(ax.transData.transform(np.stack([frame[x], across], axis=1)))
+    bars = [(corners[0], corners[k]) for k in range(5)]  # points, and each half of their intervals
+    low = np.concatenate([np.minimum(*bar) for bar in bars]) - 3 * unit
+    high = np.concatenate([np.maximum(*bar) for bar in bars]) + 3 * unit
+    radii, angles = (9, 16, 24, 34, 46, 60, 80), np.deg2rad([30, 330, 150, 210, 90, 270, 0, 180])
+    ways = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for (_, row), anchor in zip(frame.iterrows(), anchors, strict=True):
+        note = ax.annotate(plain(row[text]), (row[x], row[y]), xytext=(0, 0),
+                           textcoords="offset points", fontsize=8, color=INK, ha="center",
+                           va="center", zorder=4, annotation_clip=False)  # fmt: skip
+        half = np.array(note.get_window_extent().size) / 2
+        shifts = np.concatenate([ways * (radius * unit + half) for radius in radii])
+        least, most = anchor + shifts - half, anchor + shifts + half
+        clear = (least[:, None] >= high) | (most[:, None] <= low)
+        covered = (~clear.any(axis=2)).sum(axis=1)
+        outside = ((least < window.min) | (most > window.max)).any(axis=1)
+        near = np.hypot(*np.moveaxis(anchors[:, None] - anchor - shifts, -1, 0)).min(axis=0)
+        reach = np.hypot(*shifts.T)
+        astray = near < reach - 1e-9  # it would read as another point's name
+        best = np.argmin(3 * covered + 10 * outside + astray + 1e-3 * reach)
+        note.set_position(tuple(shifts[best] / unit))
+        low, high = np.vstack([low, least[best]]), np.vstack([high, most[best]])
+
+
+def phase_bars(ax: Axes, parts: pd.DataFrame, labels: Sequence[str]) -> None:
+    """A bar a row of ``parts``, split by phase; its columns are the phases."""
+    places, left = np.arange(len(parts)), np.zeros(len(parts))
+    for phase, color in PHASES.items():
+        width = parts[phase].to_numpy(float)
+        ax.barh(places, width, left=left, color=color, height=0.62, label=phase,
+                hatch=HATCHES[phase], edgecolor="white", linewidth=0.5)  # fmt: skip
+        left += width
+    ax.axvline(1, color=INK, linewidth=0.8, linestyle=":")
+    rows(ax, labels)
+
+
+def key_above(ax: Axes) -> None:
+    """The legend in one line above the axes."""
+    ax.legend(fontsize=8, frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(-0.02, 1.0))

@@ -9,6 +9,8 @@ stands without an interval, its ends NaN.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,150 +18,180 @@ import pandas as pd
 
 from bench import stats
 from bench.report import choice
-from bench.report.load import Results
-from bench.store.schema import KINDS, PHASES
+from bench.report.load import SIDES, Results
+from bench.store.schema import PHASES
 
-SEED = 0
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
 TASKS = ("label", "task", "share", "low", "high", "prompts", "images")
 
 
-def draws(prompts: pd.DataFrame, stratified: bool = True) -> stats.Draws:
-    """Bootstrap draws of these prompts; the same for every frame of the same prompts.
+def draws(tags: Collection[str]) -> stats.Draws:
+    """Bootstrap draws of prompts of these tasks; the same for all of the same prompts."""
+    return _drawn(tuple(np.asarray(tags).tolist()))
 
-    Timings are not stratified: their prompts are a small sample, often one a task.
-    """
-    return _drawn(tuple(prompts.tag) if stratified else ("all",) * len(prompts))
+
+def plain_draws(count: int) -> stats.Draws:
+    """Draws that are not stratified, for timings: their prompts are a small sample, often one a
+    task."""
+    return _drawn(("all",) * count)
 
 
 @lru_cache(maxsize=8)
 def _drawn(strata: tuple[str, ...]) -> stats.Draws:
-    return stats.resample(np.asarray(strata), stats.DRAWS, np.random.default_rng(SEED))
+    return stats.resample(np.asarray(strata), stats.DRAWS, np.random.default_rng(0))
+
+
+def measured(results: Results) -> list[str]:
+    """The columns of ``prompts`` of which means are reported."""
+    return [*(f"score.{name}" for name in results.scores), "diversity"]
 
 
 def summarize(results: Results) -> pd.DataFrame:
     """One row for each cell with a finished prompt, in the order of ``results.cells``.
 
     Columns: label, short (the label within its method), typical (whether it is the method's typical
-    cell), method, coverage, geneval, geneval.change (to its vanilla cell, on common prompts),
-    improvement (probability that a prompt does better than vanilla's), score.<name>, diversity,
-    their .change, seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its
-    parts), lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
+    cell), method, coverage, geneval, score.<name>, diversity, each with its .change (to its vanilla
+    cell, on common prompts), improvement (probability that a prompt does better than vanilla's),
+    seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its parts),
+    lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
     calls.<phase>.<kind> (mean a prompt).
     """
     cells = results.cells[results.cells.done > 0]
-    frames = {cell: results.of(cell) for cell in cells.index}
-    references = results.references
-    lidar, usual = choice.typical(results.cells, "lidar"), choice.typicals(results.cells)
+    lidar = choice.base_of(results.cells, "lidar")
+    calls = [c for c in results.prompts if c.startswith("calls.")]
     rows = []
-    for cell, own in frames.items():
-        estimates = quality(own, results.scores)
-        base = references.get(str(cell), cell)
-        estimates |= changes(own, None if base == cell else frames.get(base), results.scores)
-        if choice.reward(cells.loc[cell]) != choice.reward(results.cells.loc[base]):
-            estimates[f"score.{results.reward}.change"] = NOTHING  # of two different rewards
-        timed = own.dropna(subset=["yardstick.vanilla", "yardstick.method"])
-        estimates |= {"cost": cost(timed), "lidar_speedup": NOTHING}
+    for cell, about in cells.iterrows():
+        own, base = results.of(str(cell)), results.references.get(str(cell))
+        estimates = dict.fromkeys(("geneval", *measured(results)), NOTHING)
+        own_estimates = sampled(results, str(cell))
+        estimates |= {name: one.interval for name, one in own_estimates.items()}
+        estimates |= changes(results, str(cell), None if base == cell else base)
+        estimates |= {"cost": cost(results, str(cell)), "lidar_speedup": NOTHING}
         if lidar is not None and choice.same_target(results.cells, lidar, str(cell)):
-            estimates["lidar_speedup"] = lidar_speedup(frames[lidar], own)
-        row = {key: cells.loc[cell, key] for key in ("label", "method", "coverage")}
-        row |= {"short": choice.short(results.cells, cell), "typical": cell in usual}
+            estimates["lidar_speedup"] = lidar_speedup(results, lidar, str(cell))
+        row = {"cell": cell, **about[["label", "method", "coverage"]]}
+        row |= {"short": choice.short(results.cells, str(cell)), "typical": about.base == cell}
         for name, interval in estimates.items():
             row |= {name: interval.value, f"{name}.low": interval.low}
             row |= {f"{name}.high": interval.high, f"{name}.prompts": interval.prompts}
-        row["geneval.change.tie"] = estimates["geneval.change"].tie
         row["seconds"] = own["seconds.total"].median()
-        parts = timed[[f"seconds.{phase}" for phase in PHASES]].sum()
-        for phase in PHASES:
-            share = parts[f"seconds.{phase}"] / parts.sum() if len(timed) else np.nan
-            row[f"cost.{phase}"] = row["cost"] * share
-        calls = [
-            c for p in ("", *(f"{p}." for p in PHASES)) for c in (f"calls.{p}{k}" for k in KINDS)
-        ]
-        row |= own[calls].mean().to_dict()
-        rows.append({"cell": cell, **row})
+        parts = results.timed(str(cell))[[f"seconds.{phase}" for phase in PHASES]].sum()
+        row |= {f"cost.{p}": row["cost"] * parts[f"seconds.{p}"] / parts.sum()
+                if parts.sum() else np.nan for p in PHASES}  # fmt: skip
+        rows.append(row | own[calls].mean().to_dict())
     return pd.DataFrame(rows).set_index("cell")
 
 
-def quality(own: pd.DataFrame, scores: tuple[str, ...]) -> dict[str, stats.Interval]:
-    """GenEval, every score and diversity of one cell, over the prompts that have them."""
+@dataclass(frozen=True)
+class Sampled:
+    """An estimate, its value in every draw, and the prompts that it is over (as bytes)."""
+
+    interval: stats.Interval
+    samples: stats.Array
+    prompts: bytes
+
+
+def sampled(results: Results, cell: str) -> dict[str, Sampled]:
+    """GenEval of a cell, its mean scores and diversity, each over the prompts that have it."""
+    if (cell, "means") in results.memo:
+        return dict(results.memo[cell, "means"])
+    own, found = results.of(cell), {}
     judged = own.dropna(subset=["correct"])
-    found = {"geneval": NOTHING}
     if len(judged):
-        marks, tags = _marks(judged), np.asarray(judged.tag)
-        found = {"geneval": stats.geneval(*marks, tags, draws(judged))}
-    for name in (*(f"score.{s}" for s in scores), "diversity"):
-        found[name] = _mean(own.dropna(subset=[name]), name)
+        tags, drawn = judged.tag.to_numpy(), draws(judged.tag)
+        whole, by_task, samples = stats.geneval_tasks(*marks(judged), tags, drawn)
+        found["geneval"] = Sampled(whole, samples, judged.index.to_numpy().tobytes())
+        results.memo[cell, "tasks"] = by_task
+    alike: dict[bytes, list[str]] = {}
+    for name in measured(results):  # columns of the same prompts are resampled in one product
+        alike.setdefault(own[name].notna().to_numpy().tobytes(), []).append(name)
+    for group in alike.values():
+        known = own[group[0]].notna()
+        if not known.any():
+            continue
+        drawn, prompts = draws(own.tag[known]), own.index[known].to_numpy().tobytes()
+        means = stats.means(own.loc[known, group].to_numpy(float).T, drawn)
+        for k, name in enumerate(group):
+            interval = stats.student(means.value[k], means.samples[:, k], drawn)
+            found[name] = Sampled(interval, means.samples[:, k], prompts)
+    results.memo[cell, "means"] = found
+    return dict(found)
+
+
+def changes(results: Results, cell: str, base: str | None) -> dict[str, stats.Interval]:
+    """Differences to ``base``, and the improvement; scores of two different rewards have none."""
+    every = ("geneval", *measured(results))
+    found = {f"{name}.change": NOTHING for name in every} | {"improvement": NOTHING}
+    if base is None:
+        return found
+    mine, theirs = (sampled(results, c) for c in (cell, base))
+    apart = choice.apart(results.cells.loc[cell], results.cells.loc[base])
+    if any(key.startswith("reward.") for key in apart):
+        mine.pop(f"score.{results.reward}", None)
+    for name in {*mine} & {*theirs}:
+        one, other = mine[name], theirs[name]
+        if one.prompts == other.prompts:  # then the draws are the same
+            drawn = draws(results.of(cell).tag[np.frombuffer(one.prompts, int)])
+            gap = one.interval.value - other.interval.value
+            change = stats.student(gap, one.samples - other.samples, drawn)
+        else:
+            change = difference(results, cell, base, name) or NOTHING
+        found[f"{name}.change"] = change
+    tags, values = results.shared([cell, base], results.marks)
+    if len(tags):
+        own, reference = values[0] / values[1] if len(values) == 2 else values[0]
+        found["improvement"] = stats.improvement(own, reference, tags.to_numpy(), draws(tags))
     return found
 
 
-def changes(
-    own: pd.DataFrame, reference: pd.DataFrame | None, scores: tuple[str, ...]
-) -> dict[str, stats.Interval]:
-    """Differences to ``reference`` on the prompts that both finished, paired by prompt."""
-    names = (*(f"score.{s}" for s in scores), "diversity")
-    common = own.index[:0] if reference is None else own.index.intersection(reference.index)
-    if reference is None or common.empty:
-        found = {f"{name}.change": NOTHING for name in ("geneval", *names)}
-        return found | {"improvement": NOTHING}
-    own, base = own.loc[common], reference.loc[common]
-    tasks = np.asarray(own.tag)
-    found = {"geneval.change": NOTHING, "improvement": NOTHING}
-    if not (own.correct.isna() | base.correct.isna()).any():
-        marks = _marks(own), _marks(base)
-        mine, theirs = (right / images for right, images in marks)
-        found = {
-            "geneval.change": stats.geneval_difference(*marks, tasks, draws(own)),
-            "improvement": stats.improvement(mine, theirs, tasks, draws(own)),
-        }
-    for name in names:
-        change = own.assign(change=own[name] - base[name]).dropna(subset=["change"])
-        found[f"{name}.change"] = _mean(change, "change")
-    return found
+def difference(
+    results: Results, cell: str, other: str, name: str, level: float = stats.LEVEL
+) -> stats.Interval | None:
+    """``cell`` less ``other`` in ``name`` ("geneval", "diversity", "score.clip"), paired by prompt;
+    None where they share no prompt that has it."""
+    columns = ("correct", "images") if name == "geneval" else (name,)
+    if not {*columns} <= {*results.prompts}:
+        return None
+    tags, values = results.shared([cell, other], columns)
+    if tags.empty:
+        return None
+    if name != "geneval":
+        return stats.mean(values[0][0] - values[0][1], draws(tags), level=level)
+    (mine, theirs), (images, others) = values
+    pair = (mine, images), (theirs, others)
+    return stats.geneval_difference(*pair, tags.to_numpy(), draws(tags), level=level)
 
 
-def cost(timed: pd.DataFrame) -> stats.Interval:
+def cost(results: Results, cell: str) -> stats.Interval:
     """Seconds relative to vanilla over the prompts on which vanilla was timed beside the method."""
-    if timed.empty:
+    tags, (vanilla, method) = results.shared([cell], SIDES)
+    if tags.empty:
         return NOTHING
-    return stats.cost_ratio(*_seconds(timed), draws(timed, stratified=False))
+    return stats.cost_ratio(method[0], vanilla[0], plain_draws(len(tags)))
 
 
-def lidar_speedup(lidar: pd.DataFrame, own: pd.DataFrame) -> stats.Interval:
+def lidar_speedup(results: Results, lidar: str, cell: str) -> stats.Interval:
     """How many times faster LiDAR is than this cell, over the prompts timed in both."""
-    timed = [f.dropna(subset=["yardstick.vanilla", "yardstick.method"]) for f in (lidar, own)]
-    common = timed[0].index.intersection(timed[1].index)
-    if common.empty:
+    tags, (vanilla, method) = results.shared([lidar, cell], SIDES)
+    if tags.empty:
         return NOTHING
-    fast, slow = (f.loc[common] for f in timed)
-    return stats.speedup(_seconds(fast), _seconds(slow), draws(fast, stratified=False))
+    fast, slow = zip(method, vanilla, strict=True)
+    return stats.speedup(fast, slow, plain_draws(len(tags)))
 
 
 def tasks(results: Results) -> pd.DataFrame:
     """GenEval by task, one row a cell and task: share in [0, 1], low, high, prompts, images."""
     rows = []
     for cell, label in results.cells.label[results.cells.done > 0].items():
-        own = results.of(str(cell)).dropna(subset=["correct"])
-        if own.empty:
-            continue
-        found = stats.geneval_tasks(*_marks(own), np.asarray(own.tag), draws(own))
+        own = results.of(str(cell))
         images = own.groupby("tag").images.sum()
-        for task, share in found.items():
-            row = {"label": label, "task": task, "share": share.value, "low": share.low}
-            row |= {"high": share.high, "prompts": share.prompts, "images": images[task]}
-            rows.append({"cell": cell, **row})
+        sampled(results, str(cell))
+        for task, found in results.memo.get((cell, "tasks"), {}).items():
+            ends = (found.value, found.low, found.high, found.prompts, images[task])
+            rows.append((cell, label, task, *ends))
     return pd.DataFrame(rows, columns=["cell", *TASKS])
 
 
-def _mean(prompts: pd.DataFrame, name: str) -> stats.Interval:
-    if prompts.empty:
-        return NOTHING
-    return stats.mean(prompts[name].to_numpy(float), draws(prompts))
-
-
-def _marks(prompts: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
+def marks(prompts: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
+    """Correct and judged images, each (prompts,)."""
     return prompts.correct.to_numpy(float), prompts.images.to_numpy(float)
-
-
-def _seconds(timed: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
-    return timed["yardstick.method"].to_numpy(float), timed["yardstick.vanilla"].to_numpy(float)

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.report.lidar import numbers as paper
+from bench import stats
+from bench.report.lidar import published as paper
 from bench.report.load import Results
 
 NONE = "–"
@@ -28,91 +29,86 @@ def result_display(
 ) -> pd.DataFrame:
     """One row a cell, every value as short text; a label with * is of partial coverage.
 
-    ``brief`` suits a terminal: of the calls only the denoiser's, and an interval for GenEval alone.
+    ``brief`` suits a terminal: of the calls only the denoiser's, and fewer intervals.
     ``published``: the paper's figures by cell (`paper.columns`), in columns of their own.
     """
-    reward, *judges = results.scores
-    columns: dict[str, Cell] = {
-        "method": lambda row: row.label + (" *" if row.coverage else ""),
-        "GenEval [95%]": lambda row: spread(row, "geneval"),
-        "vs vanilla": lambda row: difference(row, brief),
-        **({} if brief else {"P(better)": lambda row: spread(row, "improvement", "{:.2f}")}),
-        f"{reward} (guides)": lambda row: number(row[f"score.{reward}"]),
-    }
-    for judge in judges:
-        columns[judge] = partial(score, judge)
-    columns["diversity"] = lambda row: number(row.diversity)
-    columns["s/prompt"] = lambda row: number(row.seconds, "{:.3g}")
+    columns: dict[str, Cell] = {"method": lambda row: row.label + (" *" if row.coverage else "")}
+    quality, scores = results.quality, [f"score.{name}" for name in results.scores]
+    if quality == "geneval":
+        columns["GenEval [95%]"] = partial(spread, name="geneval")
+    elif summary[quality].notna().any():
+        columns[f"{results.axis} [95%]"] = partial(spread, name=quality)
+        scores.remove(quality)
+    if len(columns) > 1:
+        columns["vs vanilla"] = partial(difference, name=quality, brief=brief)
+        if not brief:
+            columns["P(better)"] = partial(spread, name="improvement", form="{:.2f}")
+    guiding = f"score.{results.reward}"
+    for name in (*scores, "diversity"):
+        if summary[name].notna().any():
+            head = name.removeprefix("score.") + (" (guides)" if name == guiding else "")
+            columns[head] = partial(number, name=name)
+    columns["s/prompt"] = partial(number, name="seconds", form="{:.3g}")
     if brief:
-        columns["cost / vanilla"] = lambda row: number(row.cost, "{:.2f}×")
+        columns["cost / vanilla"] = partial(number, name="cost", form="{:.2f}×")
         columns["denoiser fwd / bwd"] = partial(calls, "denoiser")
     else:
-        columns["cost / vanilla [95%]"] = lambda row: spread(row, "cost", "{:.2f}")
+        columns["cost / vanilla [95%]"] = partial(spread, name="cost", form="{:.2f}")
         for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
             columns[f"{head} fwd / bwd"] = partial(calls, kind)
     if published is not None:
+        summary = summary.join(published.add_prefix("paper."))
         for name in published:
             head, form = paper.SHOWN[name]
-            columns[head] = partial(_published, published[name], form)
+            columns[head] = partial(number, name=f"paper.{name}", form=form)
     rows = [row for _, row in summary.iterrows()]
     return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
 
 
 def tasks_display(by_task: pd.DataFrame) -> pd.DataFrame:
     """One row a cell, one column a task with its number of prompts at most; share [low, high]."""
-    rows = []
     sizes = by_task.groupby("task").prompts.max()
-    for label, own in by_task.groupby("label", sort=False):
-        of = own.set_index("task")
-        texts = {"method": str(label)}
-        for task, size in sizes.items():
-            texts[f"{task} (n = {size})"] = (
-                f"{of.share[task]:.2f} [{of.low[task]:.2f}, {of.high[task]:.2f}]"
-                if task in of.index
-                else NONE
-            )
-        rows.append(texts)
-    return pd.DataFrame(rows)
+    shown = by_task.assign(
+        text=[f"{r.share:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in by_task.itertuples()]
+    )
+    wide = shown.pivot(index="label", columns="task", values="text")  # tasks in order
+    wide = wide.reindex(list(dict.fromkeys(by_task.label))).fillna(NONE)
+    wide.columns = [f"{task} (n = {sizes[task]})" for task in wide]
+    return wide.rename_axis("method").reset_index()
 
 
-def number(value: float, form: str = "{:.3f}") -> str:
-    """``value`` as text; what was not measured is a dash."""
-    return NONE if np.isnan(value) else form.format(value)
+def number(row: pd.Series, name: str, form: str = "{:.3f}") -> str:
+    """A column of the row as text; what was not measured is a dash."""
+    return NONE if np.isnan(row[name]) else form.format(row[name])
 
 
 def spread(row: pd.Series, name: str, form: str = "{:.3f}") -> str:
     """ "0.512 [0.480, 0.541]" from the three columns of ``name``; "0.512 [–]": no interval."""
-    if np.isnan(row[name]):
+    value, low, high = (row[f"{name}{end}"] for end in ("", ".low", ".high"))
+    return spelled(stats.Interval(value, low, high, 0), form)
+
+
+def spelled(value: stats.Interval, form: str) -> str:
+    """An interval as text; a dash where nothing was measured."""
+    if np.isnan(value.value):
         return NONE
-    if np.isnan(row[f"{name}.low"]):
-        return f"{form.format(row[name])} [{NONE}]"
-    value, low, high = (form.format(row[f"{name}{end}"]) for end in ("", ".low", ".high"))
-    return f"{value} [{low}, {high}]"
+    ends = ", ".join(form.format(end) for end in (value.low, value.high)) if value.known else NONE
+    return f"{form.format(value.value)} [{ends}]"
 
 
-def score(name: str, row: pd.Series) -> str:
-    """The mean of one judge."""
-    return number(row[f"score.{name}"])
-
-
-def difference(row: pd.Series, brief: bool = False) -> str:
-    """The change of GenEval to vanilla, called a tie where its interval covers 0.
+def difference(row: pd.Series, name: str = "geneval", brief: bool = False) -> str:
+    """The change of quality to vanilla, called a tie where its interval covers 0.
 
     A dash in brackets after it: no interval, so neither a tie nor a difference is claimed.
     """
-    if np.isnan(row["geneval.change"]):
+    ends = [row[f"{name}.change{end}"] for end in ("", ".low", ".high")]
+    change = stats.Interval(ends[0], ends[1], ends[2], 0)
+    if np.isnan(change.value):
         return "reference" if row.method == "vanilla" and not brief else NONE
-    known = not np.isnan(row["geneval.change.low"])
-    text = spread(row, "geneval.change", "{:+z.3f}")
-    if brief and known:
-        text = f"{row['geneval.change']:+.3f}"
-    if row["geneval.change.tie"]:
-        return "tie" if brief else f"tie ({text})"
-    return text
-
-
-def _published(column: pd.Series, form: str, row: pd.Series) -> str:
-    return number(column[row.name], form)
+    text = spelled(change, "{:+z.3f}")
+    if brief and change.known:
+        text = f"{change.value:+.3f}"
+    return ("tie" if brief else f"tie ({text})") if change.tie else text
 
 
 def calls(kind: str, row: pd.Series) -> str:

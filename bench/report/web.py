@@ -14,15 +14,13 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.report.document import Document, Part
-from bench.report.lidar.verdicts.base import FAILS, HOLDS, UNKNOWN
-from bench.report.markdown import absent
 
 PAGE = Path(__file__).parent / "page"
-MARKS = {HOLDS: "holds", FAILS: "fails", UNKNOWN: "unknown"}
+MARKS = {"holds": "holds", "does not hold": "fails", "cannot tell here": "unknown"}
 
 
-def render(document: Document, drawn: Mapping[str, str]) -> str:
-    """The page; ``drawn``: each figure as an <svg> element (`svg.inline`), by its name."""
+def render(document: Document, drawn: Mapping[str, bytes]) -> str:
+    """The page; ``drawn``: each figure as PNG, by its name."""
     import jinja2
     from markupsafe import Markup
 
@@ -33,11 +31,10 @@ def render(document: Document, drawn: Mapping[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data": data, "kind": kind, "quote": quote, "absent": absent}
-    environment.filters["whole"] = whole
+    environment.filters |= {"data": data, "kind": kind, "quote": quote, "whole": whole}
     return environment.get_template("page.html").render(
         document=document,
-        drawn={name: Markup(element) for name, element in drawn.items()},
+        drawn=drawn,
         marks=MARKS,
         style=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
         script=Markup((PAGE / "page.js").read_text(encoding="utf-8")),

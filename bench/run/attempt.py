@@ -21,6 +21,7 @@ from bench.run.yardstick import timed, vanilla_first
 from bench.store.folder import CellStore
 from bench.store.images import from_host
 from bench.store.records import encode
+from bench.store.schema import Record
 from methods.method import Method
 
 VANILLA = Method("vanilla")
@@ -79,30 +80,30 @@ class Bench:
 
 def attempt(
     cell: Cell, bench: Bench, judge: Judge, store: CellStore, prompt: Prompt, place: int
-) -> tuple[dict[str, Any], Exception | None]:
+) -> tuple[Record, Exception | None]:
     """The prompt's record, ready to append, and what it failed by, if it did.
 
     ``place``: the prompt's own in the cell's list, shards together. Raises BenchError for what is
     not this prompt's alone: memory that does not suffice, a disk that is full.
     """
-    base = {
+    base: dict[str, Any] = {
         "index": prompt.index,
         "prompt": prompt.text,
         "tag": prompt.tag,
-        **({"fields": prompt.fields} if prompt.fields else {}),
+        "fields": prompt.fields or None,
         "seed": cell.seed,
         "device": describe_device(bench.task.backbone.device),
         "torch": str(torch.__version__),
     }
     try:
-        record = base | _measured(cell, bench, judge, store, prompt, place)
+        record = Record(**base, **_measured(cell, bench, judge, store, prompt, place))
         encode(record)  # a number that is no number is this prompt's failure too
         return record, None
     except BenchError:
         raise
     except Exception as error:
         log = store.write_error(prompt.index, "".join(traceback.format_exception(error)))
-        return base | {"error": one_line(error), "log": log}, error
+        return Record(**base, error=one_line(error), log=log), error
 
 
 def _measured(
@@ -131,7 +132,6 @@ def _measured(
         "sha256": digests,
         **judged,
         "info": dict(measured.info),
-        "error": None,
     }
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bench.backbones import load_backbone
 from bench.config.cell import Cell, code_digest, identity, parse_shard
+from bench.config.defaults import changed
 from bench.device import resolve_device
 from bench.errors import BenchError
 from bench.judge.judges import Judge, load_judge, names_used
@@ -71,6 +72,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config = {k: v for k, v in cell.settings.items() if k != "shard"}
     config |= {"cell": name, "experiment": results.name}
     config |= {"code": code_digest(), "weights": digests}
+    config |= {"changed": changed(cell.settings)}
     config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
     store = CellStore(results / "cells" / name, say)
@@ -103,8 +105,8 @@ def sample_missing(ready: Ready, progress: Progress) -> None:
             record, error = attempt(cell, bench, ready.judge, store, prompt, place)
             store.append(record)
             if error is not None:
-                what = f"{cell.method.name}: prompt {prompt.index} failed: {record['error']}"
-                progress.say(f"{what} ({store.folder / record['log']})")
+                what = f"{cell.method.name}: prompt {prompt.index} failed: {record.error}"
+                progress.say(f"{what} ({store.folder / str(record.log)})")
             streak.see(error)
             progress.advance()
 
@@ -120,15 +122,15 @@ def run_cell(cell: Cell, results: Path, advance: Callable[[], None], say: Say = 
 
 def failures(ready: Ready) -> str:
     """ "" where every prompt of the cell's shard succeeded, else which did not, and what to do."""
-    records, _ = read_records(ready.store.records_path)
+    records = read_records(ready.store.records_path).by_index
     mine = [records.get(prompt.index) for prompt in ready.cell.prompts]
-    failed = [record for record in mine if record and record["error"] is not None]
+    failed = [record for record in mine if record and record.error is not None]
     if not failed:
         return ""
-    listed = ", ".join(str(record["index"]) for record in failed[:10])
+    listed = ", ".join(str(record.index) for record in failed[:10])
     return (
         f"{ready.store.folder}: {len(failed)} of {len(mine)} prompts failed "
-        f"({listed}{', …' if len(failed) > 10 else ''}), the last by {failed[-1]['error']}; "
+        f"({listed}{', …' if len(failed) > 10 else ''}), the last by {failed[-1].error}; "
         "tracebacks are in its folder errors, and the same command tries them again"
     )
 

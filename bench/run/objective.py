@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bench.errors import BenchError, explained
 from methods.settings import one_of
 
@@ -37,15 +35,15 @@ def objective(name: str | None, folders: Sequence[Path]) -> float | None:
     if name is None:
         return None
     from bench.stats.quality import headline
-    from bench.store.folder import read_records
+    from bench.store.frames import prompt_rows
+    from bench.store.records import read_records
 
     (folder,) = folders
-    records, _ = read_records(folder / "records.jsonl")
-    good = [record for record in records.values() if record["error"] is None]
-    if not good:
+    prompts = prompt_rows(list(read_records(folder / "records.jsonl").finished.values()))
+    if prompts.empty:
         raise BenchError(f"objective={name}: no prompt was finished in {folder}")
     if name != GENEVAL:
-        return float(np.mean([np.mean(record["scores"][name]) for record in good]))
-    correct = np.array([sum(record["geneval"]) for record in good], dtype=float)
-    images = np.array([len(record["geneval"]) for record in good], dtype=float)
-    return headline(correct, images, [record["tag"] for record in good])
+        return float(prompts[f"score.{name}"].mean())
+    return headline(
+        prompts.correct.to_numpy(float), prompts.images.to_numpy(float), prompts.tag.to_numpy()
+    )

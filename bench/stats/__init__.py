@@ -1,4 +1,7 @@
-"""Estimates with intervals over prompts; numpy and scipy alone, the random generator passed in."""
+"""Estimates with intervals over prompts: pure functions of arrays.
+
+numpy and scipy alone; knows nothing of files, methods or reports. Random generators are passed in.
+"""
 
 from bench.stats.bootstrap import DRAWS as DRAWS
 from bench.stats.bootstrap import Array as Array
@@ -11,12 +14,9 @@ from bench.stats.control import Controlled as Controlled
 from bench.stats.control import at_matched_cost as at_matched_cost
 from bench.stats.cost import cost_ratio as cost_ratio
 from bench.stats.cost import speedup as speedup
-from bench.stats.frontier import Point as Point
-from bench.stats.frontier import attained as attained
-from bench.stats.frontier import points as points
+from bench.stats.frontier import of_estimates as of_estimates
 from bench.stats.improvement import improvement as improvement
 from bench.stats.interval import LEVEL as LEVEL
-from bench.stats.interval import ROUNDING as ROUNDING
 from bench.stats.interval import Interval as Interval
 from bench.stats.interval import percentile as percentile
 from bench.stats.interval import share as share
@@ -25,22 +25,15 @@ from bench.stats.interval import student_ratio as student_ratio
 from bench.stats.matched import Level as Level
 from bench.stats.matched import Matched as Matched
 from bench.stats.matched import best_of as best_of
-from bench.stats.matched import fixed as fixed
 from bench.stats.matched import matched as matched
-from bench.stats.matched import setting_of as setting_of
 from bench.stats.quality import geneval as geneval
 from bench.stats.quality import geneval_difference as geneval_difference
 from bench.stats.quality import geneval_tasks as geneval_tasks
+from bench.stats.quality import headline as headline
 from bench.stats.quality import mean as mean
-from bench.stats.quality import overall as overall
-from bench.stats.quality import task_shares as task_shares
-from bench.stats.seeds import SeedSpread as SeedSpread
-from bench.stats.seeds import average as average
-from bench.stats.seeds import pool as pool
-from bench.stats.seeds import spread as spread
+from bench.stats.seeds import pooled as pooled
 from bench.stats.sweep import Estimates as Estimates
 from bench.stats.sweep import Sweep as Sweep
 from bench.stats.sweep import cost_ratios as cost_ratios
-from bench.stats.sweep import exact as exact
 from bench.stats.sweep import headlines as headlines
 from bench.stats.sweep import means as means

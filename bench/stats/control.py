@@ -47,20 +47,13 @@ class Controlled:
     control: float
     difference: Interval | None
 
-    @property
-    def tie(self) -> bool:
-        """The difference's interval covers 0."""
-        return self.difference is not None and self.difference.tie
-
 
 def at_matched_cost(method: Sweep, control: Sweep) -> Controlled:
-    """``method``, a sweep of one setting (``sweep.only(k)``), against the settings of ``control``.
+    """``method``, a sweep of one setting, against the settings of ``control``.
 
-    Raises ValueError for more settings, or for sweeps that were resampled apart.
+    Raises ValueError for sweeps that were resampled apart.
     """
     draws = paired(method, control)
-    if method.cost.value.size != 1:
-        raise ValueError("compare one setting of the method at a time: pass sweep.only(k)")
     cost, own = float(method.cost.value[0]), float(method.quality.value[0])
     ends = float(control.cost.value[0]), float(control.cost.value[-1])
     stands_in = float(np.clip(cost, *ends))

@@ -13,25 +13,13 @@ of their own. Intervals here are percentiles of the frontiers of all draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.stats.bootstrap import Array
-from bench.stats.interval import Interval, percentile
-from bench.stats.sweep import Estimates, Sweep
+from bench.stats.sweep import Sweep
 
 EDGE = 1e-9  # relative: a cost this near to an end of the sweep is the end
-
-
-@dataclass(frozen=True)
-class Point:
-    """One setting: its cost, its own quality, and the frontier's quality there."""
-
-    cost: Interval
-    quality: Interval
-    frontier: Interval
 
 
 def in_order(cost: Array, quality: Array) -> tuple[Array, Array]:
@@ -84,37 +72,3 @@ def of_estimates(sweep: Sweep) -> tuple[Array, Array]:
 def of_draws(sweep: Sweep) -> tuple[Array, Array]:
     """The frontiers of all draws, (draws, k)."""
     return running_best(sweep.cost.samples, sweep.quality.samples)
-
-
-def points(sweep: Sweep) -> list[Point]:
-    """Every setting with its intervals, in order of cost."""
-    best = Estimates(of_estimates(sweep)[1][0], best_until(sweep))
-    columns = [
-        [
-            percentile(value, samples, sweep.draws, freedom=sweep.freedom)
-            for value, samples in zip(of.value, of.samples.T, strict=True)
-        ]
-        for of in (sweep.cost, sweep.quality, best)
-    ]
-    return [Point(*each) for each in zip(*columns, strict=True)]
-
-
-def best_until(sweep: Sweep) -> Array:
-    """In every draw, the best quality for at most each setting's cost, (draws, k)."""
-    cost, quality = sweep.cost.samples, sweep.quality.samples
-    affordable = cost[:, None, :] <= cost[:, :, None]
-    return np.where(affordable, quality[:, None, :], -np.inf).max(axis=2)
-
-
-def attained(sweep: Sweep, budget: float) -> Interval | None:
-    """The frontier's quality for ``budget``, None outside the swept costs.
-
-    In draws whose own costs leave the budget just outside, the nearest end stands in.
-    """
-    if not (np.isfinite(budget) and budget > 0):
-        raise ValueError(f"a budget must be a positive cost, got {budget}")
-    value, inside = quality_at(*of_estimates(sweep), np.array([budget]))
-    if not inside[0]:
-        return None
-    samples, _ = quality_at(*of_draws(sweep), np.full(len(sweep.draws.weights), budget))
-    return percentile(value[0], samples, sweep.draws, freedom=sweep.freedom)

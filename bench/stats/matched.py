@@ -1,25 +1,19 @@
 """Speedup at matched quality: cost of the slow method over cost of the fast one at one quality.
 
-Which quality? Three choices of `Level`:
+Which quality? ``best_of(slow)``: the best that the slow method attains, as in "reaches DATE's best
+GenEval 9.5 times faster". The best of noisy settings is too good on average and picks its setting
+by luck. It is therefore picked anew in every draw, so that the interval holds the uncertainty of
+picking; a bias against the fast method stays, which is asked for the slow one's luck too.
 
-- ``best_of(slow)``: the best that the slow method attains, as in "reaches DATE's best GenEval 9.5
-  times faster". The best of noisy settings is too good on average and picks its setting by luck.
-  It is therefore picked anew in every draw, so that the interval holds the uncertainty of picking;
-  a bias against the fast method stays, which is asked for the slow one's luck too.
-- ``setting_of(slow, k)``: the quality of a setting named in advance, such as the published one. It
-  involves no picking: prefer it where there is one.
-- ``fixed(q)``: a number. A number read off the slow method's own frontier is reached by it in about
-  half of the draws only, and "not reached" will be the answer: use the two above for that.
-
-Sweep both methods. Against a single setting (``slow.only(k)``) the fast method's frontier has its
-luck and the slow method has none, and the speedup is overstated where the curves are flat.
+Sweep both methods. Against a single setting the fast method's frontier has its luck and the slow
+method has none, and the speedup is overstated where the curves are flat.
 
 Measured by simulation of a planted 4.0 times (1000 repetitions, 5 settings of the slow and 8 of the
 fast method, 16 or 100 prompts, curves linear in log cost or saturating; of the 95% intervals given,
 the share that cover): ``best_of`` 0.956 to 0.980 on linear curves, 0.986 to 0.999 on saturating
-ones; ``setting_of`` 0.953 to 0.986 and 0.973 to 0.998; a single setting of the slow method 0.939 to
-0.956 and 0.876 to 0.960. Medians of the estimate: 3.2 to 4.0, 3.4 to 4.0, and for a single setting
-4.0 to 12.5: the first two err against the fast method, the last for it.
+ones; a single setting of the slow method 0.939 to 0.956 and 0.876 to 0.960. Medians of the
+estimate: 3.2 to 4.0, and for a single setting 4.0 to 12.5: the first errs against the fast method,
+the last for it.
 
 A draw in which the fast method does not reach the level counts as a speedup of 0: it is not faster
 at any cost that was swept. So the interval's low end is 0 where more than 2.5% of the draws do not
@@ -38,7 +32,7 @@ import numpy as np
 
 from bench.stats.bootstrap import Array
 from bench.stats.frontier import cost_at, of_draws, of_estimates
-from bench.stats.interval import LEVEL, Interval, percentile, tail
+from bench.stats.interval import Interval, percentile, tail
 from bench.stats.sweep import Sweep, paired
 
 FAST_SHARE = 0.5
@@ -79,27 +73,13 @@ def best_of(sweep: Sweep) -> Level:
     return Level(float(sweep.quality.value.max()), sweep.quality.samples.max(axis=1))
 
 
-def setting_of(sweep: Sweep, setting: int) -> Level:
-    """The quality of setting number ``setting`` (from 0, by cost) as it was measured."""
-    return best_of(sweep.only(setting))
-
-
-def fixed(quality: float, sweep: Sweep) -> Level:
-    """The number ``quality``, on the scale of the sweep's qualities."""
-    if not np.isfinite(quality):
-        raise ValueError(f"a quality to match must be a number, got {quality}")
-    return Level(float(quality), np.full(len(sweep.draws.weights), float(quality)))
-
-
-def matched(fast: Sweep, slow: Sweep, level: Level, confidence: float = LEVEL) -> Matched:
+def matched(fast: Sweep, slow: Sweep, level: Level) -> Matched:
     """cost of ``slow`` / cost of ``fast`` at ``level``, both read off their frontiers.
 
     Over the draws that the sweeps share: costs, qualities and level vary together. Raises
     ValueError for sweeps that were resampled apart.
     """
     draws = paired(fast, slow)
-    if len(level.samples) != len(draws.weights):
-        raise ValueError(f"the level is of {len(level.samples)} draws, not {len(draws.weights)}")
     asked = np.array([level.value])
     costs = [float(cost_at(*of_estimates(sweep), asked)[0]) for sweep in (fast, slow)]
     samples = np.stack([cost_at(*of_draws(sweep), level.samples) for sweep in (fast, slow)])
@@ -108,7 +88,7 @@ def matched(fast: Sweep, slow: Sweep, level: Level, confidence: float = LEVEL) -
     if not draws.known:
         return Matched("too few prompts", level.value, None, both)
     freedom = min(fast.freedom, slow.freedom)
-    few = tail(freedom, confidence)
+    few = tail(freedom)
     needed = {"fast": FAST_SHARE, "slow": 1 - few}
     enough = np.isfinite(costs) & (reached.mean(axis=1) >= list(needed.values()))
     if not enough.all():
@@ -120,5 +100,5 @@ def matched(fast: Sweep, slow: Sweep, level: Level, confidence: float = LEVEL) -
     often = float((level.samples < of_draws(fast)[1][:, 0]).mean()) > few
     status: Status = "at least" if below or often else "reached"
     ratios = np.divide(samples[1], samples[0], out=np.zeros_like(samples[0]), where=reached[0])
-    found = percentile(costs[1] / costs[0], ratios, draws, level=confidence, freedom=freedom)
+    found = percentile(costs[1] / costs[0], ratios, draws, freedom=freedom)
     return Matched(status, level.value, found, both)

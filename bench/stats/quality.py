@@ -1,7 +1,6 @@
 """Quality over prompts: GenEval's headline, its tasks, paired differences, mean rewards.
 
-``correct`` and ``images`` (n,) are each prompt's number of correct and of judged images; leading
-axes, one for each cell of a sweep, say, are kept.
+``correct`` and ``images`` (n,) are each prompt's number of correct and of judged images.
 """
 
 from __future__ import annotations
@@ -15,29 +14,32 @@ from bench.stats.interval import LEVEL, Interval, share, student
 def task_shares(correct: Array, images: Array, tasks: Strata, weights: Array) -> dict[str, Array]:
     """Share of correct images, (draws,) for each task, in sorted order of the task names.
 
-    ``weights`` (draws, n). Raises ValueError unless images > 0 and 0 <= correct <= images, and
-    where a draw has no prompt of some task: draws must be stratified by task.
+    ``correct`` and ``images`` (n,), or (k, n) of k cells for shares (draws, k); ``weights``
+    (draws, n). Raises ValueError unless images > 0 and 0 <= correct <= images, and where a draw has
+    no prompt of some task: draws must be stratified by task.
     """
     names = np.asarray(tasks)
-    if not correct.shape == images.shape == names.shape == weights.shape[1:]:
+    if correct.shape != images.shape or not correct.shape[-1:] == names.shape == weights.shape[1:]:
         raise ValueError(
             "correct, images, tasks and the draws must be over the same prompts, got "
             f"{correct.shape}, {images.shape}, {names.shape} and {weights.shape[1:]}"
         )
     if not np.all((images > 0) & (correct >= 0) & (correct <= images)):
         raise ValueError("every prompt needs images > 0 and 0 <= correct <= images")
-    shares = {}
-    for task in np.unique(names):
-        of = names == task
-        judged = weights[:, of] @ images[of]
-        if not np.all(judged > 0):
-            raise ValueError(f"a draw has no prompt of {task}: resample with the tasks as strata")
-        shares[str(task)] = (weights[:, of] @ correct[of]) / judged
-    return shares
+    found, of = np.unique(names, return_inverse=True)
+    members = np.eye(len(found))[:, of]  # (tasks, n): one matrix product serves all tasks
+    both = np.stack([images, correct], axis=-2)[..., None, :] * members
+    sums = (weights @ both.reshape(-1, names.size).T).reshape(len(weights), *both.shape[:-1])
+    judged, right = sums[..., 0, :], sums[..., 1, :]
+    if not np.all(judged > 0):
+        task = found[np.argmin(judged.reshape(-1, len(found)).min(axis=0))]
+        raise ValueError(f"a draw has no prompt of {task}: resample with the tasks as strata")
+    return {str(task): right[..., t] / judged[..., t] for t, task in enumerate(found)}
 
 
 def overall(correct: Array, images: Array, tasks: Strata, weights: Array) -> Array:
-    """GenEval's headline, (draws,): the mean over tasks of the share of correct images."""
+    """GenEval's headline, (draws,) or (draws, k): the mean over tasks of the share of correct
+    images."""
     return np.mean(list(task_shares(correct, images, tasks, weights).values()), axis=0)
 
 
@@ -48,21 +50,23 @@ def headline(correct: Array, images: Array, tasks: Strata) -> float:
 
 def geneval(correct: Array, images: Array, tasks: Strata, draws: Draws) -> Interval:
     """GenEval's headline score in [0, 1] with its interval."""
-    samples = overall(correct, images, tasks, draws.weights)
-    return student(headline(correct, images, tasks), samples, draws, bounds=(0, 1))
+    return geneval_tasks(correct, images, tasks, draws)[0]
 
 
 def geneval_tasks(
     correct: Array, images: Array, tasks: Strata, draws: Draws
-) -> dict[str, Interval]:
-    """Each task's share of correct images in [0, 1] with its interval (Wilson's, see ``share``)."""
+) -> tuple[Interval, dict[str, Interval], Array]:
+    """The headline; each task's share of correct images in [0, 1] with its interval (Wilson's, see
+    ``share``); and the headline in every draw, (draws,)."""
     values = task_shares(correct, images, tasks, np.ones((1, len(correct))))
     samples = task_shares(correct, images, tasks, draws.weights)
+    overall_samples = np.mean(list(samples.values()), axis=0)
+    value = float(np.mean([own[0] for own in values.values()]))
     found = {}
-    for task, value in values.items():
+    for task, own in values.items():
         of = np.asarray(tasks) == task
-        found[task] = share(float(value[0]), samples[task], int(of.sum()), float(images[of].sum()))
-    return found
+        found[task] = share(float(own[0]), samples[task], int(of.sum()), float(images[of].sum()))
+    return student(value, overall_samples, draws, bounds=(0, 1)), found, overall_samples
 
 
 def geneval_difference(
@@ -78,8 +82,9 @@ def geneval_difference(
     Each is (correct, images), both (n,) over the same n prompts in the same order.
     """
     value = headline(*method, tasks) - headline(*reference, tasks)
-    samples = overall(*method, tasks, draws.weights) - overall(*reference, tasks, draws.weights)
-    return student(value, samples, draws, level=level)
+    correct, images = (np.stack(pair) for pair in zip(method, reference, strict=True))
+    mine, theirs = overall(correct, images, tasks, draws.weights).T
+    return student(value, mine - theirs, draws, level=level)
 
 
 def mean(values: Array, draws: Draws, *, level: float = LEVEL) -> Interval:

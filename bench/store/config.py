@@ -1,4 +1,4 @@
-"""A cell's config.yaml: written once, read back, compared key by key."""
+"""A cell's config.yaml: written once and sealed, read back, compared key by key."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from bench.errors import BenchError
 from bench.store.disk import replace_text, writing
+from bench.store.records import digest
 
 # What cells of one GenEval report have in common; an index is then the same prompt in all.
 SHARED = (
@@ -20,19 +20,35 @@ SHARED = (
 )
 ABSENT = "–"
 NOTED = ("torch", "threads", "yardstick_every")  # these decide no result, or its rounding alone
+OF_A_RUN = (*NOTED, "experiment", "load_seconds", "device", "seal")
+SEAL = "\nseal: "
+REMEDY = "put it back, or delete it: the same command writes it anew"
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Plain settings of a config.yaml. Raises BenchError where it is missing or no YAML mapping."""
+def read_config(path: Path, checked: bool = True) -> dict[str, Any]:
+    """Plain settings of a config.yaml, its seal among them where it has one.
+
+    Raises BenchError where it is missing, no YAML mapping, or, if ``checked``, was changed since it
+    was written.
+    """
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(path))
+        text = path.read_text(encoding="utf-8")
+        config: Any = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         raise BenchError(f"{path} is missing") from None
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise BenchError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BenchError(
+            f"{path} cannot be read: {' '.join(str(error).split())}; {REMEDY}"
+        ) from None
     if not isinstance(config, dict):
         raise BenchError(f"{path} holds no settings")
+    if checked and "seal" in config and text != _sealed(text.rpartition(SEAL)[0]):
+        raise BenchError(f"{path} was changed since it was written; {REMEDY}")
     return config
+
+
+def _sealed(text: str) -> str:
+    return f"{text}{SEAL}{digest(text.encode())}\n"
 
 
 def leaves(node: Any, path: str = "") -> dict[str, Any]:
@@ -50,41 +66,35 @@ def differences(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    with writing(path):
+        replace_text(path, _sealed(OmegaConf.to_yaml(OmegaConf.create(dict(config))).rstrip("\n")))
+
+
 def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     """Write a cell's config.yaml, once; a later run is held against it.
 
     What a later run may change is the number of prompts: where it takes more, the file says so.
 
-    Returns what is not as it was and decides no result. Raises BenchError where the file no longer
-    tells what the records were made with.
+    Returns what is not as it was and decides no result. Raises BenchError where the file is not
+    what was written for this cell: its seal is broken or gone, or it is another cell's.
     """
     if not path.exists():
-        with writing(path):
-            replace_text(path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+        write_config(path, config)
         return []
-    remedy = "put it back, or delete it: the same command writes it anew"
+    there = read_config(path, checked=False)
     try:
-        there = read_config(path)
-        before, now = _deciding(there), _deciding(config)
-        more = config["prompts"]["total"] > there["prompts"]["total"]
-    except BenchError as error:
-        raise BenchError(f"{error}; {remedy}") from None
-    except KeyError as error:
-        raise BenchError(f"{path} lacks the key {error}; {remedy}") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise BenchError(f"{path} is no cell's configuration ({error!r}); {remedy}") from None
-    if changed := differences(before, now):
-        listed = ", ".join(f"{key} is {a}, ran with {b}" for key, (a, b) in changed.items())
-        raise BenchError(f"{path} was changed since it was written: {listed}; {remedy}")
-    if more:
-        grown = there | {"prompts": config["prompts"]}
-        with writing(path):
-            replace_text(path, OmegaConf.to_yaml(OmegaConf.create(grown)))
+        whole = "seal" in read_config(path) and there.get("cell") == config["cell"]
+    except BenchError:
+        whole = False
+    if not whole:
+        told = [{k: v for k, v in made.items() if k not in OF_A_RUN} for made in (there, config)]
+        listed = ", ".join(f"{k} is {a}, ran with {b}" for k, (a, b) in differences(*told).items())
+        raise BenchError(
+            f"{path} was changed since it was written: {listed or 'its seal is broken'}; {REMEDY}"
+        )
+    if config["prompts"]["total"] > there["prompts"]["total"]:
+        grown = {key: value for key, value in there.items() if key != "seal"}
+        write_config(path, grown | {"prompts": config["prompts"]})
     noted = {key: (there.get(key), config[key]) for key in NOTED}
     return [f"{key} is {b}, was {a} ({path})" for key, (a, b) in noted.items() if a != b]
-
-
-def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    from bench.config.cell import deciding  # here: it needs the methods, and a comparison does not
-
-    return deciding(config, config["weights"], config["code"]) | {"cell": config["cell"]}

@@ -1,7 +1,7 @@
 """Records on disk: one folder a cell, one line a prompt, nothing lost on a crash.
 
-cells/<method>-<id>/config.yaml             the resolved settings
-cells/<method>-<id>/records.jsonl           one JSON object a prompt, appended as it is done
+cells/<method>-<id>/config.yaml             the resolved settings, sealed (`bench.store.config`)
+cells/<method>-<id>/records.jsonl           one sealed line a prompt (`bench.store.schema`)
 cells/<method>-<id>/images/00017/metadata.jsonl, samples/0000.png …    GenEval's own layout
                                             (the mixture's points: samples.npy)
 cells/<method>-<id>/errors/00017.txt        why a prompt failed, with its traceback
@@ -27,8 +27,8 @@ from bench.geneval.prompts import Metadata
 from bench.store.config import describe
 from bench.store.disk import publish, sha256, writing
 from bench.store.locks import Shard, gate, holding
-from bench.store.records import append_record
-from bench.store.records import read_records as read_records
+from bench.store.records import append_record, read_records
+from bench.store.schema import Record
 
 Say = Callable[[str], None]
 
@@ -56,14 +56,14 @@ class CellStore:
     def done(self, among: Collection[int] | None = None) -> set[int]:
         """Prompts, ``among`` these, that need not be sampled again: recorded without error, and
         their images as they were. Says why a recorded prompt is not among them."""
-        records, torn = read_records(self.records_path)
-        if torn:
+        records = read_records(self.records_path)
+        if records.torn:
             self._say(
                 f"{self.records_path}: the last line is cut off or damaged; its prompt is made anew"
             )
         finished = set()
-        for index, record in records.items():
-            if record["error"] is not None or (among is not None and index not in among):
+        for index, record in records.finished.items():
+            if among is not None and index not in among:
                 continue
             if damage := self._damage(record):
                 self._say(f"{self.folder}/images/{damage}: prompt {index} is sampled again")
@@ -71,18 +71,17 @@ class CellStore:
                 finished.add(index)
         return finished
 
-    def _damage(self, record: Mapping[str, Any]) -> str:
+    def _damage(self, record: Record) -> str:
         """ "" where the images are those of the record, else which is not and why."""
-        digests = record.get("sha256", ())
-        if len(digests) != len(record["images"]):
-            return f"{record['index']:05d} was recorded without digests of its images"
-        for name, digest in zip(record["images"], digests, strict=True):
+        if len(record.sha256) != len(record.images):
+            return f"{record.index:05d} was recorded without digests of its images"
+        for name, digest in zip(record.images, record.sha256, strict=True):
             path = self.folder / "images" / name
             if not path.is_file():
                 return f"{name} is missing"
             if sha256(path) != digest:
                 return f"{name} is not the image that was recorded"
-        metadata = f"{record['index']:05d}/metadata.jsonl"
+        metadata = f"{record.index:05d}/metadata.jsonl"
         return "" if (self.folder / "images" / metadata).is_file() else f"{metadata} is missing"
 
     def write_images(
@@ -114,8 +113,8 @@ class CellStore:
             path.write_text(text, encoding="utf-8")
         return name
 
-    def append(self, record: Mapping[str, Any]) -> None:
+    def append(self, record: Record) -> None:
         """Add a record; on disk when this returns. NaN is refused: it is not JSON."""
         append_record(self.records_path, record)
-        if record["error"] is None:
-            (self.folder / "errors" / f"{record['index']:05d}.txt").unlink(missing_ok=True)
+        if record.error is None:
+            (self.folder / "errors" / f"{record.index:05d}.txt").unlink(missing_ok=True)

@@ -1,44 +1,15 @@
-"""The record: one JSON line a prompt in a cell's records.jsonl; of an index the last line counts.
+"""The record of one prompt: a typed line of a cell's records.jsonl, documented here.
 
-index, prompt, tag    the prompt's place in its source's whole list, its text, its task or category
-fields                only where its source says more of it: every other column of a user's file
-seed                  of the noise ledger
-device, torch         what it ran on
-seconds               by phase: prepare (encoding, lookahead samples), annotate (their rewards),
-                      denoise, decode, "other" (between the phases), and their sum "total"
-memory                peak bytes of the method on an accelerator: allocated, reserved (what the
-                      allocator kept from earlier work included), and resident (allocated before
-                      it began: every model of the cell, judges too); null on a CPU
-batch                 images sampled together, and the most samples in a call of denoiser and
-                      decoder (null where there is no such limit): less than asked for where memory
-                      ran out
-calls                 by phase and kind, in samples; CFG counts two denoiser samples
-yardstick             null, or {"vanilla", "method"}: seconds of vanilla and of the method,
-                      timed one after the other on this prompt
-judge_seconds         outside the clock
-images                paths below the cell's ``images``, in the order of every list below
-sha256                of the images' files, in that order; resume holds the files against them
-geneval, reasons      per image: correct or not, and what failed
-scores                per reward and image; the config's ``reward`` guided
-diversity             mean squared distance between normalised features of the reward named clip
-                      over the pairs; null where there is none
-cut                   only where a prompt was too long for a score: {score: tokens not read}
-info                  the method's own diagnostics
-with judge=none there are no geneval and reasons, and with scores=[] no scores and diversity either;
-where the config's weights.judge begins with "untested" the verdicts are a random or unproven
-detector's
-on the mixture, in place of geneval and reasons:
-distance              to the exact target: w2, mmd, and their floors between two exact sets
-target                the target's expectation of each score; target_diversity likewise
-error                 null, or why the prompt failed; then the measurements are absent, and
-log                   names the traceback's file below the cell's folder
-
-"The same bytes" means: ``canonical`` records are equal, and with them, through sha256, the images.
+A line is a JSON object whose keys are the fields of `Record` that have a value, and at its end
+``seal``, a digest of everything before it. Of several lines of one index the last counts. "The same
+bytes" means: ``canonical`` records are equal, and with them, through sha256, the images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any
 
 PHASES = ("prepare", "annotate", "denoise", "decode")
@@ -46,12 +17,125 @@ KINDS = tuple(
     f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
 )
 MEASURED = ("seconds", "memory", "judge_seconds", "device", "torch", "batch")
+NULLABLE = ("memory", "yardstick", "diversity")  # written as null where they were not measured
 
 
-def canonical(record: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One prompt of a cell, sampled or failed. Lists over images are in the order of ``images``.
+
+    index, prompt, tag    the prompt's place in the experiment's list, its text, its task
+    fields                other entries of the prompt's metadata, where it has any
+    seed                  of the noise ledger
+    device, torch         what it ran on
+    seconds               by phase: prepare (text encoding, lookahead samples), annotate (their
+                          rewards), denoise, decode, other (between the phases), and their sum total
+    calls                 by phase and kind, in samples; classifier-free guidance counts two
+    memory                peak bytes on an accelerator: allocated; reserved (kept by the allocator
+                          from earlier work too); resident (every model of the cell, judges
+                          included, allocated before the method began). None on a CPU
+    batch                 images sampled together, and the most samples in a call of the denoiser
+                          and of the decoder (None: no limit); smaller where memory ran out
+    yardstick             seconds of vanilla and of the method, timed one after the other on this
+                          prompt; None where they were not
+    judge_seconds         outside the clock
+    images                paths below the cell's ``images``
+    sha256                digests of these files; a run that goes on holds the files against them
+    geneval, reasons      per image: correct or not, and what was wrong. None where nothing judged;
+                          by a random or unproven detector where the config's weights.judge begins
+                          with "untested"
+    scores                per reward and image; the config's ``reward`` guided
+    diversity             mean squared distance between the images' normalised features in the
+                          reward named clip; None where there is none
+    cut                   where a prompt was too long for a score: {score: tokens not read}
+    distance              on the mixture: w2 and mmd to the exact target, and their floors between
+                          two exact sets
+    target                on the mixture: the target's expectation of each score
+    target_diversity      on the mixture: the target's diversity
+    judged                what a judge from outside says beyond ``geneval`` and ``reasons``
+    info                  the method's own diagnostics
+    error                 None, or why the prompt failed; nothing was measured then
+    log                   file of the failure's traceback, below the cell's folder
+    """
+
+    index: int
+    prompt: str
+    tag: str
+    fields: Mapping[str, Any] | None = None
+    seed: int | None = None
+    device: str = "unknown"
+    torch: str = "unknown"
+    seconds: Mapping[str, float] | None = None
+    calls: Mapping[str, Mapping[str, int]] | None = None
+    memory: Mapping[str, int] | None = None
+    batch: Mapping[str, int | None] | None = None
+    yardstick: Mapping[str, float] | None = None
+    judge_seconds: float | None = None
+    images: Sequence[str] = ()
+    sha256: Sequence[str] = ()
+    geneval: Sequence[bool] | None = None
+    reasons: Sequence[Sequence[str]] | None = None
+    scores: Mapping[str, Sequence[float]] | None = None
+    diversity: float | None = None
+    cut: Mapping[str, int] | None = None
+    distance: Mapping[str, float] | None = None
+    target: Mapping[str, float] | None = None
+    target_diversity: float | None = None
+    judged: Mapping[str, Any] | None = None
+    info: Mapping[str, Any] | None = None
+    error: str | None = None
+    log: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        kept = ("error",) if self.error is not None else ("error", *NULLABLE)
+        found = {name: getattr(self, name) for name in NAMES}
+        return {k: v for k, v in found.items() if k in kept or (v is not None and v != ())}
+
+
+NAMES = tuple(field.name for field in fields(Record))
+
+
+def canonical(record: Record) -> dict[str, Any]:
     """A record without what the clock and the machine decide; which prompts are timed remains.
 
     Equal for the same cell however often it was interrupted, and in however many shards it ran.
     """
-    kept = {key: value for key, value in record.items() if key not in MEASURED}
-    return kept | ({"yardstick": bool(record["yardstick"])} if "yardstick" in record else {})
+    kept = {key: value for key, value in record.plain().items() if key not in MEASURED}
+    return kept | ({"yardstick": bool(record.yardstick)} if record.error is None else {})
+
+
+def parse(found: Mapping[str, Any]) -> Record:
+    """A JSON object as a record. Raises ValueError for what makes no sense, and says what."""
+    try:
+        record = Record(**found)
+        if record.error is None:
+            _check(record)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"missing or malformed field {error}") from None
+    return record
+
+
+def _check(record: Record) -> None:
+    """Raise for a finished record that lacks a measurement, or holds one that cannot be."""
+    seconds, calls, timed = record.seconds or {}, record.calls or {}, record.yardstick
+    for phase in PHASES:
+        float(seconds[phase])
+        for kind in KINDS:
+            int(calls[phase][kind])
+    float(seconds["total"])
+    if timed and not all(0 < timed[side] < float("inf") for side in ("vanilla", "method")):
+        raise ValueError(f"yardstick seconds must be positive, got {timed}")
+    if record.distance is not None:  # points of the mixture are one file
+        return
+    lengths = {name: len(values) for name, values in (record.scores or {}).items()}
+    if record.geneval is not None:
+        if record.scores is None:
+            raise KeyError("scores")
+        lengths |= {"geneval": len(record.geneval), "reasons": len(record.reasons or ())}
+    count = len(record.images)
+    if not count or any(length != count for length in lengths.values()):
+        raise ValueError(f"{count} images, but values for {lengths}")
+    for name, values in (record.scores or {}).items():
+        if not all(isinstance(v, int | float) and isfinite(v) for v in values):
+            raise ValueError(f"the scores {name} hold something that is not a number")

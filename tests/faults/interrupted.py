@@ -107,12 +107,12 @@ def kill_at_random_moments(
 def state(folder: Path) -> dict[str, Any]:
     """What must not depend on interruptions: canonical records in their order, every other file."""
     lines = (folder / "records.jsonl").read_text().splitlines()
-    records, torn = read_records(folder / "records.jsonl")
-    assert not torn and len(records) == len(lines)
+    found = read_records(folder / "records.jsonl")
+    assert not found.torn and len(found.by_index) == len(lines)
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.parent.name != ".locks"
     }
     del files["records.jsonl"], files["config.yaml"]  # its load_seconds is the clock's
-    return files | {"records": [json.dumps(canonical(json.loads(line))) for line in lines]}
+    return files | {"records": [json.dumps(canonical(record)) for record in found]}

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from bench.errors import BenchError
 from bench.run.cells import run_cell, run_cells
+from bench.store.config import read_config, write_config
 from bench.store.disk import DiskError
-from bench.store.folder import read_records
+from bench.store.records import read_records
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def again(toy, results):
 
 def last_of_each(folder):
     """``state`` where prompts were made anew: the last record of each counts, whatever its line."""
-    records, _ = read_records(folder / "records.jsonl")
+    records = read_records(folder / "records.jsonl").by_index
     lines = (folder / "records.jsonl").read_text().splitlines()
     last = {}
     for line in lines:
@@ -105,7 +106,9 @@ def test_an_image_that_was_changed_is_noticed(toy, folder, whole):
         ("\nsteps: 2\n", "\nsteps: 20\n", "changed since it was written: steps is 20, ran with 2"),
         ("lookahead:\n      'n': 2", "lookahead:\n      'n': 9", r"method.efr.lookahead.n is 9"),
         ("\nseed: 0\n", "\nseed: [\n", "cannot be read"),
-        ("\nseed: 0\n", "\n", "lacks the key 'seed'"),
+        ("\nseed: 0\n", "\n", "seed is –, ran with 0"),
+        ("\nthreads: 1\n", "\nthreads: 2\n", "its seal is broken"),
+        ("\nseal: ", "\n# seal: ", "its seal is broken"),
     ],
 )
 def test_an_edited_configuration_is_refused_with_the_key_and_the_remedy(
@@ -124,8 +127,10 @@ def test_an_edited_configuration_is_refused_with_the_key_and_the_remedy(
 
 def test_other_surroundings_are_said_where_prompts_are_missing_and_the_first_are_kept(toy, folder):
     path = folder / "config.yaml"
-    text = path.read_text().replace("\nthreads: 1\n", "\nthreads: 64\n")
-    path.write_text(text)
+    config = read_config(path)
+    del config["seal"]
+    write_config(path, config | {"threads": 64})
+    text = path.read_text()
     assert again(toy, folder.parent.parent) == []
     next(folder.rglob("*.png")).unlink()
     notes = again(toy, folder.parent.parent)

@@ -12,7 +12,7 @@ import bench.run.cells
 from bench.errors import BenchError
 from bench.run.attempt import CellStopped, DeviceLost
 from bench.run.cells import run_cell, run_cells
-from bench.store.folder import read_records
+from bench.store.records import read_records
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def test_any_error_of_a_prompt_is_recorded_with_its_traceback_and_the_rest_goes_
     failing(KeyError("no such token"), lambda prompt: prompt == text)
     notes = []
     folder = run_cell(cell, tmp_path, lambda: None, notes.append)
-    records, _ = read_records(folder / "records.jsonl")
+    records = read_records(folder / "records.jsonl").by_index
     failed = records[cell.prompts[2].index]
-    assert failed["error"] == "KeyError: 'no such token'" and "images" not in failed
-    assert sum(record["error"] is None for record in records.values()) == 5
-    log = (folder / failed["log"]).read_text()
+    assert failed.error == "KeyError: 'no such token'" and not failed.images
+    assert sum(record.error is None for record in records.values()) == 5
+    log = (folder / failed.log).read_text()
     assert "Traceback" in log and "in measure" in log and "KeyError" in log
-    assert "failed: KeyError" in notes[0] and failed["log"] in notes[0]
+    assert "failed: KeyError" in notes[0] and failed.log in notes[0]
 
 
 def test_a_failed_prompt_is_tried_again_and_then_nothing_tells_of_the_failure(
@@ -85,8 +85,8 @@ def test_an_error_in_judging_is_the_prompt_s_too(toy, tmp_path, monkeypatch):
 
     monkeypatch.setattr(bench.run.cells, "load_judge", lambda *at: Judge())
     folder = run_cell(toy(), tmp_path, lambda: None, quiet)
-    records, _ = read_records(folder / "records.jsonl")
-    errors = {record["tag"]: record["error"] for record in records.values() if record["error"]}
+    records = read_records(folder / "records.jsonl").by_index
+    errors = {record.tag: record.error for record in records.values() if record.error}
     assert errors.keys() == {"colors", "position"}
     assert errors["colors"] == "ZeroDivisionError: no pixels" and "JSON" in errors["position"]
 
@@ -110,9 +110,9 @@ def test_three_first_failures_alike_stop_the_cell_and_the_other_cells_run(
     stopped, failed = done.problems
     assert "the first 3 prompts failed alike (RuntimeError: shapes do not match)" in stopped
     assert "3 of 6 prompts failed" in failed and "the same command tries them again" in failed
-    lidar, vanilla = (read_records(f / "records.jsonl")[0] for f in done.folders)
+    lidar, vanilla = (read_records(f / "records.jsonl").by_index for f in done.folders)
     assert len(lidar) == 3 and len(vanilla) == 6
-    assert all(record["error"] is None for record in vanilla.values())
+    assert all(record.error is None for record in vanilla.values())
 
 
 def test_failures_of_different_kinds_do_not_stop_the_cell(toy, tmp_path, failing):
@@ -124,8 +124,8 @@ def test_failures_of_different_kinds_do_not_stop_the_cell(toy, tmp_path, failing
     failing(None, bad)
     cell = replace(toy(), yardstick_every=6)
     folder = run_cell(cell, tmp_path, lambda: None, quiet)
-    records, _ = read_records(folder / "records.jsonl")
-    assert len(records) == 6 and all(record["error"] for record in records.values())
+    records = read_records(folder / "records.jsonl").by_index
+    assert len(records) == 6 and all(record.error for record in records.values())
 
 
 def test_a_cell_that_has_succeeded_once_is_not_stopped_on_resume(toy, tmp_path, failing):
@@ -133,8 +133,8 @@ def test_a_cell_that_has_succeeded_once_is_not_stopped_on_resume(toy, tmp_path, 
     run_cell(replace(cell, prompts=cell.prompts[:1]), tmp_path, lambda: None)
     failing(RuntimeError("not these"), lambda prompt: True)
     folder = run_cell(cell, tmp_path, lambda: None, quiet)
-    records, _ = read_records(folder / "records.jsonl")
-    assert len(records) == 6 and sum(record["error"] is None for record in records.values()) == 1
+    records = read_records(folder / "records.jsonl").by_index
+    assert len(records) == 6 and sum(record.error is None for record in records.values()) == 1
 
 
 def test_a_lost_device_stops_the_whole_run(toy, tmp_path, failing):
@@ -143,7 +143,7 @@ def test_a_lost_device_stops_the_whole_run(toy, tmp_path, failing):
     with pytest.raises(DeviceLost, match="run the same command again"):
         run_cells([toy(), toy("method=vanilla")], tmp_path, Console(quiet=True))
     (path,) = tmp_path.glob("cells/*/records.jsonl")
-    assert len(read_records(path)[0]) == 4
+    assert len(read_records(path).by_index) == 4
 
 
 def test_too_little_memory_stops_one_cell_alone_and_with_no_other_it_is_the_answer(
@@ -168,7 +168,7 @@ def test_a_cell_with_damaged_records_is_told_and_the_next_one_runs(toy, tmp_path
     records.write_text("no record\n" + records.read_text())
     done = run_cells(cells, tmp_path, Console(quiet=True))
     assert [path.name.split("-")[0] for path in done.folders] == ["lidar"]
-    assert read_records(done.folders[0] / "records.jsonl")[0].keys() == {
+    assert read_records(done.folders[0] / "records.jsonl").by_index.keys() == {
         prompt.index for prompt in cells[1].prompts
     }
     (problem,) = done.problems

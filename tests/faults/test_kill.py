@@ -10,7 +10,7 @@ from interrupted import finish, kill_at_random_moments, killed_at, start, state
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
 from bench.run.cells import run_cell
-from bench.store.folder import read_records
+from bench.store.records import read_records
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def test_records_and_images_are_the_same_in_shards_that_run_side_by_side(toy, tm
 
 def test_the_prompts_timed_beside_vanilla_do_not_depend_on_what_was_done_before(toy, tmp_path):
     def timed(folder):
-        records, _ = read_records(folder / "records.jsonl")
-        return {index for index, record in records.items() if record["yardstick"]}
+        records = read_records(folder / "records.jsonl").by_index
+        return {index for index, record in records.items() if record.yardstick}
 
     cell = toy()
     expected = timed(run_cell(cell, tmp_path / "whole", lambda: None))

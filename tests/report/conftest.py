@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A full set of cells with its report, built once: to be read only."""
-    from bench.report.page import build
+    from bench.report.build import build
 
     folder = tmp_path_factory.mktemp("swept")
     synthetic.sweep(folder)

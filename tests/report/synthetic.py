@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from PIL import Image
+
+from bench.store.config import write_config
+from bench.store.records import sealed
 
 TAGS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
 # Per method: probability of a correct image, reward gain, judge gain, diversity, cost ratio
@@ -67,6 +69,11 @@ def record(effect: Effect, method: str, index: int, rng: np.random.Generator) ->
     }
 
 
+def failed(index: int, error: str) -> dict[str, Any]:
+    """A prompt that failed."""
+    return {"index": index, "prompt": "", "tag": "", "error": error}
+
+
 def cell(
     folder: Path,
     kind: str,
@@ -87,7 +94,7 @@ def cell(
         "reward": "preference", "method": {"name": kind}, "backbone": {"name": "miniature"},
         "solver": "ddim", "prompts": {"total": total},
     } | changes  # fmt: skip
-    (path / "config.yaml").write_text(yaml.safe_dump(config))
+    write_config(path / "config.yaml", config)
     rng = np.random.default_rng(sum(map(ord, name)))
     records = [record(effect or EFFECTS[kind], kind, index, rng) for index in range(total)]
     write(path, records)
@@ -143,13 +150,14 @@ def smc(name: str, base: dict[str, Any]) -> dict[str, Any]:
 
 def write(path: Path, records: list[dict[str, Any]]) -> None:
     """Replace a cell's records."""
-    text = "".join(json.dumps(record) + "\n" for record in records)
-    (path / "records.jsonl").write_text(text)
+    lines = [sealed(json.dumps(record).encode()) + b"\n" for record in records]
+    (path / "records.jsonl").write_bytes(b"".join(lines))
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     """A cell's records."""
-    return [json.loads(line) for line in (path / "records.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in (path / "records.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in one.items() if key != "seal"} for one in records]
 
 
 def records_of(folder: Path, method: str) -> tuple[Path, list[dict]]:

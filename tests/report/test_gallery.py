@@ -30,9 +30,10 @@ def test_a_small_image_is_kept_to_the_pixel_and_a_large_one_shrunk(tmp_path: Pat
 def test_a_tile_tells_the_verdict_with_its_reason_and_every_score(folder: Path) -> None:
     results = load(folder)
     wrong = results.images[results.images.correct == False].iloc[0]  # noqa: E712
-    made = tile(wrong, results.scores, "alt")
+    folder = results.cells.path[wrong.cell] / "images"
+    made = tile(wrong, folder, results.scores, "alt")
     assert (made.correct, made.verdict) == (False, "✗ expected cat>=1, found 0")
     assert made.lines == tuple(f"{name} {wrong[f'score.{name}']:.3f}" for name in results.scores)
     wrong["correct"] = None
-    assert tile(wrong, results.scores, "alt").verdict == "not judged"
-    assert tile(None, results.scores, "alt").data is None
+    assert tile(wrong, folder, results.scores, "alt").verdict == "not judged"
+    assert tile(None, folder, results.scores, "alt").data is None

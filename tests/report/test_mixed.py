@@ -40,7 +40,7 @@ def test_cells_that_cannot_share_a_report_are_told_apart_each_with_its_command(m
         build(mixed)
     said = str(refused.value)
     assert "judge.name none, prompts.seed 43: 1 cell (lidar-1)" in said
-    assert "judge.name none, prompts.seed 44: 2 cells (date-2, vanilla-2)" in said
+    assert "judge.name unknown, prompts.seed 44: 2 cells (date-2, vanilla-2)" in said
     assert commands(said) == [
         [str(mixed), "--only", "lidar-0", "ug-*", "vanilla-0"],
         [str(mixed), "--only", "date-*", "vanilla-2"],

@@ -8,10 +8,11 @@ import pandas as pd
 import synthetic
 
 from bench.config.compose import cell_settings
+from bench.config.defaults import changed
 from bench.report import table
-from bench.report.lidar import numbers as paper
+from bench.report.build import build
+from bench.report.lidar import published as paper
 from bench.report.load import load
-from bench.report.page import build
 from bench.report.summary import summarize
 
 
@@ -19,13 +20,13 @@ def sd15(folder: Path, method: str, *overrides: str) -> None:
     """A synthetic cell with the whole configuration of a cell of SD v1.5."""
     settings = cell_settings([f"method={method}", "backbone=sd15", "steps=100", *overrides], [])
     kept = ("method", "backbone", "solver", "steps", "images", "rewards")
-    changes = {key: settings[key] for key in kept}
+    changes = {key: settings[key] for key in kept} | {"changed": changed(settings)}
     synthetic.cell(folder, method, name=f"{method}-{len(overrides)}", **changes)
 
 
 def test_the_miniature_has_no_column_of_the_paper_s(swept: Path) -> None:
     results = load(swept)
-    assert paper.columns(results).empty or paper.columns(results).columns.empty
+    assert paper.columns(results.cells).columns.empty
     assert "paper's" not in (swept / "tables" / "results.md").read_text()
 
 
@@ -38,7 +39,7 @@ def test_published_figures_stand_beside_measured_ones(tmp_path: Path) -> None:
         config["reward"] = "imagereward"  # as the paper's tables; the synthetic scores are others
     summary = summarize(results)
     measured = table.result_display(results, summary)
-    shown = table.result_display(results, summary, published=paper.columns(results))
+    shown = table.result_display(results, summary, published=paper.columns(results.cells))
     pd.testing.assert_frame_equal(shown[measured.columns], measured)
     added = shown.drop(columns=measured.columns)
     assert len(added.columns) and all(head.startswith("paper's") for head in added)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import synthetic
 from synthetic import records_of
 
 from bench.report import sections, style, table
+from bench.report.build import build
 from bench.report.evidence import gather
 from bench.report.load import load
-from bench.report.page import build
 from bench.report.summary import summarize
 
 
@@ -37,7 +38,7 @@ def test_frames_agree_with_the_raw_records(folder: Path) -> None:
 
 def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Path) -> None:
     path, records = records_of(folder, "lidar")
-    records[4] = {"index": 4, "error": "out of memory"}
+    records[4] = synthetic.failed(4, "out of memory")
     synthetic.write(path, records[:-2])
     text = build(folder).read_text()
     assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 8  # 2 tables, 6 figures
@@ -66,7 +67,7 @@ def test_a_change_is_measured_on_the_common_prompts_only(folder: Path) -> None:
 
 def test_a_prompt_short_of_an_image_shows_in_the_coverage(folder: Path) -> None:
     path, records = records_of(folder, "ug")
-    for key in ("images", "geneval"):
+    for key in ("images", "geneval", "reasons"):
         records[0][key].pop()
     for values in records[0]["scores"].values():
         values.pop()
@@ -93,7 +94,7 @@ def test_a_corrupt_line_elsewhere_names_file_and_line(folder: Path) -> None:
 
 def test_a_prompt_that_failed_and_was_tried_again_counts_once(folder: Path) -> None:
     path, records = records_of(folder, "ug")
-    synthetic.write(path, [{"index": 3, "error": "lost"}, *records])
+    synthetic.write(path, [synthetic.failed(3, "lost"), *records])
     cell = load(folder).cells.loc["ug0123456789"]
     assert (cell.done, cell.failed, cell.coverage) == (24, 0, "")
 
@@ -106,7 +107,7 @@ def test_a_prompt_that_failed_and_was_tried_again_counts_once(folder: Path) -> N
         (lambda r: r[1]["scores"].update(clip=[0.1, float("nan"), 0.1, 0.1]), "not a number"),
         (lambda r: r[0]["yardstick"].update(vanilla=0.0), "prompt 0: yardstick seconds"),
         (lambda r: r[1]["geneval"].pop(), "prompt 1: 4 images, but values for"),
-        (lambda r: r[1].pop("calls"), "prompt 1: missing or malformed field 'calls'"),
+        (lambda r: r[1].pop("calls"), "prompt 1: missing or malformed field 'prepare'"),
         (lambda r: r.append(r[1] | {"index": 99}), "more prompts or images than the config"),
     ],
 )
@@ -180,3 +181,50 @@ def test_a_record_that_lacks_only_its_scores_is_an_error(folder: Path) -> None:
     synthetic.write(path, records)
     with pytest.raises(ValueError, match=r"missing or malformed field 'scores'"):
         load(folder)
+
+
+@pytest.mark.parametrize("tag", ["all", ""])
+def test_prompts_that_nothing_judged_are_compared_by_the_guiding_reward(tmp_path, tag) -> None:
+    synthetic.sweep(tmp_path)
+    for path in (tmp_path / "cells").iterdir():
+        records = synthetic.read(path)
+        for record in records:
+            del record["geneval"], record["reasons"]
+            record["tag"] = tag
+        synthetic.write(path, records)
+    text = build(tmp_path).read_text()
+    assert "no GenEval: scores and costs" in text and "GenEval by task" not in text
+    assert "preference (guides) \\[95%\\]" in text and "figures/score_preference_vs_cost" in text
+    results = load(tmp_path)
+    row = summarize(results).loc["date-e1"]
+    gaps = (
+        results.of("date-e1")["score.preference"]
+        - results.of("vanilla0123456789")["score.preference"]
+    )
+    assert row["score.preference.change"] == pytest.approx(gaps.mean())
+    found = {one.method: one for one in gather(results).speedups}
+    assert found["date"].faster is not None
+    assert "| 1 |" not in text.split("## Results")[0]  # the claim about GenEval
+
+
+def test_an_edited_score_or_setting_stops_the_report_and_names_the_file(folder: Path) -> None:
+    path, _ = records_of(folder, "ug")
+    whole = (path / "records.jsonl").read_text()
+    head, _, tail = whole.partition('"clip": [')
+    (path / "records.jsonl").write_text(head + '"clip": [9.0' + tail[tail.index(",") :])
+    with pytest.raises(ValueError, match=r"ug0123456789/records\.jsonl, line 1, was changed"):
+        build(folder)
+    (path / "records.jsonl").write_text(whole)
+    config = path / "config.yaml"
+    config.write_text(config.read_text().replace("steps: 50", "steps: 51"))
+    with pytest.raises(ValueError, match=r"ug0123456789/config\.yaml was changed since"):
+        build(folder)
+
+
+def test_records_without_a_seal_are_read_and_counted(folder: Path) -> None:
+    path, records = records_of(folder, "ug")
+    lines = [json.dumps(record) + "\n" for record in records]
+    (path / "records.jsonl").write_text("".join(lines))
+    assert any(
+        note.startswith("24 records or settings carry no seal") for note in load(folder).notes
+    )

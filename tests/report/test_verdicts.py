@@ -253,7 +253,7 @@ def test_every_claim_says_by_what_it_is_judged_and_why_it_is_not(folder: Path) -
     found = verdicts(evidence(folder))
     assert len(found) == len(CLAIMS) == len({v.claim.number for v in found})
     for verdict in found:
-        assert verdict.claim.published and verdict.claim.criterion and verdict.measured
+        assert verdict.claim.published and verdict.claim.rule and verdict.measured
         assert bool(verdict.reason) == (verdict.outcome == UNKNOWN)
 
 

@@ -196,13 +196,13 @@ def test_diversity_is_null_where_no_reward_named_clip_has_features(clip):
 
 def test_a_cell_guided_by_a_mix_of_pretrained_kinds_runs_at_tiny_size(tmp_path):
     from bench.run.cells import run_cell
-    from bench.store.folder import read_records
+    from bench.store.records import read_records
 
     small = ("+weights=tiny", "prompts.per_task=1", "images=2", "steps=2", "shard=0/6")
     cell = make_cell(
         settings("method=ug", *PRETRAINED[:1], *small, BOTH, "reward=both", "scores=[both,hps]")
     )
     folder = run_cell(cell, tmp_path, lambda: None)
-    (record,) = read_records(folder / "records.jsonl")[0].values()
-    assert record["error"] is None and list(record["scores"]) == ["both", "hps"]
-    assert record["calls"]["denoise"]["reward_backward"] > 0 and record["diversity"] > 0
+    (record,) = read_records(folder / "records.jsonl").by_index.values()
+    assert record.error is None and list(record.scores) == ["both", "hps"]
+    assert record.calls["denoise"]["reward_backward"] > 0 and record.diversity > 0

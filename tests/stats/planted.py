@@ -22,10 +22,20 @@ def marks(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.floor(draw.random(len(TASKS)) * (images + 1)), images
 
 
+def exact(values: list[float], draws: stats.Draws) -> stats.Estimates:
+    """Values without uncertainty."""
+    array = np.array(values, float)
+    return stats.Estimates(array, np.tile(array, (len(draws.weights), 1)))
+
+
+def fixed(quality: float, sweep: stats.Sweep) -> stats.Level:
+    """A quality that is the same in every draw."""
+    return stats.Level(quality, np.full(len(sweep.draws.weights), quality))
+
+
 def exact_sweep(cost: list[float], quality: list[float], draws: stats.Draws) -> stats.Sweep:
     """A sweep without uncertainty."""
-    known = [stats.exact(np.array(values, float), draws) for values in (cost, quality)]
-    return stats.Sweep(*known, draws)
+    return stats.Sweep(exact(cost, draws), exact(quality, draws), draws)
 
 
 def noisy_sweep(

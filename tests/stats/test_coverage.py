@@ -43,7 +43,7 @@ def covered(n: int, seed: int = 5) -> dict[str, float]:
         note("headline", stats.geneval(one, images, tasks, draws), SHARES.mean())
         pair = ((two, images), (one, images))
         note("difference", stats.geneval_difference(*pair, tasks, draws), gain.mean())
-        shares = stats.geneval_tasks(one, images, tasks, draws)
+        shares = stats.geneval_tasks(one, images, tasks, draws)[1]
         for share, found in zip(SHARES, shares.values(), strict=True):
             note(f"share {share}", found, share)
         reward = draw.gamma(2.0, size=6 * n) + np.repeat(SHARES, n)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import exact_sweep, noisy_sweep, rng, unstratified
+from planted import exact_sweep, fixed, noisy_sweep, rng, unstratified
 
 from bench import stats
 
@@ -15,7 +15,7 @@ def test_a_curve_moved_by_four_is_four_times_as_fast_at_every_quality() -> None:
     fast = exact_sweep(list(BUDGETS), list(GAINS), DRAWS)
     slow = exact_sweep(list(4 * BUDGETS), list(GAINS), DRAWS)
     for quality in (0.2, 0.25, 0.4, 0.48):
-        found = stats.matched(fast, slow, stats.fixed(quality, slow))
+        found = stats.matched(fast, slow, fixed(quality, slow))
         assert (found.status, found.share_reached) == ("reached", 1.0)
         assert found.value is not None
         assert (found.value.low, found.value.value, found.value.high) == pytest.approx((4,) * 3)
@@ -28,15 +28,6 @@ def test_the_slow_methods_best_is_reached_where_the_fast_frontier_crosses_it() -
     assert found.quality == 0.4
     assert found.value is not None
     assert found.value.value == pytest.approx(10)  # 20 over the geometric middle of 1 and 4
-
-
-def test_a_setting_named_in_advance_gives_its_own_quality_as_the_level() -> None:
-    fast = exact_sweep([1, 4], [0.2, 0.6], DRAWS)
-    slow = exact_sweep([10, 20, 40], [0.3, 0.4, 0.35], DRAWS)
-    found = stats.matched(fast, slow, stats.setting_of(slow, 2))
-    assert found.quality == pytest.approx(0.35)
-    assert found.value is not None
-    assert found.value.value == pytest.approx(10 * 2**0.5 / 4**0.375)  # slow has it before 20
 
 
 def test_the_only_setting_of_a_method_keeps_its_own_cost() -> None:
@@ -59,7 +50,7 @@ def test_who_does_not_reach_the_quality_is_named(
     fast: list[float], slow: list[float], quality: float, missing: tuple[str, ...]
 ) -> None:
     sweeps = [exact_sweep([1, 2], q, DRAWS) for q in (fast, slow)]
-    found = stats.matched(*sweeps, stats.fixed(quality, sweeps[1]))
+    found = stats.matched(*sweeps, fixed(quality, sweeps[1]))
     assert (found.status, found.value, found.missing) == ("not reached", None, missing)
     assert found.share_reached == 0
 
@@ -74,7 +65,7 @@ def test_a_fast_method_better_than_the_level_from_the_start_gives_a_lower_bound(
 
 def test_a_slow_method_better_than_the_level_from_the_start_has_no_known_cost() -> None:
     fast, slow = exact_sweep([1, 2], [0.1, 0.6], DRAWS), exact_sweep([3, 6], [0.2, 0.4], DRAWS)
-    found = stats.matched(fast, slow, stats.fixed(0.15, slow))
+    found = stats.matched(fast, slow, fixed(0.15, slow))
     assert (found.status, found.value) == ("below the sweep", None)
 
 
@@ -130,7 +121,7 @@ def test_draws_that_do_not_reach_the_level_pull_the_low_end_to_zero() -> None:
 
 def test_a_level_read_off_the_slow_method_itself_is_reached_too_seldom_to_answer() -> None:
     fast, slow = planted(1, headroom=0.3)
-    found = stats.matched(fast, slow, stats.fixed(float(slow.quality.value.max()), slow))
+    found = stats.matched(fast, slow, fixed(float(slow.quality.value.max()), slow))
     assert (found.status, found.missing) == ("not reached", ("slow",))
     assert 0.3 < found.share_reached < 0.8
 
@@ -163,17 +154,6 @@ def test_a_single_prompt_is_too_few() -> None:
     sweep = exact_sweep([1, 2], [0.1, 0.2], lonely)
     found = stats.matched(sweep, sweep, stats.best_of(sweep))
     assert (found.status, found.value) == ("too few prompts", None)
-
-
-def test_a_level_of_other_draws_is_refused() -> None:
-    sweep, other = (exact_sweep([1, 2], [0.1, 0.2], unstratified(20, d)) for d in (50, 60))
-    with pytest.raises(ValueError, match="level is of 60 draws, not 50"):
-        stats.matched(sweep, sweep, stats.best_of(other))
-
-
-def test_a_level_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be a number"):
-        stats.fixed(float("nan"), exact_sweep([1], [0.1], DRAWS))
 
 
 def test_a_fast_method_often_better_from_the_start_gives_a_lower_bound_and_no_refutation() -> None:

@@ -7,6 +7,7 @@ import pytest
 from planted import TASKS, marks, rng
 
 from bench import stats
+from bench.stats.quality import overall
 
 
 def naive_overall(correct: np.ndarray, images: np.ndarray, take: list[int]) -> float:
@@ -25,7 +26,7 @@ def test_overall_of_every_draw_equals_a_naive_loop() -> None:
     counts = np.rint(weights * (sizes - 1) / sizes).astype(int)
     takes = [np.repeat(np.arange(len(TASKS)), row).tolist() for row in counts]
     naive = [naive_overall(correct, images, take) for take in takes]
-    assert stats.overall(correct, images, TASKS, weights) == pytest.approx(np.array(naive))
+    assert overall(correct, images, TASKS, weights) == pytest.approx(np.array(naive))
 
 
 def test_overall_is_the_mean_over_tasks_not_over_images() -> None:
@@ -62,7 +63,7 @@ def test_a_method_ties_with_itself() -> None:
 def test_task_intervals_average_to_the_headline() -> None:
     correct, images = marks(1)
     draws = stats.resample(TASKS, 300, rng())
-    tasks = stats.geneval_tasks(correct, images, TASKS, draws)
+    tasks = stats.geneval_tasks(correct, images, TASKS, draws)[1]
     headline = stats.geneval(correct, images, TASKS, draws)
     assert np.mean([i.value for i in tasks.values()]) == pytest.approx(headline.value)
     assert {t: i.prompts for t, i in tasks.items()} == {t: TASKS.count(t) for t in set(TASKS)}
@@ -73,7 +74,7 @@ def test_a_task_with_a_single_prompt_has_an_interval_of_its_own_but_the_headline
     correct, images = np.array([1.0, 3.0, 4.0]), np.full(3, 4.0)
     draws = stats.resample(tasks, 100, rng())
     assert not stats.geneval(correct, images, tasks, draws).known
-    of = stats.geneval_tasks(correct, images, tasks, draws)
+    of = stats.geneval_tasks(correct, images, tasks, draws)[1]
     assert (of["b"].value, of["b"].low < 0.3, of["b"].high) == (1.0, True, 1.0)
 
 
@@ -102,4 +103,4 @@ def test_bad_input_is_named(
     correct: np.ndarray, images: np.ndarray, tasks: list[str], weights: np.ndarray, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        stats.overall(correct, images, tasks, weights)
+        overall(correct, images, tasks, weights)

@@ -1,53 +1,54 @@
 """What LiDAR's paper (arXiv 2602.03211) reports for a cell, where it has such a row.
 
-Its tables are results/published/*.csv: one A100 80 GB, four images a prompt. None of it was
-measured here: these numbers stand beside measured ones and in place of none.
+published.csv, beside this file, has a row for every setting of its tables, which are as printed in
+results/published/*.csv: one A100 80 GB, four images a prompt; where tables share a row, the first
+(with most digits) counts. None of it was measured here: these numbers stand beside measured ones
+and in place of none.
 
 A row is a cell's only where everything is as the paper had it: backbone, target solver and steps,
-method, lookahead, particles, mix of rewards, and every other setting of the method (compared with
-what the configuration sets, which is the paper's). Left out: table 4, which has no cell here,
-table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
+method, lookahead, particles, mix of rewards, and every other setting of the method: those of conf/
+are the paper's, and a cell's ``changed`` says where it strayed from them. Without that key, as in
+cells of earlier versions, nothing is published of a cell. Left out: table 4, which has no cell
+here, table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.config.compose import cell_settings, groups
-
-TABLES = Path(__file__).parents[3] / "results" / "published"
+TABLE = Path(__file__).with_name("published.csv")
+METRICS = ("geneval", "imagereward", "clip", "hps", "seconds", "memory")
 IMAGES = 4
-# Our backbone -> the paper's, and the target solver of a table that does not name it.
+# Our backbone -> the paper's. Where a table does not name FLUX's target solver, the pipeline's own
+# is a guess.
 BACKBONES = {"sd15": "sd15", "sd15_dpo": "sd15_dpo", "sdxl": "sdxl", "flux_dev": "flux"}
-UNNAMED = {"flux": "euler28"}  # a guess: the pipeline's own
-DDPM = "ddpm100"
 # Our lookahead solver -> the paper's prefix; its name ends in the number of steps.
 LOOKAHEADS = {"dpm": "dpm", "lcm": "lcm", "dmd2": "dmd", "hyper": "hyper"}
-POPULATIONS = {
-    ("smc", 0): "fk_smc",
-    ("smc", 1): "lidar_smc",
-    ("bon", 0): "best_of_n",
-    ("bon", 1): "lidar_bon",
-    ("smc_bon", 0): "smc_bon",
-    ("smc_bon", 1): "lidar_smc_bon",
-}
 # What rows of one method differ in; all else must be the paper's.
-VARIED = (
-    *(("efr", "lookahead", key) for key in ("n", "solver", "steps")),
-    *(("steer", "best_of_n", "n"), ("steer", "smc", "particles")),
-)
+VARIED = {
+    *(f"efr.lookahead.{key}" for key in ("n", "solver", "steps")),
+    *("steer.best_of_n.n", "steer.smc.particles", "steps_factor"),
+}
+# What a published row may hold -> the heading of its column and its format.
+SHOWN = {
+    "geneval": ("paper's GenEval", "{:.3f}"),
+    "imagereward": ("paper's ImageReward", "{:.3f}"),
+    "clip": ("paper's CLIP", "{:.3f}"),
+    "hps": ("paper's HPS", "{:.3f}"),
+    "seconds": ("paper's s/prompt", "{:.3g}"),
+    "ratio": ("paper's cost / vanilla", "{:.2f}"),
+}
 
 
 class Key(NamedTuple):
     """What a row of the paper is of. ``lookahead`` as in "dpm5", "" with ``n`` 0 for none;
-    ``particles`` N of table 8, else 1; ``clip``: CLIP's share of the guiding reward."""
+    ``particles`` N of table 8, else 1; ``clip_share``: CLIP's in the guiding reward."""
 
     backbone: str
     target: str
@@ -55,7 +56,7 @@ class Key(NamedTuple):
     lookahead: str = ""
     n: int = 0
     particles: int = 1
-    clip: float = 0.0
+    clip_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,25 @@ class Published:
     tables: tuple[str, ...] = ()
 
 
+def columns(cells: pd.DataFrame) -> pd.DataFrame:
+    """The published figures of each cell, indexed by cell id; a column only where some cell has
+    it, so no column at all for a backbone that the paper does not know."""
+    found = {cell: published(config) for cell, config in cells.config.items()}
+    rows = {cell: asdict(row) for cell, row in found.items() if row is not None}
+    frame = pd.DataFrame.from_dict(rows, orient="index").reindex(index=cells.index)
+    kept = [name for name in SHOWN if name in frame and frame[name].notna().any()]
+    return frame[kept].astype(float)
+
+
 def published(settings: Mapping[str, Any]) -> Published | None:
     """What the paper reports for a cell's settings; None where it has no such row."""
     key = key_of(settings)
-    return None if key is None else _published(key, f"{settings['solver']}{settings['steps']}")
+    found = None if key is None else rows().get(key)
+    if key is None or found is None:
+        return None
+    vanilla = rows().get(Key(key.backbone, f"{settings['solver']}{settings['steps']}", "vanilla"))
+    own, base = found.get("seconds"), (vanilla or {}).get("seconds")
+    return Published(**found, ratio=own / base if own and base else None)
 
 
 def key_of(settings: Mapping[str, Any]) -> Key | None:
@@ -85,12 +101,14 @@ def key_of(settings: Mapping[str, Any]) -> Key | None:
     name = "vanilla" if method["name"] == "vanilla_more_steps" else method["name"]
     clip = 0.0 if name == "vanilla" else _clip_share(settings)
     particles = _particles(settings)
-    if backbone is None or clip is None or particles is None or not _as_published(settings):
+    if backbone is None or clip is None or particles is None:
+        return None
+    if settings.get("changed") is None or not {*settings["changed"]} <= VARIED:
         return None
     target = f"{settings['solver']}{settings['steps'] * method.get('steps_factor', 1)}"
     options = (method.get("efr") or {}).get("lookahead")
     if options is None:
-        return Key(backbone, target, name, particles=particles, clip=clip)
+        return Key(backbone, target, name, particles=particles, clip_share=clip)
     lookahead = f"{LOOKAHEADS.get(options['solver'])}{options['steps']}"
     return Key(backbone, target, name, lookahead, options["n"], particles, clip)
 
@@ -119,93 +137,12 @@ def _particles(settings: Mapping[str, Any]) -> int | None:
     return size if images == max(size, IMAGES) else None
 
 
-def _as_published(settings: Mapping[str, Any]) -> bool:
-    """Whether all that rows of one method share is as the configuration has it."""
-    name = settings["method"]["name"]
-    if name not in groups()["method"]:
-        return False
-    own = deepcopy(dict(settings["method"]))
-    paper = deepcopy(_default(settings["backbone"]["name"], name))
-    for method in (own, paper):
-        method.pop("steps_factor", None)
-        for side, part, key in VARIED:
-            ((method.get(side) or {}).get(part) or {}).pop(key, None)
-    return own == paper
-
-
-@cache
-def _default(backbone: str, name: str) -> dict[str, Any]:
-    given: dict[str, Any] = cell_settings([f"backbone={backbone}", f"method={name}"], [])["method"]
-    return given
-
-
-@cache
-def _published(key: Key, base: str) -> Published | None:
-    found = rows().get(key)
-    if found is None:
-        return None
-    vanilla = rows().get(Key(key.backbone, base, "vanilla"), {})
-    ratio = found["seconds"] / vanilla["seconds"] if {"seconds"} <= {*found} & {*vanilla} else None
-    known = {f.name for f in fields(Published)}
-    return Published(**{k: v for k, v in found.items() if k in known}, ratio=ratio)
-
-
 @cache
 def rows() -> dict[Key, dict[str, Any]]:
-    """Every row of every table; where tables share one, the first (with most digits) counts."""
-    every: dict[Key, dict[str, Any]] = {}
-    for table, key, values in _read():
-        row = every.setdefault(key, {"tables": ()})
-        row["tables"] = tuple(dict.fromkeys((*row["tables"], table)))
-        for name, value in values.items():
-            row.setdefault(name, value)
-    return every
-
-
-def _read() -> Iterator[tuple[str, Key, dict[str, float]]]:
-    for table in ("table2", "table10_sdxl_ddim", "table3_flux", "table5_small_budget"):
-        for row in _table(table):
-            yield _plain(table, row)
-    for row in _table("table6_reward_mix"):
-        clip = float(row["clip_weight"])
-        guided = clip + float(row["imagereward_weight"]) > 0
-        key = Key("sd15", DDPM, "lidar", "dpm5", 50, clip=clip)
-        yield "table6", key if guided else Key("sd15", DDPM, "vanilla"), _values(row)
-    for row in _table("table7_negative_guidance"):
-        key = Key("sd15", DDPM, str(row["method"]))
-        if key.method != "vanilla":
-            key = key._replace(lookahead="dpm5", n=50)
-        yield "table7", key, _values(row)
-    for row in _table("table8_populations"):
-        for particles in (int(column) for column in row if column.isdigit()):
-            values = {"imagereward": float(row[str(particles)])}
-            yield "table8", _population(row, particles), values
-
-
-def _plain(table: str, row: dict[str, Any]) -> tuple[str, Key, dict[str, float]]:
-    n = int(row.get("n", 0))
-    method = str(row.get("method", "lidar" if n else "vanilla"))
-    lookahead = str(row["lookahead"]) if n else ""
-    target = str(row.get("solver", UNNAMED.get(row["backbone"], DDPM)))
-    return table.split("_")[0], Key(row["backbone"], target, method, lookahead, n), _values(row)
-
-
-def _population(row: dict[str, Any], particles: int) -> Key:
-    method = POPULATIONS[row["method"], int(row["with_lidar"])]
-    if particles == 1:
-        method = "lidar" if row["with_lidar"] else "vanilla"
-    lookahead, n = ("dpm5", 50) if row["with_lidar"] else ("", 0)
-    return Key("sd15", DDPM, method, lookahead, n, particles)
-
-
-def _values(row: dict[str, Any]) -> dict[str, float]:
-    names = {"memory_gib": "memory"}
-    wanted = ("geneval", "imagereward", "clip", "hps", "seconds", "memory_gib")
-    return {names.get(k, k): float(row[k]) for k in wanted if k in row}
-
-
-def _table(name: str) -> list[dict[str, Any]]:
-    """A table's rows, without the cells that it leaves empty; none where the file is not here."""
-    path = TABLES / f"{name}.csv"
-    rows = pd.read_csv(path).to_dict("records") if path.is_file() else []
-    return [{str(k): v for k, v in row.items() if pd.notna(v)} for row in rows]
+    """Every row of published.csv, without what it leaves empty."""
+    frame = pd.read_csv(TABLE, keep_default_na=False, na_values=dict.fromkeys(METRICS, ""))
+    frame["tables"] = [tuple(tables.split()) for tables in frame.tables]
+    keys = [Key(*row) for row in frame[list(Key._fields)].itertuples(index=False)]
+    found = frame[[*METRICS, "tables"]].to_dict("records")
+    known = [{k: v for k, v in row.items() if k == "tables" or pd.notna(v)} for row in found]
+    return dict(zip(keys, known, strict=True))

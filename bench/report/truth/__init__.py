@@ -1,1 +1,4 @@
-"""Where the truth is known: random Gaussian mixtures, exact targets, distances to them."""
+"""What only cells on the mixture need, where the target is known: distances and estimators' errors.
+
+Knows bench.mixture, for the target's contours.
+"""

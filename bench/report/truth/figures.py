@@ -10,7 +10,6 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
-from omegaconf import OmegaConf
 
 from bench.mixture.judge import target
 from bench.report import style
@@ -30,47 +29,34 @@ def _log(ax: Axes, ticks: list[float]) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def _curves(ax: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
-    """A line for each label over ``x``, with a legend's entries."""
-    for place, (label, own) in enumerate(frame.groupby("label")):
-        color, marker = COLORS[place % len(COLORS)], style.MARKERS[place % len(style.MARKERS)]
-        own = own.sort_values(x)
-        ax.plot(own[x], own[y], color=color, marker=marker, markersize=5, linewidth=1.2,
-                label=label)  # fmt: skip
-    _log(ax, sorted(frame[x].unique()))
-
-
-def _legend(fig: Figure, ax: Axes) -> None:
-    handles, names = ax.get_legend_handles_labels()
-    fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
-
-
 def against_scale(probed: pd.DataFrame) -> Figure | None:
     """Errors of value and shift over λ; None where no estimator was probed at three λ."""
-    frame = by_scale(probed)
-    if frame.empty:
-        return None
-    fig, (left, right) = style.figure(10.2, 4.6, columns=2)
-    _curves(left, frame, "scale", "value")
-    _curves(right, frame, "scale", "shift")
-    for ax in (left, right):
-        ax.set_xlabel("λ", fontsize=9)
-    left.set_title("Value: mean of Σ (V − V̂)² along a trajectory", fontsize=9, loc="left")
-    right.set_title("Shift: error relative to the exact shift's size", fontsize=9, loc="left")
-    _legend(fig, left)
-    return fig
+    return _against(by_scale(probed), "scale", "λ", VALUE, SHIFT)
 
 
 def against_dimension(probed: pd.DataFrame) -> Figure | None:
     """Relative error of the shift over D; None where no estimator was probed in three."""
-    frame = by_dimension(probed)
+    return _against(by_dimension(probed), "dimension", "dimension D", SHIFT)
+
+
+VALUE = ("value", "Value: mean of Σ (V − V̂)² along a trajectory")
+SHIFT = ("shift", "Shift: error relative to the exact shift's size")
+
+
+def _against(frame: pd.DataFrame, x: str, name: str, *errors: tuple[str, str]) -> Figure | None:
+    """A panel for each error, a line for each label over ``x``."""
     if frame.empty:
         return None
-    fig, (ax,) = style.figure(6.4, 4.4)
-    _curves(ax, frame, "dimension", "shift")
-    ax.set_xlabel("dimension D", fontsize=9)
-    ax.set_title("Shift: error relative to the exact shift's size", fontsize=9, loc="left")
-    _legend(fig, ax)
+    fig, axes = style.figure(5.1 * len(errors) + 0.6, 4.6, columns=len(errors))
+    for ax, (y, title) in zip(axes, errors, strict=True):
+        for place, (label, own) in enumerate(frame.sort_values(x).groupby("label")):
+            color, marker = COLORS[place % len(COLORS)], style.MARKERS[place % len(style.MARKERS)]
+            ax.plot(own[x], own[y], color=color, marker=marker, markersize=5, linewidth=1.2,
+                    label=label)  # fmt: skip
+        _log(ax, sorted(frame[x].unique()))
+        ax.set_xlabel(name, fontsize=9)
+        ax.set_title(title, fontsize=9, loc="left")
+    style.legend(fig, axes, 3)
     return fig
 
 
@@ -109,8 +95,8 @@ def samples(truth: Truth) -> Figure | None:
     order = list(drawn.sort_values("w2").index)
     if not order:
         return None
-    config = OmegaConf.load(truth.cells.path[order[0]] / "config.yaml")
-    if config.backbone.dimension != 2:
+    config = truth.cells.config[order[0]]
+    if config["backbone"]["dimension"] != 2:
         return None
     columns = 7
     rows = -(-len(order) // columns)
@@ -120,7 +106,8 @@ def samples(truth: Truth) -> Figure | None:
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
     prompt = str(drawn.prompt.iloc[0])
-    tilted = target(prompt, config.reward, config.target_scale, 2, config.backbone.components)
+    given = config["reward"], config["target_scale"], 2, config["backbone"]["components"]
+    tilted = target(prompt, *given)
     center = tilted.mean().numpy()
     grid = np.linspace(-REACH, REACH, 120)
     mesh = np.stack(np.meshgrid(center[0] + grid, center[1] + grid), axis=-1)

@@ -6,28 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
-from bench.report import files, table
-from bench.report.document import Bullets, Document, Picture, Section, Table, Text
+from bench.report import table
+from bench.report.document import Bullets, Document, Part, Picture, Report, Section, Table, Text
 from bench.report.truth import figures
 from bench.report.truth.findings import findings
 from bench.report.truth.read import Truth, load, probed
-
-
-def build(folder: Path, show: bool = False, only: Collection[str] | None = None) -> Path:
-    """Write report.html, report.md, tables/ and figures/ into ``folder``; report.md's path."""
-    truth = load(folder, only)
-    summary, errors = summarize(truth), probed(truth.probes)
-    page, source = files.write(compose(truth, summary, errors), folder)
-    if show:
-        console = Console()
-        table.show(display(summary, brief=True), f"{folder.name}: distance over its floor", console)
-        for line in [*truth.notes, *findings(summary, errors)]:
-            console.print(f"- {line}", markup=False, highlight=False)
-        print(page)
-    return source
-
 
 ABOUT = (
     "Gaussian mixtures with a closed-form reward: posterior mean, expected future reward and "
@@ -47,6 +31,16 @@ ERRORS = (
     "Means over the trajectories of all problems. Value: Σ (V − V̂)² along a trajectory. Shift: "
     "error of the posterior mean's shift over the exact shift's size."
 )
+
+
+def report(folder: Path, only: Collection[str] | None = None) -> Report:
+    """Of these cells, None for all there are. Raises ValueError where there is no cell."""
+    truth = load(folder, only)
+    summary, errors = summarize(truth), probed(truth.probes)
+    document = compose(truth, summary, errors)
+    title = f"{folder.name}: distance over its floor"
+    lines = (*truth.notes, *findings(summary, errors))
+    return Report(document, display(summary, brief=True), title, lines)
 
 
 def compose(truth: Truth, summary: pd.DataFrame, errors: pd.DataFrame) -> Document:
@@ -97,22 +91,14 @@ def error_table(errors: pd.DataFrame) -> Table | Text:
 
 def summarize(truth: Truth) -> pd.DataFrame:
     """One row a sampling cell: means over its problems; distances also ``.low`` and ``.high``."""
-    rows = []
-    for cell, row in truth.cells.iterrows():
-        own = truth.methods[truth.methods.cell == cell]
-        if own.empty:
-            continue
-        found = {"label": row.label, "method": row.method, "cell": cell, "problems": len(own)}
-        found["coverage"] = row.coverage
-        for name in ("w2", "mmd"):
-            values = own[name]
-            found |= {name: float(values.mean()), f"{name}.low": float(values.min())}
-            found[f"{name}.high"] = float(values.max())
-        means = [c for c in own if c.startswith(("judge.", "calls."))]
-        for name in ("reward", "diversity", "ess", "seconds", *means):
-            found[name] = float(own[name].mean())
-        rows.append(found)
-    return pd.DataFrame(rows)
+    if truth.methods.empty:
+        return pd.DataFrame()
+    problems = truth.methods.groupby("cell", sort=False)
+    found = problems.mean(numeric_only=True).drop(columns="index")
+    for name in ("w2", "mmd"):
+        found[f"{name}.low"], found[f"{name}.high"] = problems[name].min(), problems[name].max()
+    about = truth.cells[["label", "method", "coverage"]].join(problems.size().rename("problems"))
+    return about.join(found, how="inner").reset_index()
 
 
 def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
@@ -132,8 +118,8 @@ def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
         }
         if not brief:
             for judge in judges:
-                cells[judge.removeprefix("judge.")] = table.number(row[judge], "{:+.2f}")
-            cells["ESS"] = table.number(row.ess, "{:.0f}")
+                cells[judge.removeprefix("judge.")] = table.number(row, judge, "{:+.2f}")
+            cells["ESS"] = table.number(row, "ess", "{:.0f}")
         for head in ("denoiser", "reward"):
             if not brief or head == "denoiser":
                 calls = [row[f"calls.{head}"], row[f"calls.{head}_backward"]]
@@ -143,8 +129,8 @@ def display(summary: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
     return pd.DataFrame([text(row) for _, row in summary.sort_values("w2").iterrows()])
 
 
-def draw(truth: Truth, errors: pd.DataFrame) -> tuple[Picture, ...]:
-    """The figures; those that the cells do not allow are admitted."""
+def draw(truth: Truth, errors: pd.DataFrame) -> tuple[Part, ...]:
+    """The figures; those that the cells do not allow are named in one sentence."""
     made = (
         ("efr_error", "Estimators against λ", figures.against_scale(errors),
          "The paper's figure 8 (right), with the exact value for V: along trajectories of the "
@@ -158,4 +144,7 @@ def draw(truth: Truth, errors: pd.DataFrame) -> tuple[Picture, ...]:
          "One problem (the first separated one): samples over the target's contours; the number is "
          "W2 over its floor."),
     )  # fmt: skip
-    return tuple(Picture(name, head, text, figure) for name, head, figure, text in made)
+    pictures = [Picture(n, head, text, fig) for n, head, fig, text in made if fig is not None]
+    absent = [head for _, head, figure, _ in made if figure is None]
+    told = [Text(f"No figure, for lack of such cells: {', '.join(absent)}.")] if absent else []
+    return (*pictures, *told)

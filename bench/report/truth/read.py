@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.cells import coverage, labels, read_cells
-from bench.store.folder import read_records
-from bench.store.schema import KINDS, PHASES
+from bench.store.cells import labels
+from bench.store.frames import Frames, read
+from bench.store.schema import KINDS
 
 
 @dataclass(frozen=True)
@@ -28,71 +28,49 @@ class Truth:
 
 
 def load(folder: Path, only: Collection[str] | None = None) -> Truth:
-    """Read the cells below ``folder``. Raises FileNotFoundError where there is none."""
-    cells = read_cells(folder, only)
-    cells["probe"] = cells.method == "probe"
-    methods: list[dict[str, Any]] = []
-    probes: list[dict[str, Any]] = []
-    done, failed, notes = [], [], []
-    for cell, row in cells.iterrows():
-        config = row.config
-        row.settings["reward"] = config["reward"]
-        row.settings["target_scale"] = str(config["target_scale"])
-        records, torn = read_records(row.path / "records.jsonl")
-        if torn:
-            notes.append(f"{row.label}: the last line of records.jsonl is torn, skipped")
-        good = [r for r in records.values() if not r.get("error")]
-        done.append(len(good))
-        failed.append(len(records) - len(good))
-        for record in good:
-            base = {"cell": cell, "index": record["index"], "tag": record["tag"]}
-            if row.probe:
-                probes.append(base | probe_row(config, record))
-            else:
-                methods.append(base | method_row(config, record))
-    cells["done"], cells["failed"] = done, failed
-    cells["images_done"] = cells.images * cells.done
-    cells["images_total"] = cells.images * cells.total
-    cells["coverage"] = [coverage(row) for row in cells.itertuples()]
-    notes += [f"{row.label}: {row.coverage}" for row in cells.itertuples() if row.coverage]
-    sampling = cells[~cells.probe].copy()
-    if not sampling.empty:
-        sampling["label"] = labels(sampling.reset_index())
-        usual = sampling.solver.mode().iloc[0]
-        other = sampling.solver != usual
-        sampling.loc[other, "label"] += " by " + sampling.solver[other]
-    return Truth(folder, sampling, pd.DataFrame(methods), pd.DataFrame(probes), tuple(notes))
+    """Read the cells below ``folder``. Raises BenchError where there is none."""
+    frames = read(folder, only)
+    probing = frames.cells.method == "probe"
+    methods = [method_rows(frames, str(cell)) for cell in frames.cells.index[~probing]]
+    probes = [
+        probe_row(row.config, info) | {"cell": cell}
+        for cell, row in frames.cells[probing].iterrows()
+        for info in frames.of(str(cell))["info"]
+    ]
+    cells = frames.cells[~probing].copy()
+    if not cells.empty:
+        cells["label"] = labels(cells.reset_index())
+        other = cells.solver != cells.solver.mode().iloc[0]
+        cells.loc[other, "label"] += " by " + cells.solver[other]
+    every = pd.concat(methods, ignore_index=True) if methods else pd.DataFrame()
+    return Truth(folder, cells, every, pd.DataFrame(probes), frames.notes)
 
 
-def method_row(config: Any, record: dict[str, Any]) -> dict[str, Any]:
-    """Distances over their floors, reward, spread and calls of one problem."""
-    distance, guided = record["distance"], config["reward"]
-    calls = {k: sum(record["calls"][p][k] for p in PHASES) for k in KINDS}
-    images = config["images"]
-    ess = record["info"].get("ess")
-    judges = [name for name in record["target"] if name != guided]
-    return {
-        "prompt": record["prompt"],
-        "path": record["images"][0],
-        "w2": distance["w2"] / distance["w2_floor"],
-        "mmd": distance["mmd"] / distance["mmd_floor"],
-        "reward": float(np.mean(record["scores"][guided])) - record["target"][guided],
-        **{f"judge.{n}": float(np.mean(record["scores"][n])) - record["target"][n] for n in judges},
-        "diversity": record["diversity"] / record["target_diversity"],
-        "ess": float(np.mean(ess)) if ess else np.nan,
-        "seconds": record["seconds"]["total"],
-        **{f"calls.{kind}": count / images for kind, count in calls.items()},
-    }
+def method_rows(frames: Frames, cell: str) -> pd.DataFrame:
+    """Distances over their floors, reward, spread and calls of each problem of a cell."""
+    own, about = frames.of(cell).reset_index(), frames.cells.loc[cell]
+    paths = frames.images[frames.images.cell == cell].set_index("index").path
+    rows = own[["cell", "index", "tag", "prompt"]].assign(path=paths.reindex(own["index"]).values)
+    for name in ("w2", "mmd"):
+        rows[name] = own[f"distance.{name}"] / own[f"distance.{name}_floor"]
+    for name in (c.removeprefix("target.") for c in own if c.startswith("target.")):
+        column = "reward" if name == about.reward else f"judge.{name}"
+        rows[column] = own[f"score.{name}"] - own[f"target.{name}"]
+    rows["diversity"] = own.diversity / own.target_diversity
+    rows["ess"] = [np.mean(info["ess"]) if info.get("ess") else np.nan for info in own["info"]]
+    rows["seconds"] = own["seconds.total"]
+    calls = [f"calls.{kind}" for kind in KINDS]
+    rows[calls] = own[calls] / about.images
+    return rows
 
 
-def probe_row(config: Any, record: dict[str, Any]) -> dict[str, Any]:
+def probe_row(config: Any, info: Any) -> dict[str, Any]:
     """One estimator against the reference on one problem: means over its trajectories."""
     reference = config["method"]["steer"]["probe"]["reference"]
     (name,) = [key for key in config["method"]["efr"] if key != reference]
-    settings, found = config["method"]["efr"][name], record["info"]["probe"]
+    settings, found = config["method"]["efr"][name], info["probe"]
     backbone = config["backbone"]
     return {
-        "index": record["index"],
         "estimator": name,
         "scale": settings["scale"],
         "dimension": backbone["dimension"],

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from bench import stats
+from bench.report.table import spelled
 
 Outcome = Literal["holds", "does not hold", "cannot tell here"]
 HOLDS: Outcome = "holds"
@@ -21,12 +25,25 @@ UNKNOWN: Outcome = "cannot tell here"
 @dataclass(frozen=True)
 class Claim:
     """``number``: of the claim, as in "2a". ``published``: what the paper reports, with its place.
-    ``criterion``: when the claim is said to hold here, and when not."""
+    ``criterion``: when the claim is said to hold here, and when not; ``threshold``: its number."""
 
     number: str
     text: str
     published: str
     criterion: str
+    threshold: float = 0.0
+
+    @property
+    def rule(self) -> str:
+        """The criterion with its number."""
+        return self.criterion.format(threshold=self.threshold)
+
+
+_FILE = Path(__file__).with_name("claims.yaml")
+CLAIMS = {
+    number: Claim(number, **entry)
+    for number, entry in yaml.safe_load(_FILE.read_text(encoding="utf-8")).items()
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,4 @@ def text(value: stats.Interval | None, form: str = "{:+.3f}") -> str:
     """ "+0.12 [+0.05, +0.19]"."""
     if value is None or value.value != value.value:
         return "not measured"
-    ends = (value.low, value.high)
-    span = ", ".join(map(form.format, ends)) if value.known else "no interval"
-    return f"{form.format(value.value)} [{span}]"
+    return spelled(value, form)

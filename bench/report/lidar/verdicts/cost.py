@@ -8,6 +8,7 @@ from bench import stats
 from bench.report import choice
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts.base import (
+    CLAIMS,
     FAILS,
     HOLDS,
     UNKNOWN,
@@ -22,43 +23,20 @@ from bench.report.lidar.verdicts.base import (
 )
 from bench.report.notes import placebo
 from bench.report.speedups import said
-from bench.report.summary import draws
-from bench.report.sweeps import SIDES
+from bench.report.summary import plain_draws
 
-SAME = 0.05  # costs that differ by less than a twentieth are "the same"
 PUBLISHED_N = 800
 
-SPEEDUP = Claim(
-    "1",
-    "LiDAR reaches DATE's best GenEval at less cost",
-    "about 9.5× less on SDXL (figure 4c)",
-    "Costs read off both cost–quality frontiers at DATE's best GenEval, in every bootstrap draw. "
-    "Holds: the whole interval of the speedup is above 1×. Does not hold: it is wholly below 1×, "
-    "or LiDAR reaches that quality in fewer than 2.5% of the draws.",
-)
-TIME = Claim(
-    "3a",
-    "LiDAR's target sampling takes vanilla's time up to n ≈ 800",
-    "7.07 s of 7.07 s at n = 50 (tables 2, 9); figure for n ≈ 800",
-    f"Seconds of denoising and decoding over vanilla's whole call on the same prompts, at every n. "
-    f"Holds: measured up to n ≥ {PUBLISHED_N}, and every interval ends below {1 + SAME:g}×. Does "
-    f"not hold: at some n up to {PUBLISHED_N} the whole interval is above that. The intervals are "
-    "95% for all n together.",
-)
-MEMORY = Claim(
-    "3b",
-    "LiDAR needs no more memory than vanilla up to n ≈ 800",
-    "8.90 of 8.90 GiB at n = 50 (table 2)",
-    f"Peak memory on the accelerator, the highest of the prompts. Holds: within {SAME:.0%} of "
-    f"vanilla's, measured up to n ≥ {PUBLISHED_N}. Does not hold: above that.",
-)
+SPEEDUP = CLAIMS["1"]
+TIME = CLAIMS["3a"]
+MEMORY = CLAIMS["3b"]
 N = "efr.lookahead.n"
 
 
 def speedup(evidence: Evidence) -> Verdict:
     found = {s.method: s for s in evidence.speedups}.get("date")
-    if found is None:
-        return missing(SPEEDUP, "cells of lidar and of date are needed")
+    if found is None or evidence.results.quality != "geneval":
+        return missing(SPEEDUP, "judged cells of lidar and of date are needed")
     matched = found.faster
     if matched is None:
         plain = text(found.plain, "{:.2f}×")
@@ -103,9 +81,11 @@ def target_time(evidence: Evidence) -> Verdict:
     if not known:
         return missing(TIME, "prompts of lidar timed beside vanilla are needed")
     measured = "; ".join(f"n = {n:g}: {text(r, '{:.2f}×')}" for n, r in known.items())
-    if off := placebo(evidence.results, evidence.summary):
+    if off := placebo(evidence.summary):
         return Verdict(TIME, UNKNOWN, measured, "; ".join(off))
-    below = [opposite(above(ratio, 1 + SAME)) for n, ratio in known.items() if n <= PUBLISHED_N]
+    below = [
+        opposite(above(ratio, TIME.threshold)) for n, ratio in known.items() if n <= PUBLISHED_N
+    ]
     return _up_to(TIME, max(known), every(below), measured)
 
 
@@ -121,11 +101,11 @@ def sizes(evidence: Evidence) -> dict[float, str]:
 
 def target_ratio(evidence: Evidence, cell: str, level: float) -> stats.Interval | None:
     """Seconds of denoising and decoding over vanilla's whole call, on the timed prompts."""
-    own = evidence.results.of(cell).dropna(subset=SIDES)
+    own = evidence.results.timed(cell)
     if own.empty:
         return None
     target = (own["seconds.denoise"] + own["seconds.decode"]).to_numpy(float)
-    drawn = draws(own, stratified=False)
+    drawn = plain_draws(len(own))
     return stats.cost_ratio(target, own["yardstick.vanilla"].to_numpy(float), drawn, level=level)
 
 
@@ -137,14 +117,14 @@ def memory(evidence: Evidence) -> Verdict:
     sizes_of = evidence.results.prompts[["cell", "batch"]].drop_duplicates()
     if sizes_of[sizes_of.cell.isin([*cells.values(), vanilla])].batch.nunique() > 1:
         return missing(MEMORY, "the cells were sampled in batches of different sizes")
-    base = evidence.results.of(vanilla).memory.max()
-    held = {n: evidence.results.of(cell).memory.max() for n, cell in cells.items()}
+    base = evidence.results.of(vanilla)["memory.allocated"].max()
+    held = {n: evidence.results.of(cell)["memory.allocated"].max() for n, cell in cells.items()}
     if np.isnan(base) or any(np.isnan(gib) for gib in held.values()):
         return missing(MEMORY, "memory is counted on accelerators alone")
     measured = f"vanilla {base:.2f} GiB; " + "; ".join(
         f"n = {n:g}: {gib:.2f} GiB" for n, gib in held.items()
     )
-    kept = [HOLDS if gib <= base * (1 + SAME) else FAILS for n, gib in held.items()
+    kept = [HOLDS if gib <= base * (TIME.threshold) else FAILS for n, gib in held.items()
             if n <= PUBLISHED_N]  # fmt: skip
     return _up_to(MEMORY, max(held), every(kept), measured)
 
@@ -154,5 +134,5 @@ def _up_to(claim: Claim, largest: float, outcome: Outcome, measured: str) -> Ver
     if outcome == HOLDS and not largest >= PUBLISHED_N:
         why = f"it holds up to n = {largest:g}, the claim goes to {PUBLISHED_N}: run such a cell"
         return Verdict(claim, UNKNOWN, measured, why)
-    reason = f"an interval covers {1 + SAME:g}×" if outcome == UNKNOWN else ""
+    reason = f"an interval covers {claim.threshold:g}×" if outcome == UNKNOWN else ""
     return Verdict(claim, outcome, measured, reason)

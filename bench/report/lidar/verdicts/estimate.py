@@ -7,6 +7,7 @@ import pandas as pd
 from bench.report import choice
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts.base import (
+    CLAIMS,
     FAILS,
     HOLDS,
     Claim,
@@ -20,40 +21,11 @@ from bench.report.truth.curves import by_scale, lookahead_errors, slope
 
 SEE = "on Gaussian mixtures, results/measured/ground_truth"
 NEEDED = "needs exact values: run experiment=ground_truth (its committed report is not there)"
-TOLERANCE = 0.1  # of an exponent
-GROWTH = 2.0  # a factor in the squared error
-
-ENDS = (
-    "GenEval at the largest less GenEval at the smallest value of the sweep, all else equal, "
-    "paired by prompt. Holds: the whole interval is above 0. Does not hold: wholly below."
-)
-MORE_SAMPLES = Claim(
-    "2a", "LiDAR's GenEval grows with the number n of lookahead samples",
-    "0.449 at n = 3, 0.478 at n = 50 (SD v1.5, DPM-5, table 5)", ENDS,
-)  # fmt: skip
-MORE_STEPS = Claim(
-    "2b", "LiDAR's GenEval grows with the lookahead's accuracy, its steps δ",
-    "0.439 at δ = 3, 0.449 at δ = 5 (SD v1.5, n = 3, table 5)", ENDS,
-)  # fmt: skip
-ROOT_N = Claim(
-    "2c", "LiDAR's error falls as 1/√n",
-    "theorem 3.5",
-    "Slope of the shift's relative error over n, both in logarithms, against the exact shift. "
-    f"Holds: within {TOLERANCE} of −0.5. Does not hold: outside. No interval: the committed table "
-    "holds means over problems.",
-)  # fmt: skip
-ROOT_DELTA = Claim(
-    "2d", "LiDAR's error falls at least as fast as 1/√δ",
-    "theorem 3.4, an upper bound",
-    f"As 2c over δ, with the most samples. Holds: a slope of −0.5 + {TOLERANCE} or steeper. Does "
-    "not hold: flatter.",
-)  # fmt: skip
-TAYLOR = Claim(
-    "4", "Tweedie's error grows with λ, LiDAR's does not",
-    "figure 8, right: Σ (V − V̂)² along trajectories",
-    f"The same sum with the exact V. Holds: from the smallest to the largest λ Tweedie's grows by "
-    f"more than {GROWTH:g}×, LiDAR's does not. Does not hold: otherwise. No interval, as 2c.",
-)  # fmt: skip
+MORE_SAMPLES = CLAIMS["2a"]
+MORE_STEPS = CLAIMS["2b"]
+ROOT_N = CLAIMS["2c"]
+ROOT_DELTA = CLAIMS["2d"]
+TAYLOR = CLAIMS["4"]
 
 
 def more_samples(evidence: Evidence) -> Verdict:
@@ -87,7 +59,7 @@ def root_n(evidence: Evidence) -> Verdict:
         return missing(ROOT_N, NEEDED)
     power = slope(by_n.n, by_n["shift"])
     measured = f"n^{power:.2f} from n = {by_n.n.min()} to {by_n.n.max()} ({SEE})"
-    return Verdict(ROOT_N, HOLDS if abs(power + 0.5) <= TOLERANCE else FAILS, measured)
+    return Verdict(ROOT_N, HOLDS if abs(power + 0.5) <= ROOT_N.threshold else FAILS, measured)
 
 
 def root_delta(evidence: Evidence) -> Verdict:
@@ -97,7 +69,7 @@ def root_delta(evidence: Evidence) -> Verdict:
     power = slope(by_steps.steps, by_steps["shift"])
     ends = by_steps.steps.min(), by_steps.steps.max()
     measured = f"δ^{power:.2f} from δ = {ends[0]} to {ends[1]} ({SEE})"
-    return Verdict(ROOT_DELTA, HOLDS if power <= -0.5 + TOLERANCE else FAILS, measured)
+    return Verdict(ROOT_DELTA, HOLDS if power <= -0.5 + ROOT_DELTA.threshold else FAILS, measured)
 
 
 def taylor(evidence: Evidence) -> Verdict:
@@ -116,7 +88,7 @@ def taylor(evidence: Evidence) -> Verdict:
         )
     scales = f"λ = {frame.scale.min():g} to {frame.scale.max():g}"
     measured = f"{scales}: {'; '.join(said)} ({SEE})"
-    holds = factors["tweedie"] > GROWTH and factors["lookahead"] <= GROWTH
+    holds = factors["tweedie"] > TAYLOR.threshold >= factors["lookahead"]
     return Verdict(TAYLOR, HOLDS if holds else FAILS, measured)
 
 

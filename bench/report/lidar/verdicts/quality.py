@@ -8,6 +8,7 @@ from dataclasses import replace
 from bench import stats
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts.base import (
+    CLAIMS,
     FAILS,
     HOLDS,
     UNKNOWN,
@@ -21,49 +22,17 @@ from bench.report.lidar.verdicts.base import (
     opposite,
     text,
 )
+from bench.report.summary import draws
 
 GUIDES = " (guides)"
-COLLAPSED = 0.5  # of vanilla's diversity
-LITTLE = 0.9  # what is left where little was lost
 
-HACKING = Claim(
-    "5a", "UG lifts its own reward and lowers the others",
-    "ImageReward −0.001 to 0.326, GenEval 0.426 to 0.355, CLIP 0.271 to 0.262 (SD v1.5, table 2)",
-    "Changes to vanilla, paired by prompt; the others are GenEval and the judges that did not "
-    "guide. Holds: the guiding reward's interval is above 0, at least one other's is below 0 at a "
-    "level corrected for their number (Bonferroni), and no other's is above 0. Does not hold: the "
-    "guiding reward's is below 0, or one of the others' is above 0 and none below.",
-)  # fmt: skip
-LIFTS = Claim(
-    "5b", "LiDAR lifts all rewards",
-    "ImageReward −0.001 to 0.384, GenEval 0.426 to 0.478, CLIP 0.271 to 0.278 (SD v1.5, table 2)",
-    "As 5a. Holds: every interval is above 0. Does not hold: one is wholly below 0.",
-)  # fmt: skip
-COLLAPSE = Claim(
-    "6a", "SMC with four particles collapses to near-identical images",
-    "diversity about 0.09, or 0.16 with adaptive resampling",
-    f"Diversity over vanilla's, paired by prompt. Holds: the whole interval is below "
-    f"{COLLAPSED:g} of vanilla's. Does not hold: wholly above. The threshold is ours.",
-)  # fmt: skip
-KEEPS = Claim(
-    "6b", "LiDAR loses little diversity",
-    "figure, no number",
-    f"As 6a. Holds: the whole interval is above {LITTLE:g} of vanilla's. Does not hold: wholly "
-    "below. The threshold is ours.",
-)  # fmt: skip
-ADDED = (
-    "Guiding reward, as in the paper's table, of the combination less that of the part alone, "
-    "paired by prompt. Holds: the whole interval is above 0. Does not hold: wholly below."
-)
-WITH_SMC = Claim("7a", "LiDAR adds to SMC", "ImageReward 0.568 to 1.007 at N = 4 (table 8)", ADDED)
-WITH_BON = Claim(
-    "7b", "LiDAR adds to Best-of-N", "ImageReward 0.739 to 0.969 at N = 4 (table 8)", ADDED
-)
-WITH_DPO = Claim(
-    "7c", "LiDAR adds to DPO",
-    "ImageReward 0.106 to 0.268, GenEval 0.446 to 0.452 at n = 3 (table 5)",
-    "LiDAR on the backbone sd15_dpo less vanilla there, as 7a.",
-)  # fmt: skip
+HACKING = CLAIMS["5a"]
+LIFTS = CLAIMS["5b"]
+COLLAPSE = CLAIMS["6a"]
+KEEPS = CLAIMS["6b"]
+WITH_SMC = CLAIMS["7a"]
+WITH_BON = CLAIMS["7b"]
+WITH_DPO = CLAIMS["7c"]
 
 
 def changes(evidence: Evidence, cell: str) -> dict[str, stats.Interval]:
@@ -127,20 +96,19 @@ def collapse(evidence: Evidence) -> Verdict:
     particles = row.settings.get("steer.smc.particles", "None")
     if (particles if particles != "None" else str(row.images)) != "4":
         return missing(COLLAPSE, "fk_smc here does not have four particles")
-    return _kept(evidence, COLLAPSE, cell, COLLAPSED, below=True)
+    return _kept(evidence, COLLAPSE, cell, below=True)
 
 
 def keeps(evidence: Evidence) -> Verdict:
     cell = evidence.typical("lidar")
     if cell is None:
         return missing(KEEPS, "a cell of lidar is needed")
-    return _kept(evidence, KEEPS, cell, LITTLE)
+    return _kept(evidence, KEEPS, cell)
 
 
-def _kept(
-    evidence: Evidence, claim: Claim, cell: str, share: float, below: bool = False
-) -> Verdict:
-    """Whether diversity is above (or below) a share of vanilla's."""
+def _kept(evidence: Evidence, claim: Claim, cell: str, below: bool = False) -> Verdict:
+    """Whether diversity is above (or below) the claim's share of vanilla's."""
+    share = claim.threshold
     vanilla = evidence.results.references.get(cell)
     rest = None if vanilla is None else kept(evidence, cell, vanilla, share)
     if vanilla is None or rest is None:
@@ -157,12 +125,8 @@ def _kept(
 
 def kept(evidence: Evidence, cell: str, vanilla: str, share: float) -> stats.Interval | None:
     """Diversity less ``share`` of vanilla's, paired by prompt; None where it was not measured."""
-    own, base = (evidence.results.of(c).dropna(subset=["diversity"]) for c in (cell, vanilla))
-    shared = own.index.intersection(base.index)
-    if shared.empty:
-        return None
-    rest = own.diversity.loc[shared] - share * base.diversity.loc[shared]
-    return evidence.mean(rest, own.loc[shared])
+    tags, (values,) = evidence.results.shared([cell, vanilla], ["diversity"])
+    return None if tags.empty else stats.mean(values[0] - share * values[1], draws(tags))
 
 
 def with_smc(evidence: Evidence) -> Verdict:

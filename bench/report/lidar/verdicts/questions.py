@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench import stats
 from bench.report.controls import CONTROLS, said
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts.base import (
+    CLAIMS,
     FAILS,
     HOLDS,
     UNKNOWN,
@@ -22,30 +22,10 @@ from bench.report.lidar.verdicts.quality import kept
 PAPERS_BACKBONES = ("sd15", "sd15_dpo", "sdxl", "flux_dev")
 PAPERS_REWARD = "imagereward"
 
-ELSEWHERE = Claim(
-    "A", "LiDAR gains elsewhere too: another model, another reward",
-    "not in the paper; its own are ImageReward on SD v1.5, SDXL and FLUX",
-    "GenEval of LiDAR less vanilla's, paired by prompt, where backbone or reward is not the "
-    "paper's. Holds: the whole interval is above 0. Does not hold: wholly below.",
-)  # fmt: skip
-MATCHED = (
-    "GenEval of LiDAR less that of the control at LiDAR's cost, give or take a twentieth, read off "
-    "the line between the control's settings. "
-    "Holds: the whole interval is above 0. Does not hold: wholly below. Where LiDAR is dearer than "
-    "every setting of the control, the control can only win; where it is cheaper, only lose."
-)
-BEST_OF_N = Claim("B", "LiDAR beats Best-of-N at its own cost", "not in the paper", MATCHED)
-LOOKAHEAD = Claim(
-    "C", "LiDAR beats delivering its own best lookahead samples", "not in the paper", MATCHED
-)
-NO_LOSS = 0.95  # of vanilla's diversity
-DIVERSITY = Claim(
-    "D", "LiDAR costs no diversity",
-    "not in the paper",
-    f"Diversity, paired by prompt. Does not hold: less vanilla's, the whole interval is below 0. "
-    f"Holds: it is not, and less {NO_LOSS:g} of vanilla's the whole interval is above 0, so that a "
-    "loss of a twentieth is excluded. The margin is ours.",
-)  # fmt: skip
+ELSEWHERE = CLAIMS["A"]
+BEST_OF_N = CLAIMS["B"]
+LOOKAHEAD = CLAIMS["C"]
+DIVERSITY = CLAIMS["D"]
 
 
 def elsewhere(evidence: Evidence) -> Verdict:
@@ -73,8 +53,8 @@ def lookahead(evidence: Evidence) -> Verdict:
 def _control(evidence: Evidence, claim: Claim, control: str) -> Verdict:
     cell = evidence.typical("lidar")
     found = [c for c in evidence.controls if c.cell == cell and c.control == control]
-    if not found:
-        return missing(claim, f"timed cells of lidar and of {control} are needed")
+    if not found or evidence.results.quality != "geneval":
+        return missing(claim, f"judged and timed cells of lidar and of {control} are needed")
     (one,) = found
     outcome: Outcome = HOLDS if one.wins else FAILS if one.loses else UNKNOWN
     if one.difference is None:
@@ -89,15 +69,10 @@ def _control(evidence: Evidence, claim: Claim, control: str) -> Verdict:
 def diversity(evidence: Evidence) -> Verdict:
     cell = evidence.typical("lidar")
     change = None if cell is None else evidence.estimate(cell, "diversity.change")
-    if change is None or change.value != change.value:
+    if cell is None or change is None or change.value != change.value:
         return missing(DIVERSITY, "diversity of lidar and of vanilla is needed")
-    rest = (
-        None if cell is None else kept(evidence, cell, evidence.results.references[cell], NO_LOSS)
-    )
-    lost = above(change) == FAILS
-    measured = f"{text(change)}; less {NO_LOSS:g} of vanilla's: {text(rest)}"
-    return decide(DIVERSITY, FAILS if lost else _not_lost(rest), measured, change, rest)
-
-
-def _not_lost(rest: stats.Interval | None) -> Outcome:
-    return HOLDS if above(rest) == HOLDS else UNKNOWN
+    margin = DIVERSITY.threshold
+    rest = kept(evidence, cell, evidence.results.references[cell], margin)
+    outcome = FAILS if above(change) == FAILS else HOLDS if above(rest) == HOLDS else UNKNOWN
+    measured = f"{text(change)}; less {margin:g} of vanilla's: {text(rest)}"
+    return decide(DIVERSITY, outcome, measured, change, rest)

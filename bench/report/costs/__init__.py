@@ -1,1 +1,0 @@
-"""What methods cost, without a judge: seconds by phase, memory, calls, beside the paper's."""

@@ -1,0 +1,92 @@
+"""Every config.yaml of a results folder -> one row a cell: settings, and labels that differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.store.config import leaves, read_config
+
+REQUIRED = {
+    "cell": "cell",
+    "method": "method.name",
+    "backbone": "backbone.name",
+    "experiment": "experiment",
+    "seed": "seed",
+    "images": "images",
+    "steps": "steps",
+    "solver": "solver",
+    "total": "prompts.total",
+    "code": "code",
+}
+TARGET = ["seed", "steps", "solver"]  # what a cell shares with the vanilla that it is compared with
+
+
+def read_cells(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
+    """One row a cell, indexed by its id: the columns of `REQUIRED`, and path, reward, judge, kind
+    (of judge), untested, settings (dotted key -> text), config (the whole file) and label.
+
+    Vanilla first, then lidar, then by label. ``folder``: a results folder, or one cell's.
+    """
+    one = folder / "config.yaml"
+    paths = [one] if one.is_file() else sorted(folder.glob("cells/*/config.yaml"))
+    paths = [path for path in paths if only is None or path.parent.name in only]
+    if not paths:
+        raise BenchError(f"no cells in {folder}: expected {folder}/cells/<cell>/config.yaml")
+    cells = pd.DataFrame([read_cell(path) for path in paths])
+    if cells.cell.duplicated().any():
+        twice = cells.cell[cells.cell.duplicated()].iloc[0]
+        raise BenchError(f"{folder}: the cell id {twice} is in two folders")
+    cells["label"] = labels(cells)
+    rank = cells.method.map({"vanilla": 0, "lidar": 1}).fillna(2)
+    digits = [re.sub(r"\d+", lambda m: m[0].zfill(9), label) for label in cells.label]
+    order = ["rank", "digits"]  # so that n=50 stands before n=200
+    ordered = cells.assign(rank=rank, digits=digits).sort_values(order, kind="stable")
+    return ordered.drop(columns=order).set_index("cell")
+
+
+def read_cell(path: Path) -> dict[str, Any]:
+    """A cell's row. Raises BenchError naming an absent key."""
+    config = read_config(path)
+    flat = leaves(config)
+    row: dict[str, Any] = {column: flat.get(key) for column, key in REQUIRED.items()}
+    if missing := [REQUIRED[column] for column, value in row.items() if value is None]:
+        raise BenchError(f"{path}: the key {missing[0]} is missing: no cell's settings")
+    row |= {"path": path.parent, "reward": flat.get("reward"), "config": config}
+    row |= {"judge": flat.get("judge.name"), "kind": flat.get("judge.kind")}
+    row["untested"] = str(flat.get("weights.judge")).startswith("untested")
+    guiding = (config.get("rewards") or {}).get(row["reward"]) or {}
+    row["settings"] = texts(config["method"]) | texts(config["backbone"], "backbone")
+    row["settings"] |= texts(guiding, "reward")
+    if "target_scale" in config:
+        row["settings"] |= {"reward": str(row["reward"]), "target_scale": flat["target_scale"]}
+        row["settings"] = {key: str(value) for key, value in row["settings"].items()}
+    return row
+
+
+def texts(node: Any, path: str = "") -> dict[str, str]:
+    """Dotted key -> value, as text, of nested settings."""
+    return {key: str(value) for key, value in leaves(node, path).items()}
+
+
+def labels(cells: pd.DataFrame) -> list[str]:
+    """A distinct label a cell: the method, with the settings in which its namesakes differ."""
+    made = pd.Series(cells.method.to_numpy(), cells.index)
+    for method, own in cells.groupby("method"):
+        table = pd.DataFrame(own.settings.to_list(), own.index).fillna("none")
+        table = table.rename(columns=lambda key: key.rsplit(".", 1)[-1])
+        table = pd.concat([table, own[TARGET].astype(str)], axis=1)
+        varied = [place for place in range(table.shape[1]) if table.iloc[:, place].nunique() > 1]
+        for cell, row in table.iterrows():
+            told = ", ".join(f"{table.columns[place]} {row.iloc[place]}" for place in varied)
+            made[cell] = f"{method} ({told})" if told else method
+    twice = made.duplicated(keep=False)
+    return [
+        f"{label} [{cell[-6:]}]" if again else label
+        for label, cell, again in zip(made, cells.cell, twice, strict=True)
+    ]
