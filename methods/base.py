@@ -10,6 +10,7 @@ from torch import Tensor
 
 from methods.gradients import derivative
 from methods.interfaces import Condition, Level
+from methods.settings import within
 
 if TYPE_CHECKING:
     from methods.problem import Problem
@@ -23,8 +24,8 @@ class Estimator:
     """An estimate of the expected future reward V(x_t) = log E[exp(λ r(x_0, c)) | x_t].
 
     Extend it by a frozen dataclass whose fields are the settings, λ = ``scale`` among them, and
-    define ``value``. What is drawn or scored once a prompt belongs into ``prepare``, whose answer
-    ``value`` and ``shift`` read as ``ready``.
+    define ``value``. What is needed once per prompt is done in ``prepare``; ``value`` and ``shift``
+    receive its result as ``ready``.
 
     ``requires``: what an estimator needs of its surroundings, in the words of ``methods.needs``.
     "derivative" and "graph" (the reward is differentiated, through the denoiser) count where its
@@ -49,12 +50,13 @@ class Estimator:
     def shift(self, step: Step, ready: Any) -> Tensor:
         """Tilted posterior mean less posterior mean, (σ²/α) ∇V(x_t), (B, …) like x.
 
-        As it stands: by autograd from ``value``, through the denoiser. Zero at α = 0, where x_t
-        says nothing of x_0.
+        By default the gradient of ``value`` by autograd, through the denoiser. Zero at α = 0,
+        where the gradient by x_t vanishes and the formula is 0/0: the true shift is not zero there,
+        and gradient estimators miss that one step.
         """
         if step.level.alpha == 0:
             return torch.zeros_like(step.x)
-        slope = derivative(step.once(self.value, ready).sum(), step.x)
+        slope = derivative(step.once(self.value, ready).sum(), step.x, retain=step.shared)
         return step.level.sigma**2 / step.level.alpha * slope
 
 
@@ -62,8 +64,8 @@ class Steer:
     """What a sampler does with estimates of the expected future reward.
 
     Extend it by a frozen dataclass whose fields are the settings, and override what the method
-    does. A steer that uses an estimator has a field ``efr``: the estimator's name, None for the
-    only one there is.
+    does. A steer that uses an estimator requires "value" or "shift" and has a field ``efr``: the
+    estimator's name, None for the only one there is.
 
     ``requires``, ``spoils``: what it needs, and what it takes from every other steer, in the words
     of ``methods.needs``. ``candidates``: particles per delivered image. ``population``: how many
@@ -97,8 +99,13 @@ class Steer:
         a prompt's number of particles."""
 
     def active(self, level: Level) -> bool:
-        """Whether ``shift`` has something to say at this level."""
-        return True
+        """Whether ``shift`` has something to say at this level.
+
+        By default where the setting ``scale`` is above 0 and t/T lies in ``interval``, (low, high],
+        if the steer has these settings.
+        """
+        span = getattr(self, "interval", (-1.0, 1.0))
+        return getattr(self, "scale", 1.0) > 0 and within(span, level)
 
     def sample(self, run: Run) -> Finals | None:
         """What is delivered, where the steer runs the loop by itself (any number of times)."""
@@ -125,7 +132,10 @@ class Steer:
         return None
 
     def select(self, step: Step, memory: Memory) -> Tensor | None:
-        """Ancestors (B,) int64 of a resampling, or None to keep every particle."""
+        """Ancestors (B,) int64 of a resampling, or None to keep every particle.
+
+        Asked at a level's last visit. ``step.condition`` is still the one before the resampling.
+        """
         return None
 
     def after(self, step: Step, memory: Memory) -> None:

@@ -6,9 +6,9 @@
     x  = solver step
 
 It visits the positions of a route: the solver's levels in order, with the detours that steers add
-(recurrence, restart). A position that is reached from below is reached by renoising. Resampling
-precedes the step, so that copies of one particle part at once by the step's own noise, and happens
-at a position's last visit.
+(recurrence, restart). Going back to an earlier position adds noise. Particles are resampled at a
+position's last visit, just before the solver step, so that the step's noise separates copies at
+once.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ Observer = Callable[[Step], None]
 
 @dataclass(frozen=True)
 class Acting:
-    """A steer in a run of the loop; ``graph``: its shift differentiates through the denoiser."""
+    """A steer in a run of the loop; ``graphs``: how often its shift differentiates through the
+    denoiser."""
 
     steer: Steer
     memory: Memory
-    graph: bool = False
+    graphs: int = 0
 
 
 def denoise(
@@ -69,6 +70,8 @@ def denoise(
     last = {position: place for place, position in enumerate(route)}
     visits: Counter[int] = Counter()
     for place, (here, there) in enumerate(pairwise(route)):
+        if there > here + 1 or there == here:
+            raise ValueError(f"a route steps from {here} to {here + 1} or back, not to {there}")
         if there < here:
             fresh = problem.normal_like(x, "upward", there, visits[there])
             x = renoise(x, levels[here], levels[there], fresh)
@@ -110,15 +113,16 @@ def _predicted(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
         condition = acting.steer.condition(step, acting.memory)
         step = replace(step, condition=condition, known={})
     acting_here = [acting for acting in steers if acting.steer.active(step.level)]
-    through = any(acting.graph for acting in acting_here)
-    with torch.set_grad_enabled(through or graph):
+    graphs = sum(acting.graphs for acting in acting_here)
+    with torch.set_grad_enabled(graphs > 0 or graph):
         if graph:
             mean = step.problem.backbone.posterior_mean
             with set_checkpoint_early_stop(False):  # so that a meter sees the second call end
                 again = checkpoint(mean, step.x, step.level, step.condition, use_reentrant=False)
             step.known[posterior_mean] = again
         else:
-            step = replace(step, x=step.x.detach().requires_grad_(through))
+            x = step.x.detach().requires_grad_(graphs > 0)
+            step = replace(step, x=x, shared=graphs > 1)
             step.once(posterior_mean)
         asked = (acting.steer.shift(step, acting.memory) for acting in acting_here)
         shifts = [shift.detach() for shift in asked if shift is not None]

@@ -10,13 +10,11 @@ from methods.base import Estimator, Steer
 from methods.needs import ASKED
 from methods.settings import one_of
 
-EVERY = "*"  # the ``efr`` of a steer that asks all estimators
-
 
 @dataclass(frozen=True)
 class Method:
-    """Estimators and steers by name. Those of an image's candidates that are to be picked last
-    ("pick", as best_of_n does) come last.
+    """Estimators and steers by name. Steers that pick among finished candidates, such as best_of_n,
+    must come last.
 
     ``steps_factor`` multiplies the target solver's steps (the compute-matched vanilla control).
     Raises ValueError for a factor below 1, and for steers out of order.
@@ -59,7 +57,7 @@ class Method:
         Raises ValueError where the choice is open or unknown.
         """
         steer, names = self.steers[label], list(self.estimators)
-        if steer.efr == EVERY:
+        if "every" in steer.requires:
             return names
         if not steer.requires & set(ASKED):
             return []
@@ -75,10 +73,17 @@ class Method:
     def needs(self, label: str) -> frozenset[str]:
         """What a steer requires, with what its estimators do.
 
-        Of an estimator's value alone no derivative is taken.
+        A steer that uses only values needs no derivative.
         """
         words = self.steers[label].requires
         for name in self.asked(label):
             its = self.estimators[name].requires
             words |= its if "shift" in words else its - {"derivative", "graph"}
         return words
+
+    def graphs(self, label: str) -> int:
+        """How often a steer's shift differentiates through the denoiser."""
+        steer = self.steers[label]
+        asked = self.asked(label) if "shift" in steer.requires else []
+        through = sum("graph" in self.estimators[name].requires for name in asked)
+        return through + ("graph" in steer.requires)

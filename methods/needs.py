@@ -1,8 +1,7 @@
 """What the parts of a method need of each other and of what they run among, checked in one place.
 
-A need is a word. A steer ``requires`` some words, and those of its estimator with them; it is given
-them by its estimator ("value", "shift", "samples"), by the surroundings (what ``check`` is told is
-offered), and by the other steers, as long as none of these ``spoils`` the word.
+Each requirement is a word. A steer needs its own words and its estimators'. An estimator, the
+target solver, the reward or the model provides a word; another steer can take it away (``spoils``).
 """
 
 from __future__ import annotations
@@ -10,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from methods.base import Steer
+from methods.settings import one_of
+
 if TYPE_CHECKING:
     from methods.method import Method
 
 ASKED = {
     "value": "an estimator",
     "shift": "an estimator",
+    "every": "the method's estimators",
     "samples": "a lookahead estimator: efr must name a lookahead estimator",
     "images": "a lookahead estimator, whose samples it delivers",
 }
@@ -59,27 +62,38 @@ def check(method: Method, offered: Collection[str], images: int) -> None:
 
     ``offered``: words of ``SURROUNDINGS``; ``images``: how many are delivered of a prompt.
     """
-    for label, estimator in method.estimators.items():
-        for word in estimator.requires & {"analytic"} - set(offered):
-            raise ValueError(f"method.efr.{label} needs {WORDS[word]}")
+    asked = {label: method.asked(label) for label in method.steers}
+    for name, estimator in method.estimators.items():
+        if not any(name in names for names in asked.values()):
+            raise ValueError(f"method.efr.{name} is asked by no steer: leave it out")
+        _check_words(f"method.efr.{name}.requires", estimator.requires)
+        if "analytic" in estimator.requires and "analytic" not in offered:
+            raise ValueError(f"method.efr.{name} needs {WORDS['analytic']}")
+    leading = [k for k, s in method.steers.items() if type(s).sample is not Steer.sample]
+    if len(leading) > 1:
+        raise ValueError(f"method.steer: {' and '.join(leading)} both run the loop: choose one")
     for label, steer in method.steers.items():
         where = f"method.steer.{label}"
-        asked = {name: method.estimators[name] for name in method.asked(label)}
-        offers = set(offered).union(*(estimator.offers for estimator in asked.values()))
-        if asked:
-            offers |= {"value", "shift"}
+        _check_words(f"{where}.requires", steer.requires)
+        _check_words(f"{where}.spoils", steer.spoils)
+        estimators = {name: method.estimators[name] for name in asked[label]}
+        offers = set(offered).union(*(e.offers for e in estimators.values()))
+        offers |= {"value", "shift", "every"} if estimators else set()
+        others = {k: other for k, other in method.steers.items() if k != label}
         for word in sorted(method.needs(label)):
-            spoiling = [
-                other
-                for other, its in method.steers.items()
-                if other != label and word in its.spoils
-            ]
-            if word == "alone":
-                spoiling = [other for other in method.steers if other != label]
+            spoiling = [k for k, other in others.items() if word in (*other.spoils, "alone")]
             if spoiling:
                 raise ValueError(
-                    f"{where} needs {WORDS[word]}: drop {', '.join(spoiling)}, or {label}"
+                    f"{where} needs {WORDS[word]}: it cannot be combined with {', '.join(spoiling)}"
                 )
             if word not in OTHERS and word not in offers:
-                raise ValueError(f"{where} needs {WORDS.get(word, word)}")
-        steer.check(asked, images * method.candidates)
+                raise ValueError(f"{where} needs {WORDS[word]}")
+        try:
+            steer.check(estimators, images * method.candidates)
+        except ValueError as error:
+            raise ValueError(f"{where}.{error}") from None
+
+
+def _check_words(where: str, words: Collection[str]) -> None:
+    for word in words:
+        one_of(where, word, list(WORDS))

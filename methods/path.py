@@ -61,7 +61,7 @@ def tempering(gamma: float, level: Level) -> float:
     return float(min((1 + gamma) ** (100 * (1 - level.fraction)) - 1, 1.0))
 
 
-# Of the ratio α_t²/α_s² of a step.
+# Of the ratio ᾱ_t/ᾱ_s of a step.
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "increase": lambda ratio: ratio,
     "decrease": lambda ratio: 1 - ratio,
@@ -72,7 +72,9 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {
 def share(schedule: str, levels: Sequence[Level], index: int) -> float:
     """The part of a strength that falls to step ``index``: 1 on average over the steps.
 
-    ``levels`` are the solver's and the one that it ends at (TFG's official code, arXiv 2409.15761).
+    ``levels`` are the solver's and the one that it ends at (TFG's official code, arXiv 2409.15761);
+    ᾱ = α²/(α² + σ²) is what its variance-preserving path has for α².
     """
-    parts = [SCHEDULES[schedule]((a.alpha / b.alpha) ** 2) for a, b in pairwise(levels)]
+    bars = [level.alpha**2 / (level.alpha**2 + level.sigma**2) for level in levels]
+    parts = [SCHEDULES[schedule](a / b) for a, b in pairwise(bars)]
     return parts[index] * len(parts) / sum(parts)

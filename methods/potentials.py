@@ -1,11 +1,18 @@
-"""The weights of Feynman-Kac steering (arXiv 2501.06848), as pure functions."""
+"""Log weights of Feynman-Kac steering (arXiv 2501.06848), log probabilities: pure functions."""
 
 from __future__ import annotations
+
+from math import log
 
 import torch
 from torch import Tensor
 
 POTENTIALS = ("difference", "max", "sum", "plain")
+
+
+def log_mean_exp(values: Tensor) -> Tensor:
+    """log mean_i exp(v_i) along the last axis: (B, n) -> (B,)."""
+    return values.logsumexp(dim=-1) - log(values.shape[-1])
 
 
 def log_weights(
@@ -43,3 +50,17 @@ def proposal_correction(shift: Tensor, noise: Tensor, slope: float, std: float) 
     m = slope * shift.flatten(1).double()
     z = noise.flatten(1).double()
     return -(z * m).sum(dim=1) / std - m.square().sum(dim=1) / (2 * std**2)
+
+
+def log_probability(z: Tensor, k: int) -> Tensor:
+    """How likely noise z (B, d) is by its mean and covariance, (B,): DNO's regulariser.
+
+    log p_1 + log p_2 of ``methods.steer.dno``, cut into ⌊d/k⌋ vectors of k numbers.
+    """
+    m = z.shape[1] // k
+    vectors = z[:, : m * k].reshape(len(z), m, k)
+    mean = vectors.mean(dim=1).square().sum(dim=1)
+    gap = vectors.transpose(1, 2) @ vectors / m - torch.eye(k).to(z)
+    spread = (1 + torch.linalg.matrix_norm(gap, ord=2)).sqrt() - 1 - (k / m) ** 0.5
+    ways = torch.stack([-m * mean / (2 * k), -m * spread.clamp(min=0).square() / 2])
+    return ways.clamp(max=-log(2)).sum(dim=0)

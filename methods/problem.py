@@ -1,4 +1,4 @@
-"""One prompt to be sampled: everything that a method may draw on, nothing that it may keep."""
+"""One prompt to be sampled: the inputs of a method, which must not change them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Problem:
         """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity.
 
         On an accelerator a reward that is differentiated is not looked at here: at every step that
-        would hold up the host. It reaches the samples, and the end of the loop looks at these.
+        would hold up the host. A NaN then spreads to the samples, which are checked after the loop.
         """
         rewards = self.reward(images, self.prompt)
         if rewards.requires_grad and rewards.device.type != "cpu":

@@ -60,13 +60,20 @@ def residual(weights: Tensor, uniform: Tensor) -> Tensor:
 
 def arranged(ancestors: Tensor, order: Tensor) -> Tensor:
     """The same ancestors (N,), every survivor in its own place, further copies in the places of the
-    dead, in an order drawn by ``order`` (N,), so that neighbours are not siblings by design."""
+    dead, in an order drawn by ``order`` (N,), so that copies of one particle are not
+    placed side by side."""
     n = len(ancestors)
     copies = torch.bincount(ancestors, minlength=n)
     further = torch.repeat_interleave(torch.arange(n), (copies - 1).clamp(min=0))
     places = torch.arange(n)
     places[copies == 0] = further[order[: len(further)].argsort()]
     return places
+
+
+def best(rewards: Tensor, n: int) -> Tensor:
+    """Of every n neighbours the index of the highest, the first of equals: (B,) -> (B/n,)."""
+    groups = rewards.reshape(-1, n)
+    return torch.arange(len(groups), device=groups.device) * n + groups.argmax(dim=1)
 
 
 SCHEMES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

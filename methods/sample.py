@@ -58,7 +58,7 @@ class Run:
     def acting(self) -> list[Acting]:
         """The method's steers, each with a fresh memory."""
         return [
-            Acting(steer, steer.begin(self), "graph" in self.method.needs(label))
+            Acting(steer, steer.begin(self), self.method.graphs(label))
             for label, steer in self.method.steers.items()
         ]
 

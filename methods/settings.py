@@ -11,6 +11,9 @@ if TYPE_CHECKING:  # a list of what there is needs no torch
     from methods.interfaces import Level
 
 
+ROUNDING = 1e-9  # of t/T: 1 - 7/10 is 0.3
+
+
 def at_least(key: str, value: float, low: float) -> None:
     """Raise ValueError unless value is a finite number >= low."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -39,5 +42,5 @@ def interval(key: str, value: Sequence[float]) -> None:
 
 
 def within(span: Sequence[float], level: Level) -> bool:
-    """Whether a level's t/T lies in (low, high]."""
-    return span[0] < level.fraction <= span[1]
+    """Whether a level's t/T lies in (low, high], up to rounding."""
+    return span[0] + ROUNDING < level.fraction <= span[1] + ROUNDING

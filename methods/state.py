@@ -12,6 +12,7 @@ from torch import Tensor
 from methods.base import Estimator
 from methods.interfaces import Condition, Level, Solver
 from methods.problem import Problem
+from methods.settings import one_of
 from methods.transfer import onto
 
 T = TypeVar("T")
@@ -25,8 +26,12 @@ class Prepared:
     ready: Mapping[str, Any] = field(default_factory=dict)
 
     def name(self, efr: str | None) -> str:
-        """The estimator called ``efr``; None is the only one there is."""
-        return next(iter(self.estimators)) if efr is None else efr
+        """The estimator called ``efr``; None is the only one there is. Raises ValueError."""
+        names = list(self.estimators)
+        if efr is None and len(names) != 1:
+            raise ValueError(f"an estimator must be named: there are {', '.join(names) or 'none'}")
+        one_of("efr", names[0] if efr is None else efr, names)
+        return names[0] if efr is None else efr
 
 
 NOBODY = Prepared()
@@ -44,7 +49,8 @@ class Step:
     ``index`` of ``steps`` counts the solver's levels, ``visit`` how often the loop has been here
     before. ``noise`` and ``moved`` are the step's own noise and the total shift of x̄_0, once they
     are known (``Steer.after``). ``info`` takes a method's diagnostics: plain numbers and lists.
-    What is asked for twice is computed once.
+    ``shared``: more than one of those who are asked differentiates through the denoiser. Results
+    are cached for the step.
     """
 
     problem: Problem
@@ -56,6 +62,7 @@ class Step:
     condition: Condition
     prepared: Prepared
     visit: int = 0
+    shared: bool = False
     noise: Tensor | None = None
     moved: Tensor | None = None
     info: dict[str, Any] = field(default_factory=dict)
@@ -68,20 +75,29 @@ class Step:
 
     def value(self, efr: str | None = None) -> Tensor:
         """V(x_t), (B,), by the estimator of this name; None: by the only one there is."""
-        name = self.prepared.name(efr)
-        return self.once(self.prepared.estimators[name].value, self.prepared.ready[name])
+        return self._asked(efr, "value")
 
     def shift(self, efr: str | None = None) -> Tensor:
         """Tilted posterior mean less posterior mean, (B, …), by the estimator of this name."""
+        return self._asked(efr, "shift")
+
+    def _asked(self, efr: str | None, question: str) -> Tensor:
         name = self.prepared.name(efr)
-        return self.once(self.prepared.estimators[name].shift, self.prepared.ready[name])
+        estimator = self.prepared.estimators[name]
+        graph = torch.is_grad_enabled() and "graph" in estimator.requires
+        with torch.set_grad_enabled(graph):
+            answer: Tensor = self.once(getattr(estimator, question), self.prepared.ready[name])
+        return answer
 
     def ready(self, efr: str | None = None) -> Any:
         """What the estimator of this name has prepared for the prompt."""
         return self.prepared.ready[self.prepared.name(efr)]
 
     def once(self, function: Callable[..., T], *further: Any) -> T:
-        """``function(step, *further)``, computed at the first call and remembered in this step."""
+        """``function(step, *further)``, computed at the first call and cached for this step.
+
+        ``further`` must be the same at every call: the function alone names the result.
+        """
         if function not in self.known:
             self.known[function] = function(self, *further)
         found: T = self.known[function]
@@ -92,13 +108,23 @@ class Step:
         """What names a draw of this step beside image and candidate; a later visit has its own."""
         return (self.index, self.visit) if self.visit else (self.index,)
 
-    def normal(self, shape: Sequence[int], purpose: str) -> Tensor:
-        """Standard normal (B, *shape) on the device of x, drawn for each particle by its name."""
+    def normal(self, shape: Sequence[int], purpose: str, asker: Estimator | None = None) -> Tensor:
+        """Standard normal (B, *shape) on the device of x, drawn for each particle by its name.
+
+        ``asker``: the estimator that draws; a second one of its class draws numbers of its own.
+        """
+        purpose = self._purpose(purpose, asker)
         drawn = self.problem.normal(shape, purpose, *self.key, particles=len(self.x))
         return onto(drawn, self.x)
 
-    def uniform(self, count: int, purpose: str) -> Tensor:
-        """(B, count) numbers in [0, 1), float64, drawn for each particle by its name."""
+    def _purpose(self, purpose: str, asker: Estimator | None) -> str:
+        alike = [n for n, e in self.prepared.estimators.items() if type(e) is type(asker)]
+        own = [name for name in alike if self.prepared.estimators[name] is asker]
+        return purpose if own[:1] in ([], alike[:1]) else f"{purpose} {own[0]}"
+
+    def uniform(self, count: int, purpose: str, asker: Estimator | None = None) -> Tensor:
+        """(B, count) numbers in [0, 1), float64; ``asker`` as in ``normal``."""
+        purpose = self._purpose(purpose, asker)
         names = self.problem.names(len(self.x))
         draws = [self.problem.noise.uniform(count, purpose, *name, *self.key) for name in names]
         return torch.stack(draws)
@@ -109,7 +135,10 @@ class Step:
         return replace(self, x=self.x.detach(), known=known)
 
     def select(self, ancestors: Tensor) -> Step:
-        """The step of the particles ``ancestors`` (B,): of what is known their posterior means."""
+        """The step of the particles ``ancestors`` (B,).
+
+        Only the posterior mean is carried over; other cached results are dropped.
+        """
         moved = None if self.moved is None else self.moved[ancestors]
         known = {posterior_mean: self.x0[ancestors]}
         return replace(self, x=self.x[ancestors], moved=moved, known=known)

@@ -191,7 +191,7 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
         ("method=svdd +method.steer={smc:{},search:{n:2}}", "the only one that tilts"),
         (
             "method=das +method.steer.recurrence={repeats:1}",
-            "density is known.* drop recurrence",
+            "density is known.* combined with recurrence",
         ),
         (
             "method=date +method.efr.rollout={n:2} +method.steer.smc={}",
@@ -199,14 +199,14 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
         ),
         (
             "method=ug +method.steer.embedding={scale:1}",
-            "through the whole denoiser.* drop embedding",
+            "whole denoiser.* combined with embedding",
         ),
         ("method=lidar scores=[clip]", "scores must hold the guiding reward preference"),
         ("method=das solver=ddim", "smc needs a stochastic target solver"),
         ("method=best_of_n +method.efr.tweedie={} +method.steer.smc={}", "comes last"),
         (
             "method=best_of_lookahead +method.steer.guidance={scale:1}",
-            "only steer.* drop guidance",
+            "only steer.* combined with guidance",
         ),
         ("method=probe backbone=mixture efr@method.efr=exact", "needs an estimator beside"),
         ("method=lidar backbone=mixture method.efr.lookahead.cfg=3", "cfg must be null"),

@@ -117,7 +117,7 @@ class LookaheadEstimator(Estimator):
     The solver may bring a denoiser of its own (``Backbone.under``). ``cfg`` null: the weight that
     goes with it. ``smoothing`` τ > 0 replaces each reward by its mean
     over ``draws`` copies of the sample perturbed by τ ε in latent space: a Gaussian-smoothed
-    reward, less eager for what only this very sample has.
+    reward, less sensitive to details of a single sample.
 
     Per prompt: n·δ posterior means, n decodes and n rewards (n·draws of them under smoothing).
     """

@@ -10,7 +10,6 @@ which has one end for one x_t.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 
 import torch
 from torch import Tensor
@@ -18,15 +17,11 @@ from torch import Tensor
 from methods.base import Estimator
 from methods.mixture import GaussianMixture
 from methods.posterior import ancestral, descent, glass
+from methods.potentials import log_mean_exp
 from methods.settings import at_least, one_of, whole
 from methods.state import Step
 
 WAYS = ("sde", "ode", "glass", "exact")
-
-
-def rollout_value(rewards: Tensor, scale: float) -> Tensor:
-    """log mean_i exp(λ r_i): (B, n) -> (B,)."""
-    return (scale * rewards).logsumexp(dim=-1) - log(rewards.shape[-1])
 
 
 def rollout_shift(samples: Tensor, rewards: Tensor, scale: float) -> Tensor:
@@ -75,7 +70,7 @@ class RolloutEstimator(Estimator):
         return frozenset({"condition"} | ({"analytic"} if self.by == "exact" else set()))
 
     def value(self, step: Step, ready: None = None) -> Tensor:
-        return rollout_value(step.once(self.scored)[1], self.scale)
+        return log_mean_exp(self.scale * step.once(self.scored)[1])
 
     def shift(self, step: Step, ready: None = None) -> Tensor:
         samples, rewards = step.once(self.scored)
@@ -93,7 +88,7 @@ class RolloutEstimator(Estimator):
         if self.by == "exact":
             prior: GaussianMixture = problem.condition.prior  # type: ignore[attr-defined]
             posterior = prior.posterior(x, step.level.alpha, step.level.sigma)
-            uniform = step.uniform(n, "rollout component").to(x)
+            uniform = step.uniform(n, "rollout component", self).to(x)
             return posterior.sample(self._noise(step, 1)[0].reshape(len(x), n, -1), uniform)
         levels = descent(problem.backbone, step.level, self.steps)
         start, mean = x.repeat_interleave(n, dim=0), step.x0.repeat_interleave(n, dim=0)
@@ -107,5 +102,5 @@ class RolloutEstimator(Estimator):
 
     def _noise(self, step: Step, depth: int) -> Tensor:
         """(depth, B·n, …): for each particle one draw of the ledger, whatever the batch."""
-        drawn = step.normal((self.n, depth, *step.x.shape[1:]), "rollout")
+        drawn = step.normal((self.n, depth, *step.x.shape[1:]), "rollout", self)
         return drawn.flatten(0, 1).transpose(0, 1)

@@ -11,11 +11,11 @@ around x̄_0 of standard deviation τ = σ/√(α² + σ²), V(x_t) ≈ log mean
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 
 from torch import Tensor
 
 from methods.base import Estimator
+from methods.potentials import log_mean_exp
 from methods.settings import at_least, whole
 from methods.state import Step
 
@@ -40,7 +40,7 @@ class TweedieEstimator(Estimator):
         if m == 0:
             return self.scale * step.problem.score(x0)
         spread = level.sigma / (level.alpha**2 + level.sigma**2) ** 0.5
-        noise = step.normal((m, *x0.shape[1:]), "perturbation").flatten(0, 1)
+        noise = step.normal((m, *x0.shape[1:]), "perturbation", self).flatten(0, 1)
         around = x0.repeat_interleave(m, dim=0) + spread * noise
         rewards = step.problem.score(around).reshape(len(x0), m)
-        return (self.scale * rewards).logsumexp(dim=-1) - log(m)
+        return log_mean_exp(self.scale * rewards)

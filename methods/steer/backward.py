@@ -16,8 +16,7 @@ from torch import Tensor
 
 from methods.base import Memory, Steer
 from methods.gradients import derivative
-from methods.interfaces import Level
-from methods.settings import at_least, interval, whole, within
+from methods.settings import at_least, interval, whole
 from methods.state import Step
 
 
@@ -44,9 +43,6 @@ class Backward(Steer):
     @property
     def requires(self) -> frozenset[str]:
         return frozenset({"derivative"} if self.scale > 0 else ())
-
-    def active(self, level: Level) -> bool:
-        return self.scale > 0 and within(self.interval, level)
 
     def shift(self, step: Step, memory: Memory) -> Tensor:
         mean = step.x0.detach()

@@ -42,14 +42,16 @@ class BestOfLookahead(Steer):
         return frozenset({"samples", "start"} | alone)
 
     def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
-        key = "method.efr.lookahead.n (particles are picked from its samples)"
-        for estimator in estimators.values():
+        for name, estimator in estimators.items():
+            key = f"efr: n of {name} (particles are picked from its samples)"
             whole(key, getattr(estimator, "n", 0), particles)
 
     def sample(self, run: Run) -> Finals:
         drawn = run.prepared.ready[run.prepared.name(self.efr)]
         samples, rewards = drawn.estimate.samples, drawn.estimate.rewards
         order = rewards.argsort(descending=True, stable=True)[: run.particles]
+        # Dealt out in turn, so that the first image does not get all of the best.
+        order = order.reshape(-1, run.problem.images).T.flatten()
         if self.renoise == 0:
             return Finals(run.problem, samples, drawn.images, rewards).select(order)
         levels = run.levels

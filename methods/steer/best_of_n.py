@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from methods.base import Memory, Steer
+from methods.resampling import best
 from methods.settings import whole
 from methods.state import Finals
-
-
-def best(rewards: Tensor, n: int) -> Tensor:
-    """Of every n neighbours the index of the highest, the first of equals: (B,) -> (B/n,)."""
-    groups = rewards.reshape(-1, n)
-    return torch.arange(len(groups), device=groups.device) * n + groups.argmax(dim=1)
 
 
 @dataclass(frozen=True)

@@ -10,39 +10,29 @@ mean and a covariance as far from 0 and 1 as z has. With z cut into m vectors of
 
     log p_1 = −m ‖mean‖² / 2k,    log p_2 = −m max(√(1 + ‖cov − 1‖) − 1 − √(k/m), 0)² / 2,
 
-each at most −log 2, for z as it is and on average over its permutations.
+each capped at −log 2. Their sum is taken for z itself, plus its mean over random permutations of z.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 
 import torch
 from torch import Tensor
 
 from methods.base import Steer
-from methods.gradients import derivative
+from methods.gradients import derivative, lengths
+from methods.potentials import log_probability
+from methods.problem import Problem
 from methods.sample import Run
 from methods.settings import at_least, whole
 from methods.state import Finals
-from methods.steer.guidance import lengths
-
-
-def log_probability(z: Tensor, k: int) -> Tensor:
-    """log p_1 + log p_2 of noise z (B, d), (B,), cut into ⌊d/k⌋ vectors of k numbers."""
-    m = z.shape[1] // k
-    vectors = z[:, : m * k].reshape(len(z), m, k)
-    mean = vectors.mean(dim=1).square().sum(dim=1)
-    gap = vectors.transpose(1, 2) @ vectors / m - torch.eye(k).to(z)
-    spread = (1 + torch.linalg.matrix_norm(gap, ord=2)).sqrt() - 1 - (k / m) ** 0.5
-    ways = torch.stack([-m * mean / (2 * k), -m * spread.clamp(min=0).square() / 2])
-    return ways.clamp(max=-log(2)).sum(dim=0)
 
 
 @dataclass(frozen=True)
 class Dno(Steer):
-    """``iterations`` >= 0 of AdamW with ``rate`` > 0 and each sample's gradient clipped to norm 1.
+    """``iterations`` >= 0 of torch's AdamW (weight decay 0.01) with ``rate`` >= 0 and each sample's
+    gradient clipped to norm 1.
 
     ``regularizer`` γ >= 0, over vectors of ``width`` k numbers and ``shuffles`` permutations (the
     official code takes 100). Per iteration and image all that sampling costs, twice forward and
@@ -64,26 +54,30 @@ class Dno(Steer):
         at_least("regularizer", self.regularizer, 0)
 
     def sample(self, run: Run) -> Finals:
-        problem, first = run.problem, run.problem.initial(run.particles)
-        draws = [problem.normal_like(first, "solver", k) for k in range(len(run.levels))]
+        problem, first, solver = run.problem, run.problem.initial(run.particles), run.solver()
+        drawn = range(len(solver.levels) if solver.stochastic else 0)
+        draws = [problem.normal_like(first, "solver", k) for k in drawn]
         z = torch.stack([first, *draws]).requires_grad_()
+        if self.regularizer > 0 and self.width > z[:, 0].numel():
+            raise ValueError(f"dno: width must be at most {z[:, 0].numel()}, got {self.width}")
         optimizer = torch.optim.AdamW([z], lr=self.rate)
         for number in range(self.iterations):
             with problem.phase("denoise"), torch.enable_grad():
-                total = problem.score(run.latents(run.initial(z[0]), z[1:])).sum()
-                total = total + self.regularizer * self.likely(run, z, number).sum()
+                total = problem.score(run.latents(solver.initial(z[0]), z[1:])).sum()
+                if self.regularizer > 0:
+                    total = total + self.regularizer * self.likely(problem, z, number).sum()
                 ascent = derivative(total, z)
             norm = lengths(ascent.transpose(0, 1)).transpose(0, 1)
             z.grad = -ascent / norm.clamp(min=1.0)
             optimizer.step()
-        return run(run.initial(z[0].detach()), noise=z[1:].detach())
+        return run(solver.initial(z[0].detach()), noise=z[1:].detach())
 
-    def likely(self, run: Run, z: Tensor, number: int) -> Tensor:
-        """log P of each sample's noise z (steps + 1, B, …); under an ODE, of x_T alone."""
-        flat = (z if run.solver().stochastic else z[:1]).transpose(0, 1).flatten(1)
+    def likely(self, problem: Problem, z: Tensor, number: int) -> Tensor:
+        """log P, (B,), of each sample's noise z (1 + steps, B, …); under an ODE x_T is all."""
+        flat = z.transpose(0, 1).flatten(1)
         found = log_probability(flat, self.width)
         for shuffle in range(self.shuffles):
-            seed = int(2**31 * run.problem.noise.uniform(1, "shuffle", number, shuffle))
+            seed = int(2**31 * problem.noise.uniform(1, "shuffle", number, shuffle))
             generator = torch.Generator().manual_seed(seed)
             order = torch.randperm(flat.shape[1], generator=generator).to(z.device)
             found = found + log_probability(flat[:, order], self.width) / self.shuffles

@@ -67,7 +67,7 @@ class Embedding(Steer):
 
     @property
     def requires(self) -> frozenset[str]:
-        return frozenset({"derivative"} if self.scale > 0 else ())
+        return frozenset({"derivative", "condition"} if self.scale > 0 else {"condition"})
 
     def begin(self, run: Run) -> Memory:
         return {"embedding": prompted(run.problem, run.particles)}

@@ -12,28 +12,24 @@ import torch
 from torch import Tensor
 
 from methods.base import Memory, Steer
-from methods.interfaces import Level
+from methods.gradients import lengths
 from methods.path import tempering
-from methods.settings import at_least, interval, one_of, within
+from methods.settings import at_least, interval, one_of
 from methods.state import Step
 
 RELATIVE = ("velocity", "noise")
-
-
-def lengths(x: Tensor) -> Tensor:
-    """‖x‖ of each sample, shaped to multiply x (B, …)."""
-    return x.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.ndim - 1))
 
 
 def relative_length(step: Step, to: str) -> Tensor:
     """The length of a shift of x̄_0 that moves the model's prediction by its own norm.
 
     A shift Δ moves flow matching's velocity u = (x_t − x̄_0)/σ by Δ/σ, and the noise prediction
-    ε̂ = (x_t − α x̄_0)/σ by α Δ/σ.
+    ε̂ = (x_t − α x̄_0)/σ by α Δ/σ. No shift of x̄_0 moves ε̂ where x_t is all noise: 0 there.
     """
     if to == "velocity":
         return lengths(step.x - step.x0)
-    return lengths(step.x - step.level.alpha * step.x0) / max(step.level.alpha, 1e-3)
+    alpha = step.level.alpha
+    return lengths(step.x - alpha * step.x0) / alpha if alpha > 1e-3 else torch.zeros(())
 
 
 @dataclass(frozen=True)
@@ -44,9 +40,9 @@ class Guidance(Steer):
     ``last`` false leaves the last step alone, which has no noise to weigh a guided proposal by.
 
     Raw gradients have no natural length, and turn flow models' images into dots. ``relative``
-    "velocity" or "noise": the shift gives its direction alone, and moves the model's velocity or
-    noise prediction by s times that one's norm (the velocity's: FMRG, arXiv 2604.27147). ``clip``:
-    the largest root mean square of a shift, in latent units.
+    "velocity" or "noise": only the shift's direction is used; its length changes the model's
+    velocity or noise prediction by s times that prediction's norm (the velocity's: FMRG, arXiv
+    2604.27147). ``clip``: the largest root mean square of a shift, in latent units.
 
     Per active step and particle: one shift of the estimator.
     """
@@ -76,9 +72,6 @@ class Guidance(Steer):
     def spoils(self) -> frozenset[str]:
         return frozenset({"density"} if self.last else ())
 
-    def active(self, level: Level) -> bool:
-        return self.scale > 0 and within(self.interval, level)
-
     def shift(self, step: Step, memory: Memory) -> Tensor | None:
         if not self.last and step.index == step.steps - 1:
             return None
@@ -86,7 +79,9 @@ class Guidance(Steer):
         shift = step.shift(self.efr)
         if self.relative is not None:
             norm = lengths(shift)
-            shift = torch.where(norm > 0, shift / norm, 0.0) * relative_length(step, self.relative)
+            # What is not finite passes on, for the end of the loop to see.
+            direction = torch.where(norm == 0, 0.0, shift / norm)
+            shift = direction * relative_length(step, self.relative).to(shift)
         shift = scale * shift
         if self.clip is not None:
             largest = self.clip * shift[0].numel() ** 0.5

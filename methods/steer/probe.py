@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from methods.base import Estimator, Memory, Steer
-from methods.interfaces import Level
-from methods.method import EVERY
-from methods.settings import interval, one_of, within
+from methods.settings import interval, one_of
 from methods.state import Finals, Step
 
 
@@ -30,8 +28,7 @@ class Probe(Steer):
     and per particle "reference", Σ_t ‖Δ‖².
     """
 
-    requires = frozenset({"alone", "shift"})
-    efr = EVERY
+    requires = frozenset({"alone", "shift", "every"})
     reference: str = "exact"
     interval: tuple[float, float] = (0.0, 1.0)
 
@@ -39,12 +36,9 @@ class Probe(Steer):
         interval("interval", self.interval)
 
     def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
-        one_of("method.steer.probe.reference", self.reference, list(estimators))
+        one_of("reference", self.reference, list(estimators))
         if len(estimators) < 2:
-            raise ValueError("method.steer.probe needs an estimator beside its reference")
-
-    def active(self, level: Level) -> bool:
-        return within(self.interval, level)
+            raise ValueError("reference needs an estimator beside it to be measured")
 
     def shift(self, step: Step, memory: Memory) -> None:
         at = {

@@ -1,7 +1,9 @@
 """Self-recurrence (universal guidance, arXiv 2302.07121, section 3.3; RePaint, arXiv 2201.09865).
 
-Each solver step is taken k times more, and its result noised up again in between: guidance has that
-many more occasions, and what it has pushed off the path finds back.
+Each solver step is taken k times more, and its result noised up again in between. Guidance acts k
+more times, and the added noise returns samples that it pushed off the model's path. A multistep
+solver starts afresh after the added noise, so the step that counts is one of first order. Beside
+restart, the detours are made in the order of the method's steers.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from methods.settings import interval, whole, within
 class Recurrence(Steer):
     """``repeats`` k >= 0 while t/T lies in ``interval``: all that a step costs, k times more."""
 
-    spoils = frozenset({"density"})
+    spoils = frozenset({"density", "deterministic"})
     repeats: int = 1
     interval: tuple[float, float] = (0.0, 1.0)
 

@@ -18,8 +18,7 @@ from torch import Tensor
 
 from methods.base import Estimator, Memory, Steer
 from methods.efr.lookahead import Lookahead
-from methods.interfaces import Level
-from methods.settings import at_least, interval, one_of, whole, within
+from methods.settings import at_least, interval, one_of, whole
 from methods.state import Step
 
 RULES = ("safe_denoiser", "sparse_repellency")
@@ -70,12 +69,9 @@ class Repel(Steer):
         interval("interval", self.interval)
 
     def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
-        key = "method.efr.lookahead.n (references are picked from its samples)"
-        for estimator in estimators.values():
+        for name, estimator in estimators.items():
+            key = f"efr: n of {name} (references are picked from its samples)"
             whole(key, getattr(estimator, "n", 0), self.count)
-
-    def active(self, level: Level) -> bool:
-        return self.scale > 0 and within(self.interval, level)
 
     def shift(self, step: Step, memory: Memory) -> Tensor:
         estimate = step.ready(self.efr).estimate

@@ -2,7 +2,7 @@
 
 When the solver first arrives at t_min, noise is added that takes x back up to t_max, and the
 interval is solved again, K times: an ODE's small discretisation error with a stochastic sampler's
-contraction of what has accumulated. Guided or not: whatever else steers does so on every pass.
+contraction of what has accumulated. Other steers act on every pass.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from methods.base import Steer
 from methods.interfaces import Level
-from methods.settings import interval, whole
-
-ROUNDING = 1e-9  # of t/T
+from methods.settings import ROUNDING, interval, whole
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Restart(Steer):
     more. An interval between two levels of the solver holds no step and changes nothing.
     """
 
-    spoils = frozenset({"density"})
+    spoils = frozenset({"density", "deterministic"})
     repeats: int = 2
     interval: tuple[float, float] = (0.1, 0.4)
 

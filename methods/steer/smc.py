@@ -94,8 +94,7 @@ class Smc(Steer):
     def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
         if self.particles is not None and particles % self.particles:
             raise ValueError(
-                f"method.steer.smc.particles must divide the {particles} particles of a prompt, "
-                f"got {self.particles}"
+                f"particles must divide the {particles} particles of a prompt, got {self.particles}"
             )
 
     def begin(self, run: Run) -> Memory:
@@ -132,6 +131,8 @@ class Smc(Steer):
         )
         memory["product"] = memory["product"] + log_g
         memory["log_w"] = memory["log_w"] + log_g
+        if torch.isnan(memory["log_w"]).any():
+            raise FloatingPointError("the weights of a population are not numbers")
 
     def resampled(
         self, problem: Problem, memory: Memory, step: int, info: dict[str, list[list[float]]]

@@ -94,9 +94,16 @@ def made(cls, name, **changes):
     return cls(**(SMALL.get(name, {}) | {k: v for k, v in changes.items() if k in known}))
 
 
+def asks(steer):
+    """Whether a steer asks an estimator; one that does not is paired with "none"."""
+    return bool(made(EVERY_STEER[steer], steer).requires & set(needs.ASKED))
+
+
 def pair(estimator, steer, **changes):
     """The method of a pair; changes go to both where they have such a setting."""
-    settings = {estimator: made(EVERY_ESTIMATOR[estimator], estimator, **changes)}
+    settings = {}
+    if estimator != "none":
+        settings[estimator] = made(EVERY_ESTIMATOR[estimator], estimator, **changes)
     if steer == "probe":  # a probe needs something to compare
         settings.setdefault("exact", ESTIMATORS["exact"]())
         if estimator == "exact":
@@ -121,9 +128,8 @@ def fits(estimator, steer):
     return method.steers[steer].requires & {"samples", "images"} <= asked
 
 
-PAIRS = [
-    (e, s) for e in EVERY_ESTIMATOR for s in EVERY_STEER if not OUTSIDE or {e, s} & set(OUTSIDE)
-]
+PAIRS = [(e, s) for s in EVERY_STEER for e in (EVERY_ESTIMATOR if asks(s) else ["none"])]
+PAIRS = [pair for pair in PAIRS if not OUTSIDE or set(pair) & set(OUTSIDE)]
 FITTING = [(e, s) for e, s in PAIRS if fits(e, s)]
 
 

@@ -1,7 +1,7 @@
 """Restart, DNO and TFG, and guidance's gradient control, against their definitions."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
@@ -9,13 +9,14 @@ import torch
 from states import step_at
 
 from bench.mixture.judge import wasserstein
+from methods.base import Estimator, Steer
 from methods.efr import LookaheadEstimator, TweedieEstimator
+from methods.gradients import lengths
 from methods.method import Method
 from methods.path import SCHEDULES, share
+from methods.potentials import log_probability
 from methods.sample import Run, sample
 from methods.steer import Dno, Guidance, Recurrence, Restart, Tfg
-from methods.steer.dno import log_probability
-from methods.steer.guidance import lengths
 
 VANILLA = Method("vanilla")
 
@@ -66,6 +67,47 @@ def test_restart_forgets_an_error_in_what_it_started_from(on_mixture):
         wrong = 0.2 * problem.initial(500)
         distances.append(wasserstein(run(run.initial(wrong)).latents, truth))
     assert distances[1] < 0.6 * distances[0]
+
+
+def test_a_multistep_solver_starts_afresh_after_added_noise(on_mixture):
+    """The first step from above an interval is one of first order, as at the very beginning."""
+    problem = on_mixture(solver="dpm", steps=6)
+    solver = problem.backbone.solver("dpm", 6)
+    histories = []
+    original, renewed = type(solver).step, []
+
+    def watched(self, x0, index, x, noise):
+        histories.append((index, self._last is None))
+        return original(self, x0, index, x, noise)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(solver), "step", watched)
+        sample(problem, Method("r", {}, {"restart": Restart(1, (0.3, 0.7))}))
+    renewed = [index for index, fresh in histories if fresh]
+    assert renewed == [0, 2] and len(histories) == 6 + 3  # t/T = 0.67, 0.5, 0.33 again
+
+
+def test_particles_are_resampled_at_a_level_s_last_visit_alone(on_mixture):
+    weighed = []
+
+    @dataclass(frozen=True)
+    class Weighing(Steer):
+        def select(self, step, memory):
+            weighed.append((step.index, step.visit))
+
+    steers = {"weighing": Weighing(), "restart": Restart(2, (0.4, 0.6))}
+    sample(on_mixture(steps=5), Method("w", {}, steers))
+    assert weighed == [(0, 0), (1, 0), (2, 2), (3, 0), (4, 0)]
+
+
+def test_a_route_that_leaves_out_a_level_is_refused(on_mixture):
+    @dataclass(frozen=True)
+    class Skipping(Steer):
+        def route(self, route, levels):
+            return [0, 2, 3]
+
+    with pytest.raises(ValueError, match="steps from 0 to 1 or back, not to 2"):
+        sample(on_mixture(steps=3), Method("s", {}, {"skipping": Skipping()}))
 
 
 def test_a_recurrence_after_the_last_level_steps_to_where_the_solver_ends(problem):
@@ -154,6 +196,46 @@ def test_dno_s_run_on_given_noise_is_the_loop_s_on_the_ledger_s(on_mixture):
     assert torch.equal(run.latents(x, z), run(x, noise=z).latents)
 
 
+def test_dno_clips_each_sample_s_gradient_whatever_the_batch(on_mixture):
+    """A reward a thousand times as steep gives the same first step of AdamW's clipped gradient."""
+    problem = on_mixture(steps=4, images=3)
+    method = Method("d", {}, {"dno": Dno(iterations=3, rate=0.1, regularizer=0.0)})
+
+    @dataclass(frozen=True)
+    class Steep:
+        factor: torch.Tensor  # of each image
+
+        def __call__(self, images, prompt):
+            return self.factor[: len(images)] * problem.reward(images, prompt)
+
+    seen = [
+        sample(replace(problem, reward=Steep(torch.tensor(f))), method).latents
+        for f in ([1e3, 1e3, 1e3], [1e3, 1e6, 1e3])
+    ]
+    torch.testing.assert_close(seen[0], seen[1], atol=1e-4, rtol=0)
+
+
+def test_dno_under_an_ode_is_made_of_its_initial_noise_alone(on_mixture):
+    drawn = []
+
+    class Listening:
+        def __init__(self, noise):
+            self.noise = noise
+            self.uniform = noise.uniform
+
+        def stack(self, shape, purpose, keys):
+            drawn.append(purpose)
+            return self.noise.stack(shape, purpose, keys)
+
+    problem = on_mixture(solver="ddim", steps=5)
+    steer = Dno(iterations=1, regularizer=1.0, width=1, shuffles=1)
+    method = Method("d", {}, {"dno": steer})
+    sample(replace(problem, noise=Listening(problem.noise)), method)
+    assert drawn == ["initial"]
+    with pytest.raises(ValueError, match="width must be at most 2, got 4"):
+        sample(problem, Method("d", {}, {"dno": Dno(iterations=1)}))
+
+
 def test_the_log_probability_of_noise_is_its_definition_and_tells_unlikely_noise():
     g = torch.Generator().manual_seed(0)
     z = torch.randn(2, 400, generator=g)
@@ -179,22 +261,24 @@ def test_the_log_probability_of_noise_is_its_definition_and_tells_unlikely_noise
     ],
     ids=["dps", "lgd", "mpgd", "all"],
 )
-def test_tfg_moves_x_s_as_its_algorithm_does(on_mixture, settings):
-    """Algorithm 1 written out, with the gradients by autograd, for one step of DDIM."""
-    problem = on_mixture(solver="ddim")
+@pytest.mark.parametrize("path", ["vp", "flow"])
+def test_tfg_moves_x_s_as_its_algorithm_does(on_mixture, settings, path):
+    """Algorithm 1 written out in its own variance-preserving coordinates x̂ = x/√(α² + σ²), with the
+    gradients by autograd, for one step of DDIM."""
+    problem = on_mixture(solver="ddim", path=path)
     steer = Tfg(scale=0.7, draws=3, **settings)
     step = step_at(problem, fraction=0.6, index=4, graph=True)
     levels = [*step.solver.levels, step.solver.end]
-    here, lower = levels[4], levels[5]
-    assert here.fraction == pytest.approx(step.level.fraction)
+    assert levels[4].fraction == pytest.approx(step.level.fraction)
     again = step_at(problem, fraction=0.6, index=4, graph=True)  # a graph serves once
     moved = step.solver.step(step.x0 + steer.shift(again, {}), 4, step.x, None)
     plain = step.solver.step(step.x0, 4, step.x, None)
 
-    ratios = [(a.alpha / b.alpha) ** 2 for a, b in pairwise(levels)]
+    bars = [v.alpha**2 / (v.alpha**2 + v.sigma**2) for v in levels]
+    ratios = [a / b for a, b in pairwise(bars)]
     up, down = ratios[4] * 10 / sum(ratios), (1 - ratios[4]) * 10 / sum(1 - r for r in ratios)
     rho = steer.rho * (down if steer.rho_schedule == "decrease" else up)
-    std = steer.sigma * here.sigma
+    std = steer.sigma * (1 - bars[4]) ** 0.5
     m = 3 if std else 1
     noise = problem.noise.stack((m, 2), "smoothing", [(i, 0, 4) for i in range(3)]).double()
 
@@ -202,14 +286,18 @@ def test_tfg_moves_x_s_as_its_algorithm_does(on_mixture, settings):
         rewards = problem.score((x0[:, None] + std * noise).reshape(-1, 2)).reshape(3, m)
         return (0.7 * rewards).exp().mean(1).log().sum()
 
-    (by_x,) = torch.autograd.grad(log_f(step.x0), step.x, retain_graph=True)
+    norm, below = ((v.alpha**2 + v.sigma**2) ** 0.5 for v in levels[4:6])
+    x_hat = (step.x.detach() / norm).requires_grad_()
+    mean = problem.backbone.posterior_mean(norm * x_hat, step.level, problem.condition)
+    (by_x_hat,) = torch.autograd.grad(log_f(mean), x_hat)
     clean = step.x0.detach()
     for _ in range(steer.inner):
         clean = clean.requires_grad_()
         (by_x0,) = torch.autograd.grad(log_f(clean), clean)
         clean = (clean + steer.mu * up * by_x0).detach()
-    wanted = lower.alpha / here.alpha * rho * by_x + lower.alpha * (clean - step.x0)
-    torch.testing.assert_close(moved - plain, wanted, atol=1e-9, rtol=1e-7)
+    alpha_t = ratios[4] ** 0.5
+    wanted = rho * by_x_hat / alpha_t + bars[5] ** 0.5 * (clean - step.x0)
+    torch.testing.assert_close(moved - plain, below * wanted, atol=1e-9, rtol=1e-7)
 
 
 def test_schedules_share_a_strength_out_over_the_steps(on_mixture):
@@ -237,6 +325,26 @@ def test_relative_guidance_moves_the_prediction_by_s_times_its_norm(on_mixture, 
         torch.testing.assert_close(cosine, torch.ones(3).double())
 
 
+def test_relative_guidance_lets_what_is_not_finite_be_seen(on_mixture):
+    @dataclass(frozen=True)
+    class Broken(Estimator):
+        requires, scale = frozenset(), 1.0
+
+        def shift(self, step, ready):
+            return torch.full_like(step.x, float("nan"))
+
+    steers = {"guidance": Guidance(relative="velocity")}
+    with pytest.raises(FloatingPointError, match="out of range"):
+        sample(on_mixture(), Method("b", {"broken": Broken()}, steers))
+
+
+def test_no_shift_moves_the_noise_prediction_where_all_is_noise(on_mixture):
+    estimators = {"lookahead": LookaheadEstimator(n=20, steps=3, scale=3.0)}
+    for path in ("vp", "flow"):
+        step = step_at(on_mixture(path=path), estimators, fraction=1.0)
+        assert not Guidance(scale=0.2, relative="noise").shift(step, {}).any()
+
+
 def test_clipped_guidance_keeps_its_direction_and_bounds_its_root_mean_square(on_mixture):
     estimators = {"lookahead": LookaheadEstimator(n=20, steps=3, scale=3.0)}
     step = step_at(on_mixture(), estimators)
@@ -259,6 +367,10 @@ def test_clipped_guidance_keeps_its_direction_and_bounds_its_root_mean_square(on
         (lambda: Dno(rate=-0.1), "rate must be a number >= 0"),
         (lambda: Tfg(rho_schedule="rising"), "rho_schedule must be one of increase"),
         (lambda: Tfg(draws=0), "draws must be an integer >= 1"),
+        (
+            lambda: Tfg(sigma_schedule="increase"),
+            "sigma_schedule must be one of decrease, constant",
+        ),
     ],
 )
 def test_settings_out_of_range_name_the_key_and_what_is_allowed(made, message):

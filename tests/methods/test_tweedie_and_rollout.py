@@ -6,10 +6,11 @@ import pytest
 import torch
 from states import step_at
 
-from methods.efr.rollout import RolloutEstimator, rollout_shift, rollout_value
+from methods.efr.rollout import RolloutEstimator, rollout_shift
 from methods.efr.tweedie import TweedieEstimator
 from methods.interfaces import Level
 from methods.path import ancestral_step, transition_std
+from methods.potentials import log_mean_exp
 
 
 def test_tweedie_shift_is_the_scaled_gradient_of_its_value(problem):
@@ -71,7 +72,7 @@ def test_rollout_value_and_shift_of_given_samples_equal_their_definitions():
     g = torch.Generator().manual_seed(1)
     samples, rewards = torch.randn(2, 5, 3, generator=g), torch.randn(2, 5, generator=g)
     value = (4 * rewards).exp().mean(1).log()
-    torch.testing.assert_close(rollout_value(rewards, 4.0), value)
+    torch.testing.assert_close(log_mean_exp(4.0 * rewards), value)
     w = (4 * rewards).exp()
     expected = (w[..., None] * samples).sum(1) / w.sum(1, keepdim=True) - samples.mean(1)
     torch.testing.assert_close(rollout_shift(samples, rewards, 4.0), expected)
