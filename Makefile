@@ -32,7 +32,7 @@ test-scale-out: $(READY)
 
 # The conformance suite on an estimator or steer of one's own: make conformance PART=my_module.MySteer
 conformance: $(READY)
-	PART=$(PART) PYTHONPATH=. $(RUN) -m pytest -q tests/methods/test_conformance.py
+	PART=$(PART) PYTHONPATH=.:$$PYTHONPATH $(RUN) -m pytest -q tests/methods/test_conformance.py
 
 lint: $(READY)
 	$(RUN) -m ruff check .

@@ -27,7 +27,7 @@ from methods.base import Memory, Steer
 from methods.interfaces import Solver
 from methods.path import renoise
 from methods.problem import Problem, located
-from methods.state import NOBODY, Prepared, Step, posterior_mean
+from methods.state import NOBODY, Prepared, Step, check_shape, posterior_mean
 
 Observer = Callable[[Step], None]
 
@@ -59,8 +59,9 @@ def denoise(
     """Run ``solver`` from x (B, …) at position ``first`` to clean latents (B, …), steered.
 
     ``noise`` (steps, B, …): the solver's, in place of what the ledger has for ``purpose``.
-    ``graph``: keep a graph from ``x`` and ``noise`` to the latents; posterior means are computed
-    again on the way back. ``observe`` sees every step at its last visit.
+    ``graph``: keep the autograd graph from ``x`` and ``noise`` to the latents; to save memory,
+    posterior means are computed again in the backward pass. ``observe`` sees every step at its last
+    visit.
     """
     info = {} if info is None else info
     levels = [*solver.levels, solver.end]
@@ -124,8 +125,12 @@ def _predicted(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
             x = step.x.detach().requires_grad_(graphs > 0)
             step = replace(step, x=x, shared=graphs > 1)
             step.once(posterior_mean)
-        asked = (acting.steer.shift(step, acting.memory) for acting in acting_here)
-        shifts = [shift.detach() for shift in asked if shift is not None]
+        shifts = []
+        for acting in acting_here:
+            shift = acting.steer.shift(step, acting.memory)
+            if shift is not None:
+                check_shape(f"the shift of {type(acting.steer).__name__}", shift, step.x.shape)
+                shifts.append(shift.detach())
     moved = sum(shifts[1:], start=shifts[0]) if shifts else None
     return replace(step if graph else step.settled(), moved=moved)
 

@@ -59,7 +59,7 @@ class Method:
         steer, names = self.steers[label], list(self.estimators)
         if "every" in steer.requires:
             return names
-        if not steer.requires & set(ASKED):
+        if not set(steer.requires) & set(ASKED):
             return []
         where = f"method.steer.{label}.efr"
         if not names:
@@ -75,7 +75,7 @@ class Method:
 
         A steer that uses only values needs no derivative.
         """
-        words = self.steers[label].requires
+        words = frozenset(self.steers[label].requires)
         for name in self.asked(label):
             its = self.estimators[name].requires
             words |= its if "shift" in words else its - {"derivative", "graph"}

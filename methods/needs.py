@@ -6,10 +6,12 @@ target solver, the reward or the model provides a word; another steer can take i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import is_dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from methods.base import Steer
+from methods.base import Estimator, Steer
 from methods.settings import one_of
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ OTHERS = {
     "pick": "to pick among an image's candidates by itself",
     "alone": "to be the method's only steer",
 }
+HOOKS = ("sample", "begin", "route", "condition", "shift", "select", "after", "finish")
 WORDS = ASKED | SURROUNDINGS | OTHERS
 
 
@@ -64,6 +67,7 @@ def check(method: Method, offered: Collection[str], images: int) -> None:
     """
     asked = {label: method.asked(label) for label in method.steers}
     for name, estimator in method.estimators.items():
+        _check_class(f"method.efr.{name}", type(estimator), Estimator, ("value", "shift"))
         if not any(name in names for names in asked.values()):
             raise ValueError(f"method.efr.{name} is asked by no steer: leave it out")
         _check_words(f"method.efr.{name}.requires", estimator.requires)
@@ -74,6 +78,7 @@ def check(method: Method, offered: Collection[str], images: int) -> None:
         raise ValueError(f"method.steer: {' and '.join(leading)} both run the loop: choose one")
     for label, steer in method.steers.items():
         where = f"method.steer.{label}"
+        _check_class(where, type(steer), Steer, HOOKS)
         _check_words(f"{where}.requires", steer.requires)
         _check_words(f"{where}.spoils", steer.spoils)
         estimators = {name: method.estimators[name] for name in asked[label]}
@@ -94,6 +99,19 @@ def check(method: Method, offered: Collection[str], images: int) -> None:
             raise ValueError(f"{where}.{error}") from None
 
 
-def _check_words(where: str, words: Collection[str]) -> None:
+def _check_class(where: str, kind: type, base: type, hooks: Sequence[str]) -> None:
+    """Raise ValueError for a part that is no dataclass, or does nothing at all."""
+    if not is_dataclass(kind):
+        raise ValueError(f"{where}: {kind.__name__} must be a frozen dataclass")
+    if not any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks):
+        own = [name for name in vars(kind) if not name.startswith("_")]
+        near = [hook for name in own for hook in get_close_matches(name, hooks, n=1)]
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{where}: {kind.__name__} defines none of {', '.join(hooks)}{hint}")
+
+
+def _check_words(where: str, words: object) -> None:
+    if not isinstance(words, set | frozenset):
+        raise ValueError(f"{where} must be a set of words, such as frozenset({{'shift'}})")
     for word in words:
         one_of(where, word, list(WORDS))

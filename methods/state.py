@@ -37,6 +37,12 @@ class Prepared:
 NOBODY = Prepared()
 
 
+def check_shape(what: str, found: Tensor, wanted: Sequence[int]) -> None:
+    """Raise ValueError where a tensor has another shape, which broadcasting would hide."""
+    if tuple(found.shape) != tuple(wanted):
+        raise ValueError(f"{what} must be of shape {tuple(wanted)}, got {tuple(found.shape)}")
+
+
 def posterior_mean(step: Step) -> Tensor:
     """E[x_0 | x_t], after classifier-free guidance."""
     return step.problem.backbone.posterior_mean(step.x, step.level, step.condition)
@@ -84,9 +90,19 @@ class Step:
     def _asked(self, efr: str | None, question: str) -> Tensor:
         name = self.prepared.name(efr)
         estimator = self.prepared.estimators[name]
-        graph = torch.is_grad_enabled() and "graph" in estimator.requires
-        with torch.set_grad_enabled(graph):
+        through = "graph" in estimator.requires
+        if question == "shift" and through and not self.x.requires_grad and self.level.alpha > 0:
+            raise ValueError(
+                f"estimator {name} differentiates through the denoiser, and nothing was prepared for "
+                "it: the steer that asks for its shift must say requires = frozenset({'shift'})"
+            )
+        with torch.set_grad_enabled(torch.is_grad_enabled() and through):
             answer: Tensor = self.once(getattr(estimator, question), self.prepared.ready[name])
+        check_shape(
+            f"the {question} of estimator {name}",
+            answer,
+            self.x.shape if question == "shift" else self.x.shape[:1],
+        )
         return answer
 
     def ready(self, efr: str | None = None) -> Any:

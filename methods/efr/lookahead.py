@@ -1,6 +1,6 @@
 """Lookahead (LiDAR, "forward rollout"; arXiv 2602.03211, section 3.2).
 
-n samples x̂_0^i ~ q(x_0 | c) of a cheap solver stand for the prior. With
+The prior is approximated by n samples x̂_0^i ~ q(x_0 | c) of a cheap solver. With
 d_i = ‖x_t − α x̂_0^i‖² / (2σ²),
 
     V(x_t)   = logsumexp_i(λ r_i − d_i) − logsumexp_i(−d_i)
@@ -114,8 +114,8 @@ class Drawn:
 class LookaheadEstimator(Estimator):
     """n samples by ``solver`` in ``steps`` δ steps with CFG weight ``cfg``; λ = ``scale``.
 
-    The solver may bring a denoiser of its own (``Backbone.under``). ``cfg`` null: the weight that
-    goes with it. ``smoothing`` τ > 0 replaces each reward by its mean
+    The solver may use a distilled denoiser (``Backbone.under``). ``cfg`` null: the guidance weight
+    of that denoiser. ``smoothing`` τ > 0 replaces each reward by its mean
     over ``draws`` copies of the sample perturbed by τ ε in latent space: a Gaussian-smoothed
     reward, less sensitive to details of a single sample.
 

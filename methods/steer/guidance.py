@@ -37,7 +37,8 @@ class Guidance(Steer):
     """Guidance scale s = ``scale`` >= 0; ``interval`` (low, high] of t/T within [0, 1].
 
     ``tempering`` γ >= 0 lets s grow along the schedule as DAS does (``methods.path.tempering``);
-    ``last`` false leaves the last step alone, which has no noise to weigh a guided proposal by.
+    ``last`` false does not guide the last step: it adds no noise, so that a guided proposal has no
+    density there and cannot be weighed.
 
     Raw gradients have no natural length, and turn flow models' images into dots. ``relative``
     "velocity" or "noise": only the shift's direction is used; its length changes the model's

@@ -80,7 +80,19 @@ def from_outside():
     """The classes that the environment's PART names by their import paths."""
     for path in filter(None, os.environ.get("PART", "").split(",")):
         module, _, name = path.rpartition(".")
-        yield name, getattr(import_module(module), name)
+        try:
+            part = getattr(import_module(module), name)
+            made = part()
+            base = Steer if isinstance(made, Steer) else Estimator
+            hooks = needs.HOOKS if base is Steer else ("value", "shift")
+            if not isinstance(made, Steer | Estimator):
+                raise TypeError("it extends neither methods.base.Steer nor Estimator")
+            if not any(getattr(part, hook) is not getattr(base, hook) for hook in hooks):
+                raise TypeError(f"it defines none of {', '.join(hooks)}")
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            hint = "; every field needs a default" if "argument" in str(error) else ""
+            pytest.exit(f"PART={path}: {error}{hint} (is its folder on PYTHONPATH?)", returncode=2)
+        yield name, part
 
 
 OUTSIDE = dict(from_outside())

@@ -86,16 +86,41 @@ def test_an_estimator_without_derivatives_keeps_no_graph_beside_one_with(on_mixt
 class Mistyped(Steer):
     requires = frozenset({"derivatives"})
 
+    def shift(self, step, memory):
+        return step.x
+
 
 @dataclass(frozen=True)
 class Spoiling(Steer):
     spoils = frozenset({"densty"})
+
+    def shift(self, step, memory):
+        return step.x
 
 
 @dataclass(frozen=True)
 class Leading(Steer):
     def sample(self, run):
         return run(run.initial(run.problem.initial(run.particles)))
+
+
+@dataclass(frozen=True)
+class Misspelt(Steer):
+    def shfit(self, step, memory):
+        return step.x
+
+
+class Undressed(Steer):
+    def shift(self, step, memory):
+        return step.x
+
+
+@dataclass(frozen=True)
+class Listing(Steer):
+    requires = ("derivative",)
+
+    def shift(self, step, memory):
+        return step.x
 
 
 LOOKAHEAD = {"mine": LookaheadEstimator(n=3)}
@@ -107,6 +132,9 @@ LOOKAHEAD = {"mine": LookaheadEstimator(n=3)}
         ({}, {"x": Mistyped()}, r"x\.requires must be one of .* did you mean 'derivative'"),
         ({}, {"x": Spoiling()}, r"x\.spoils must be one of .* did you mean 'density'"),
         ({}, {"a": Leading(), "b": Leading()}, "a and b both run the loop: choose one"),
+        ({}, {"m": Misspelt()}, "Misspelt defines none of sample, .* did you mean 'shift'"),
+        ({}, {"u": Undressed()}, "Undressed must be a frozen dataclass"),
+        ({}, {"l": Listing()}, "l.requires must be a set of words"),
         (LOOKAHEAD, {"r": Recurrence()}, r"method\.efr\.mine is asked by no steer: leave it out"),
         (LOOKAHEAD, {"g": Guidance(efr="*")}, r"g\.efr must be one of mine"),
         ({}, {"a": Embedding(), "b": Embedding()}, "a needs .* cannot be combined with b"),
@@ -126,6 +154,42 @@ LOOKAHEAD = {"mine": LookaheadEstimator(n=3)}
 def test_what_does_not_fit_is_said_in_words(estimators, steers, message):
     with pytest.raises(ValueError, match=message):
         needs.check(Method("m", estimators, steers), SURROUNDINGS, images=4)
+
+
+@dataclass(frozen=True)
+class Narrow(Steer):
+    """A shift that broadcasting would let through."""
+
+    def shift(self, step, memory):
+        return step.x0.mean(dim=0)
+
+
+@dataclass(frozen=True)
+class Forgetful(Steer):
+    efr: str | None = None
+
+    def shift(self, step, memory):
+        return step.shift(self.efr)
+
+
+@dataclass(frozen=True)
+class Total(TweedieEstimator):
+    def value(self, step, ready=None):
+        return super().value(step).mean()
+
+
+@pytest.mark.parametrize(
+    ("estimators", "steers", "message"),
+    [
+        ({}, {"n": Narrow()}, r"the shift of Narrow must be of shape \(4, 2\), got \(2,\)"),
+        ({"t": Total()}, {"smc": Smc()}, r"the value of estimator t must be of shape \(4,\)"),
+        ({"t": TweedieEstimator()}, {"f": Forgetful()}, r"must say requires = frozenset"),
+        ({}, {"f": Forgetful()}, "an estimator must be named: there are none"),
+    ],
+)
+def test_what_a_part_of_one_s_own_forgets_is_said_in_words(estimators, steers, message, on_mixture):
+    with pytest.raises(ValueError, match=message):
+        sample(on_mixture(steps=4), Method("m", estimators, steers))
 
 
 def test_noise_search_needs_a_route_that_adds_no_noise():
