@@ -93,8 +93,8 @@ class Step:
         through = "graph" in estimator.requires
         if question == "shift" and through and not self.x.requires_grad and self.level.alpha > 0:
             raise ValueError(
-                f"estimator {name} differentiates through the denoiser, and nothing was prepared for "
-                "it: the steer that asks for its shift must say requires = frozenset({'shift'})"
+                f"estimator {name} differentiates through the denoiser, and no graph was kept: the "
+                "steer that asks for its shift must say requires = frozenset({'shift'})"
             )
         with torch.set_grad_enabled(torch.is_grad_enabled() and through):
             answer: Tensor = self.once(getattr(estimator, question), self.prepared.ready[name])

@@ -166,7 +166,7 @@ OWN = [(page, line) for page in FILES for line in re.findall(COMMAND, DOCS[page]
 @pytest.mark.parametrize(("page", "command"), OWN)
 def test_a_command_on_components_of_one_s_own_is_valid(page, command, written):
     written(page)
-    words = shlex.split(command)
+    words = shlex.split(command, comments=True)
     if words[0] == "list":
         assert listing(words[1:]) == 0
         return

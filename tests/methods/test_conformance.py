@@ -76,6 +76,9 @@ class Toy(Estimator):
         return -self.scale * step.level.sigma**2 * step.x0 / 10
 
 
+WRONG = []  # what is wrong with the classes that PART names
+
+
 def from_outside():
     """The classes that the environment's PART names by their import paths."""
     for path in filter(None, os.environ.get("PART", "").split(",")):
@@ -91,7 +94,8 @@ def from_outside():
                 raise TypeError(f"it defines none of {', '.join(hooks)}")
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             hint = "; every field needs a default" if "argument" in str(error) else ""
-            pytest.exit(f"PART={path}: {error}{hint} (is its folder on PYTHONPATH?)", returncode=2)
+            WRONG.append(f"PART={path}: {error}{hint} (is its folder on PYTHONPATH?)")
+            continue
         yield name, part
 
 
@@ -141,8 +145,12 @@ def fits(estimator, steer):
 
 
 PAIRS = [(e, s) for s in EVERY_STEER for e in (EVERY_ESTIMATOR if asks(s) else ["none"])]
-PAIRS = [pair for pair in PAIRS if not OUTSIDE or set(pair) & set(OUTSIDE)]
+PAIRS = [pair for pair in PAIRS if not (OUTSIDE or WRONG) or set(pair) & set(OUTSIDE)]
 FITTING = [(e, s) for e, s in PAIRS if fits(e, s)]
+
+
+def test_the_classes_that_are_named_from_outside_can_be_tested():
+    assert not WRONG, WRONG
 
 
 def each(pairs):
