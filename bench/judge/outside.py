@@ -1,7 +1,8 @@
 """A judge from outside the package.
 
-It is an object with ``judge(metadata, images) -> dict``, whose answer goes into the record, or a
-detector with ``examine(images)``, whose detections GenEval's protocol judges.
+It is an object with ``judge(metadata, images) -> dict``, whose verdicts go into the record as
+``geneval`` and ``reasons`` and the rest as ``judged``, or a detector with ``examine(images)``, whose
+detections GenEval's protocol judges.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from bench.errors import BenchError
 from bench.store.disk import replace_text, writing
-from bench.store.records import digest
+from bench.store.records import UNSEALED, digest
 
 # What cells of one GenEval report have in common; an index is then the same prompt in all.
 SHARED = (
@@ -83,8 +83,10 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
         write_config(path, config)
         return []
     there = read_config(path, checked=False)
+    if "seal" not in there:
+        raise BenchError(f"{path} carries no seal: {UNSEALED}; {REMEDY}")
     try:
-        whole = "seal" in read_config(path) and there.get("cell") == config["cell"]
+        whole = read_config(path).get("cell") == config["cell"]
     except BenchError:
         whole = False
     if not whole:

@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.geneval.prompts import Metadata
 from bench.store.config import describe
 from bench.store.disk import publish, sha256, writing
 from bench.store.locks import Shard, gate, holding
-from bench.store.records import append_record, read_records
+from bench.store.records import UNSEALED, append_record, read_records
 from bench.store.schema import Record
 
 Say = Callable[[str], None]
@@ -55,8 +56,14 @@ class CellStore:
 
     def done(self, among: Collection[int] | None = None) -> set[int]:
         """Prompts, ``among`` these, that need not be sampled again: recorded without error, and
-        their images as they were. Says why a recorded prompt is not among them."""
+        their images as they were. Says why a recorded prompt is not among them. Raises BenchError
+        where a record is damaged, was changed, or carries no seal."""
         records = read_records(self.records_path)
+        if records.unsealed:
+            raise BenchError(
+                f"{self.records_path}: {records.unsealed} of its lines carry no seal: {UNSEALED}; "
+                f"delete {self.folder}, and the same command makes it anew"
+            )
         if records.torn:
             self._say(
                 f"{self.records_path}: the last line is cut off or damaged; its prompt is made anew"
