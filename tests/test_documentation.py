@@ -16,6 +16,7 @@ from bench.config.cell import make_cell
 from bench.config.compose import CONF, cell_settings, composed, experiment_name
 from bench.config.listing import main as listing
 from bench.config.overrides import check_command_line, expand, jobs, written_out
+from bench.report.thresholds import parse
 from bench.run.job import cell_lines
 from bench.store.config import SHARED
 from bench.store.schema import NAMES
@@ -142,6 +143,12 @@ def test_the_code_for_a_data_frame_runs(tmp_path, monkeypatch):
     assert {"cell", "field.", "calls."} <= {*columns}
     told = tuple(columns)
     assert all(column.startswith(told) for column in found["images"])
+
+
+def test_conditions_of_a_comparison_can_be_parsed():
+    compared = [shlex.split(line, comments=True) for line in COMMANDS if line.startswith("compare")]
+    conditions = [word for words in compared for word in words if "%" in word]
+    assert {parse(text).metric for text in conditions} == {"cost", "geneval"}
 
 
 def test_every_key_of_a_record_is_described():
