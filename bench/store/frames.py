@@ -119,9 +119,6 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
         key: [getattr(r, key) for r in records]
         for key in ("index", "prompt", "tag", "device", "torch")
     }
-    columns["device"] = [
-        device.replace(", 1 threads", ", 1 thread") for device in columns["device"]
-    ]
     for phase in (*PHASES, "total"):
         columns[f"seconds.{phase}"] = [(r.seconds or {})[phase] for r in records]
     counts = [[(r.calls or {})[p][k] for p in PHASES for k in KINDS] for r in records]
