@@ -62,7 +62,7 @@ def test_any_prompts_are_scored_without_a_detector(mine, tmp_path):
 def test_without_scores_nothing_is_loaded_or_recorded(mine, tmp_path, monkeypatch):
     monkeypatch.setattr(judges, "load_reward", lambda *at: pytest.fail("loaded"))
     _, records = run(of(mine, "scores=[]"), tmp_path)
-    assert not {"geneval", "reasons", "scores", "diversity"} & set(records[0].plain())
+    assert records[0].geneval is records[0].scores is records[0].diversity is None
     assert "| diversity |" not in build(tmp_path).read_text()
 
 
