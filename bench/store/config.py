@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from bench.errors import BenchError
 from bench.store.disk import replace_text, writing
-from bench.store.records import UNSEALED, digest
+from bench.store.records import digest
 
 # What cells of one GenEval report have in common; an index is then the same prompt in all.
 SHARED = (
@@ -84,7 +84,10 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
         return []
     there = read_config(path, checked=False)
     if "seal" not in there:
-        raise BenchError(f"{path} carries no seal: {UNSEALED}; {REMEDY}")
+        raise BenchError(
+            f"{path} carries no seal: an earlier version wrote it, and nothing tells whether it was "
+            "changed since; delete it, and the same command writes it anew"
+        )
     try:
         whole = read_config(path).get("cell") == config["cell"]
     except BenchError:

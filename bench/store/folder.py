@@ -28,7 +28,7 @@ from bench.geneval.prompts import Metadata
 from bench.store.config import describe
 from bench.store.disk import publish, sha256, writing
 from bench.store.locks import Shard, gate, holding
-from bench.store.records import UNSEALED, append_record, read_records
+from bench.store.records import append_record, read_records
 from bench.store.schema import Record
 
 Say = Callable[[str], None]
@@ -61,8 +61,9 @@ class CellStore:
         records = read_records(self.records_path)
         if records.unsealed:
             raise BenchError(
-                f"{self.records_path}: {records.unsealed} of its lines carry no seal: {UNSEALED}; "
-                f"delete {self.folder}, and the same command makes it anew"
+                f"{self.records_path}: lines without a seal: {records.unsealed}; an earlier version "
+                "wrote them, and nothing tells whether they were changed since; delete "
+                f"{self.folder}, and the same command makes it anew"
             )
         if records.torn:
             self._say(

@@ -18,7 +18,6 @@ from bench.store.schema import Record, parse
 
 SEAL = b', "seal": "'
 REMEDY = "delete that line and run the same command again to make it anew"
-UNSEALED = "an earlier version wrote it, and nothing tells whether it was changed since"
 
 
 @dataclass(frozen=True)
