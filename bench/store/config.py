@@ -85,8 +85,8 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     there = read_config(path, checked=False)
     if "seal" not in there:
         raise BenchError(
-            f"{path} carries no seal: an earlier version wrote it, and nothing tells whether it was "
-            "changed since; delete it, and the same command writes it anew"
+            f"{path} carries no seal: an earlier version wrote it, and nothing tells whether it "
+            "was changed since; delete it, and the same command writes it anew"
         )
     try:
         whole = read_config(path).get("cell") == config["cell"]

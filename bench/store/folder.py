@@ -61,8 +61,8 @@ class CellStore:
         records = read_records(self.records_path)
         if records.unsealed:
             raise BenchError(
-                f"{self.records_path}: lines without a seal: {records.unsealed}; an earlier version "
-                "wrote them, and nothing tells whether they were changed since; delete "
+                f"{self.records_path}: lines without a seal: {records.unsealed}; an earlier "
+                "version wrote them, and nothing tells whether they were changed since; delete "
                 f"{self.folder}, and the same command makes it anew"
             )
         if records.torn:
