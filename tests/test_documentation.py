@@ -11,12 +11,15 @@ import diffusers
 import pytest
 from omegaconf import OmegaConf
 
+from bench.__main__ import command
 from bench.config.cell import make_cell
 from bench.config.compose import CONF, cell_settings, composed, experiment_name
 from bench.config.listing import main as listing
 from bench.config.overrides import check_command_line, expand, jobs, written_out
+from bench.report.thresholds import parse
 from bench.run.job import cell_lines
 from bench.store.config import SHARED
+from bench.store.schema import NAMES
 from bench.weights.__main__ import main as weights
 
 ROOT = CONF.parent
@@ -126,6 +129,31 @@ def test_the_code_for_ones_own_pipeline_runs(pipeline, monkeypatch):
         exec(block, found)
     assert len(found["made"].images) == len(found["vanilla"].images) == 2
     assert found["made"].rewards != found["vanilla"].rewards
+
+
+def test_the_code_for_a_data_frame_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    toy = ["prompts.per_task=1", "prompts.limit=2", "steps=2", "images=2", "method=vanilla"]
+    assert command([*toy, "experiment_name=demo"]) == 0
+    found: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", DOCS["records.md"], re.DOTALL):
+        exec(block, found)
+    assert len(found["images"]) == 4 and found["means"].notna().all(axis=None)
+    columns = re.findall(r"`([a-z.]+)(?:<\w+>)?`", DOCS["records.md"].partition("| column |")[2])
+    assert {"cell", "field.", "calls."} <= {*columns}
+    told = tuple(columns)
+    assert all(column.startswith(told) for column in found["images"])
+
+
+def test_conditions_of_a_comparison_can_be_parsed():
+    compared = [shlex.split(line, comments=True) for line in COMMANDS if line.startswith("compare")]
+    conditions = [word for words in compared for word in words if "%" in word]
+    assert {parse(text).metric for text in conditions} == {"cost", "geneval"}
+
+
+def test_every_key_of_a_record_is_described():
+    table = DOCS["records.md"].partition("## A record\n")[2].partition("## As a data frame")[0]
+    assert {*NAMES, "seal"} <= {*re.findall(r"`(\w+)`", table)}
 
 
 SCALE = DOCS["scale-out.md"]

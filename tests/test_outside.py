@@ -174,7 +174,8 @@ def test_a_whole_world_of_one_s_own_runs_from_a_folder_and_a_module(own):
         records = [json.loads(line) for line in path.read_text().splitlines()]
         assert [record["error"] for record in records] == [None, None]
         assert sorted(record["fields"]["number"] for record in records) == [0, 1]
-        assert records[0]["geneval"] == [True, True] and records[0]["mood"] == "good"
+        assert records[0]["geneval"] == [True, True]
+        assert records[0]["judged"] == {"mood": "good"}
         assert list(records[0]["scores"]) == ["bright", "red"]
     assert "bright" in (own / "results" / "own" / "report.md").read_text()
 

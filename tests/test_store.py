@@ -219,6 +219,8 @@ def test_records_of_earlier_versions_carry_no_seal_and_are_counted(tmp_path):
     lines = [json.dumps(done(index).plain()).encode() for index in range(3)]
     path.write_bytes(b"".join(line + b"\n" for line in [*lines[:2], sealed(lines[2])]))
     assert read_records(path).unsealed == 2
+    with pytest.raises(BenchError, match=rf"lines without a seal: 2; .*delete {tmp_path}"):
+        CellStore(tmp_path).done()
 
 
 def test_a_field_that_no_record_has_is_named(tmp_path):
@@ -228,7 +230,14 @@ def test_a_field_that_no_record_has_is_named(tmp_path):
         read_records(path)
 
 
-CONFIG = {"cell": "a-0", "seed": 0, "torch": "2", "threads": 1, "yardstick_every": 4}
+CONFIG = {
+    "cell": "a-0",
+    "seed": 0,
+    "prompts": {"total": 2},
+    "torch": "2",
+    "threads": 1,
+    "yardstick_every": 4,
+}
 
 
 def test_an_edited_configuration_is_believed_by_nobody(tmp_path):
@@ -240,6 +249,13 @@ def test_an_edited_configuration_is_believed_by_nobody(tmp_path):
         read_config(path)
     with pytest.raises(BenchError, match=r"seed is 1, ran with 0; put it back, or delete it"):
         describe(path, CONFIG)
+
+
+def test_more_prompts_are_written_into_a_configuration_and_fewer_are_not(tmp_path):
+    path = tmp_path / "config.yaml"
+    for asked, kept in ((2, 2), (5, 5), (3, 5)):
+        assert describe(path, CONFIG | {"prompts": {"total": asked}}) == []
+        assert read_config(path)["prompts"]["total"] == kept and "seal" in read_config(path)
 
 
 def test_another_cell_s_configuration_is_not_taken_for_its_own(tmp_path):

@@ -1,7 +1,8 @@
 """A judge from outside the package.
 
-It is an object with ``judge(metadata, images) -> dict``, whose answer goes into the record, or a
-detector with ``examine(images)``, whose detections GenEval's protocol judges.
+It is an object with ``judge(metadata, images) -> dict``, whose verdicts go into the record as
+``geneval`` and ``reasons`` and the rest as ``judged``, or a detector with ``examine(images)``,
+whose detections GenEval's protocol judges.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class OutsideJudge:
         return f"{self.source} {own()}" if callable(own) else self.source
 
     def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
-        """Its part of a record: "geneval", a verdict, true or false, for each image; "reasons", why;
-        and under "judged" whatever else it says."""
+        """The judge's part of a record: "geneval", true or false for each image; "reasons", what
+        was wrong with each; and under "judged" whatever else it says."""
         if not hasattr(self.made, "judge"):
             results = verdicts(self, metadata, images)
             return {

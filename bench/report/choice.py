@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.store.cells import TARGET
+from bench.store.cells import TARGET, said
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?![\w.])")
 # Settings that buy more of something. What is left is a matter of taste or tuning.
@@ -154,7 +154,7 @@ def short(cells: pd.DataFrame, cell: str) -> str:
         return str(row.method)
     own = row.settings | {f"target.{key}": row[key] for key in (*TARGET, "images")}
     keys = sorted(differing(row, cells.loc[row.base]))
-    return ", ".join(f"{key.rsplit('.', 1)[-1]} {own.get(key, 'none')}" for key in keys)
+    return ", ".join(said(key.rsplit(".", 1)[-1], own.get(key, "none")) for key in keys)
 
 
 def spelled(text: str) -> str:

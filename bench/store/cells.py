@@ -74,6 +74,11 @@ def texts(node: Any, path: str = "") -> dict[str, str]:
     return {key: str(value) for key, value in leaves(node, path).items()}
 
 
+def said(key: str, value: Any) -> str:
+    """A setting in a label, such as "n 9"."""
+    return f"{key} all" if (key, str(value)) == ("particles", "None") else f"{key} {value}"
+
+
 def labels(cells: pd.DataFrame) -> list[str]:
     """A distinct label a cell: the method, with the settings in which its namesakes differ."""
     made = pd.Series(cells.method.to_numpy(), cells.index)
@@ -83,7 +88,7 @@ def labels(cells: pd.DataFrame) -> list[str]:
         table = pd.concat([table, own[TARGET].astype(str)], axis=1)
         varied = [place for place in range(table.shape[1]) if table.iloc[:, place].nunique() > 1]
         for cell, row in table.iterrows():
-            told = ", ".join(f"{table.columns[place]} {row.iloc[place]}" for place in varied)
+            told = ", ".join(said(table.columns[place], row.iloc[place]) for place in varied)
             made[cell] = f"{method} ({told})" if told else method
     twice = made.duplicated(keep=False)
     return [

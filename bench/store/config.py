@@ -83,8 +83,13 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
         write_config(path, config)
         return []
     there = read_config(path, checked=False)
+    if "seal" not in there:
+        raise BenchError(
+            f"{path} carries no seal: an earlier version wrote it, and nothing tells whether it "
+            "was changed since; delete it, and the same command writes it anew"
+        )
     try:
-        whole = "seal" in read_config(path) and there.get("cell") == config["cell"]
+        whole = read_config(path).get("cell") == config["cell"]
     except BenchError:
         whole = False
     if not whole:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.geneval.prompts import Metadata
 from bench.store.config import describe
 from bench.store.disk import publish, sha256, writing
@@ -55,8 +56,15 @@ class CellStore:
 
     def done(self, among: Collection[int] | None = None) -> set[int]:
         """Prompts, ``among`` these, that need not be sampled again: recorded without error, and
-        their images as they were. Says why a recorded prompt is not among them."""
+        their images as they were. Says why a recorded prompt is not among them. Raises BenchError
+        where a record is damaged, was changed, or carries no seal."""
         records = read_records(self.records_path)
+        if records.unsealed:
+            raise BenchError(
+                f"{self.records_path}: lines without a seal: {records.unsealed}; an earlier "
+                "version wrote them, and nothing tells whether they were changed since; delete "
+                f"{self.folder}, and the same command makes it anew"
+            )
         if records.torn:
             self._say(
                 f"{self.records_path}: the last line is cut off or damaged; its prompt is made anew"

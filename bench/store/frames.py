@@ -77,7 +77,7 @@ def read(folder: Path, only: Collection[str] | None = None) -> Frames:
         images.append(image_rows(finished).assign(cell=cell))
     if unsealed:
         notes.append(
-            f"{unsealed} records or settings carry no seal: an earlier version wrote them, and "
+            f"records or settings without a seal: {unsealed}; an earlier version wrote them, and "
             "nothing tells whether they were changed since"
         )
     cells["failed"] = failed

@@ -108,7 +108,9 @@ def canonical(record: Record) -> dict[str, Any]:
 def parse(found: Mapping[str, Any]) -> Record:
     """A JSON object as a record. Raises ValueError for what makes no sense, and says what."""
     try:
-        record = Record(**found)
+        # Earlier versions wrote "1 threads".
+        device = str(found.get("device", "unknown")).replace(", 1 threads", ", 1 thread")
+        record = Record(**{**found, "device": device})
         if record.error is None:
             _check(record)
     except (KeyError, TypeError, AttributeError) as error:

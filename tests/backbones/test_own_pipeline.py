@@ -83,7 +83,7 @@ def test_the_pipeline_is_given_back_as_it_came(sd15):
     before = state(sd15)
     bench.sample(sd15, PROMPT, "ug", reward=red, **FAST)
     assert state(sd15) == before
-    with pytest.raises(BenchError, match="no derivative"):
+    with pytest.raises(BenchError, match="needs a reward that has a derivative"):
         bench.sample(sd15, PROMPT, "ug", reward=lambda x, p: [1.0, 2.0], **FAST)
     assert state(sd15) == before
     assert all(w.grad is None for w in sd15.unet.parameters())
@@ -142,7 +142,9 @@ WRONG = {
     "no setting 'method.efr.lookahead.m'; did you mean 'method.efr.lookahead.n'": {
         "settings": {"efr.lookahead.m": 3}
     },
-    "method.efr.lookahead.n: Value 'many'": {"settings": {"efr.lookahead.n": "many"}},
+    "method.efr.lookahead.n must be an integer, got 'many'": {
+        "settings": {"efr.lookahead.n": "many"}
+    },
     "settings belong to a method given by name": {"method": Method("v"), "settings": {"a": 1}},
     "efr.lookahead.solver must be one of .*'dpn'; did you mean 'dpm'": {
         "settings": {"efr.lookahead.solver": "dpn"}
@@ -161,7 +163,7 @@ WRONG = {
         "reward": type("R", (), {"name": "red", "__call__": 1})()
     },
     "RuntimeError: out of ink": {"reward": lambda images, prompt: broken()},
-    "differentiates the reward, and <lambda> has no derivative": {
+    "method.steer.guidance needs a reward that has a derivative: choose another": {
         "method": "ug",
         "reward": lambda images, prompt: red(images.detach(), prompt),
     },

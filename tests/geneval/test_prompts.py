@@ -26,7 +26,7 @@ def of_task(samples, task):
 
 
 def derived(n, seed):
-    """The prompts' texts alone, drawn and spelled without the generator's own helpers."""
+    """The prompts' texts alone, drawn and spelled without the generator's own functions."""
     rng, texts = np.random.default_rng(seed), []
 
     def an(noun):

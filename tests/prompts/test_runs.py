@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+import bench
 from bench.__main__ import command
 from bench.config.cell import identity, make_cell
 from bench.config.compose import cell_settings, composed, experiment_name
 from bench.errors import BenchError
 from bench.geneval.prompts import generate, to_jsonl
+from bench.judge import judges
 from bench.report.build import build
 from bench.run.cells import run_cell
-from bench.store.folder import read_records
+from bench.store.records import read_records
 
 TOY = ["method=vanilla", "steps=2", "images=2", "yardstick_every=3"]
 MINE = "a cat,pets,\na car on a street,,7\na cat,pets,again\n"
@@ -33,34 +35,34 @@ def of(path, *overrides):
 
 def run(cell, results):
     folder = run_cell(cell, results, lambda: None)
-    return folder, read_records(folder / "records.jsonl")[0]
+    return folder, read_records(folder / "records.jsonl").by_index
 
 
 def test_any_prompts_are_scored_without_a_detector(mine, tmp_path):
     folder, records = run(of(mine), tmp_path)
-    assert [r["prompt"] for _, r in sorted(records.items())] == ["a cat", "a car on a street"]
+    assert [r.prompt for _, r in sorted(records.items())] == ["a cat", "a car on a street"]
     for record in records.values():
-        assert record["error"] is None and not {"geneval", "reasons"} & set(record)
-        assert {name: len(values) for name, values in record["scores"].items()} == {
+        assert record.error is None and not {"geneval", "reasons"} & set(record.plain())
+        assert {name: len(values) for name, values in record.scores.items()} == {
             "preference": 2,
             "clip": 2,
             "jpeg": 2,
         }
-        assert record["diversity"] > 0 and record["calls"]["denoise"]["denoiser"] == 2 * 2 * 2
-    assert (records[0]["tag"], records[1]["tag"]) == ("pets", "all")
-    assert records[1]["fields"] == {"category": "", "note": "7"}
+        assert record.diversity > 0 and record.calls["denoise"]["denoiser"] == 2 * 2 * 2
+    assert (records[0].tag, records[1].tag) == ("pets", "all")
+    assert records[1].fields == {"category": "", "note": "7"}
     metadata = json.loads((folder / "images/00001/metadata.jsonl").read_text())
     assert metadata == {"tag": "all", "category": "", "note": "7", "prompt": "a car on a street"}
+    images = bench.load(tmp_path).set_index(["index", "image"])
+    assert images.loc[1, "field.note"].tolist() == ["7", "7"] and images["score.clip"].notna().all()
     page = build(tmp_path).read_text()
     assert "| diversity |" in page and "| clip |" in page
 
 
 def test_without_scores_nothing_is_loaded_or_recorded(mine, tmp_path, monkeypatch):
-    import bench.judge.judges
-
-    monkeypatch.setattr(bench.judge.judges, "load_reward", lambda *at: pytest.fail("loaded"))
+    monkeypatch.setattr(judges, "load_reward", lambda *at: pytest.fail("loaded"))
     _, records = run(of(mine, "scores=[]"), tmp_path)
-    assert not {"geneval", "reasons", "scores", "diversity"} & set(records[0])
+    assert records[0].geneval is records[0].scores is records[0].diversity is None
     assert "| diversity |" not in build(tmp_path).read_text()
 
 
@@ -68,7 +70,7 @@ def test_a_file_with_geneval_s_metadata_is_judged_by_geneval(tmp_path):
     path = tmp_path / "some.jsonl"
     path.write_text(to_jsonl(generate()[100:102]))
     _, records = run(of(path, "judge=miniature"), tmp_path)
-    assert all(len(r["geneval"]) == 2 and "fields" not in r for r in records.values())
+    assert all(len(r.geneval) == 2 and r.fields is None for r in records.values())
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,12 @@ def test_a_short_label_says_what_differs_from_the_typical_cell(cells) -> None:
     assert choice.short(cells, "lidar-n50") == "lidar"
     assert choice.short(cells, "lidar-n9") == "n 9"
     assert choice.short(cells, "lidar-scale") == "scale 5.0"
+
+
+def test_a_population_of_all_particles_is_called_all(tmp_path: Path) -> None:
+    for particles in (None, 4):
+        method = {"name": "fk_smc", "steer": {"smc": {"particles": particles}}}
+        synthetic.cell(tmp_path, "smc", name=f"smc-{particles}", method=method)
+    cells = load(tmp_path).cells
+    assert set(cells.label) == {"fk_smc (particles all)", "fk_smc (particles 4)"}
+    assert choice.short(cells, "smc-None") in ("fk_smc", "particles all")

@@ -226,5 +226,5 @@ def test_records_without_a_seal_are_read_and_counted(folder: Path) -> None:
     lines = [json.dumps(record) + "\n" for record in records]
     (path / "records.jsonl").write_text("".join(lines))
     assert any(
-        note.startswith("24 records or settings carry no seal") for note in load(folder).notes
+        note.startswith("records or settings without a seal: 24;") for note in load(folder).notes
     )
