@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from bench.report.build import build
 from bench.report.evidence import gather
 from bench.report.load import load
 from bench.report.summary import summarize
+from bench.store.cells import read_cells
 
 
 def test_frames_agree_with_the_raw_records(folder: Path) -> None:
@@ -123,6 +126,43 @@ def test_two_guiding_rewards_in_one_folder_are_refused(folder: Path) -> None:
     synthetic.cell(folder, "smc", reward="clip")
     with pytest.raises(ValueError, match="2 different values of reward"):
         load(folder)
+
+
+def test_labels_of_equal_settings_say_what_else_differs(tmp_path: Path) -> None:
+    def one(name: str, file: str = "a.csv", source: str = "s0urce", **changes) -> None:
+        listing = {"total": 24, "path": f"/home/{file}", "sha256": f"5ha-{file}"}
+        sources = {"rewards.mine.red": source}
+        own = {"prompts": listing, "reward": "mine.red", "sources": sources} | changes
+        synthetic.cell(tmp_path, "lidar", name=name, pictures=False, **own)
+
+    def labels() -> set[str]:
+        return {label.removeprefix("lidar ") for label in read_cells(tmp_path).label}
+
+    one("lidar-a")
+    one("lidar-b", code="88edf9aa00")
+    assert labels() == {"(code c0de)", "(code 88edf9)"}
+    one("lidar-b2", code="88edf9aa00", images=1)
+    assert labels() == {
+        "(images 4, code c0de)", "(images 4, code 88edf9)", "(images 1, code 88edf9)"
+    }  # fmt: skip
+    for name in ("lidar-b", "lidar-b2"):
+        shutil.rmtree(tmp_path / "cells" / name)
+    one("lidar-c", file="b.csv")
+    assert labels() == {"(prompts a.csv)", "(prompts b.csv)"}
+    shutil.rmtree(tmp_path / "cells" / "lidar-c")
+    one("lidar-d", source="other0digest")
+    assert labels() == {"(mine.red s0urce)", "(mine.red other0)"}
+    shutil.rmtree(tmp_path / "cells" / "lidar-d")
+    one("lidar-e")
+    assert labels() == {"[idar-a]", "[idar-e]"}
+
+
+def test_scores_that_did_not_guide_stand_with_their_change_to_vanilla(folder: Path) -> None:
+    build(folder)
+    found = pd.read_csv(folder / "tables" / "scores.csv").set_index("method")
+    assert list(found) == ["preference (guides)", "clip", "jpeg", "diversity"]
+    assert re.fullmatch(r"0\.2\d\d, -0\.0\d\d \[-0\.0\d\d, -0\.0\d\d\]", found["clip"]["ug"])
+    assert found["clip"]["vanilla"].endswith(", reference")
 
 
 def test_variants_of_one_method_get_labels_that_tell_them_apart(tmp_path: Path) -> None:
