@@ -111,8 +111,9 @@ def test_a_finished_cell_is_not_run_again(whole):
 
 def test_every_method_starts_from_the_same_noise(tmp_path):
     """Vanilla's image i and the first steps of a method that does nothing yet are one."""
-    vanilla = run(tmp_path, "method=vanilla")
-    still = run(tmp_path, *LIDAR, "method.steer.guidance.scale=0")
+    few = "prompts.limit=2"
+    vanilla = run(tmp_path, few, "method=vanilla")
+    still = run(tmp_path, few, *LIDAR, "method.steer.guidance.scale=0")
     assert pixels(vanilla) == pixels(still)
 
 
@@ -162,7 +163,7 @@ def bench(*arguments, cwd=None):
 
 def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
     done = bench(
-        f"results={tmp_path}", *TOY, 'cells=["method=vanilla","method=ug","method=fk_smc"]'
+        f"results={tmp_path}", *TOY, "prompts.limit=2", 'cells=["method=vanilla","method=ug","method=fk_smc"]'
     )
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "runs_miniature"
@@ -196,9 +197,9 @@ def test_without_a_judge_costs_are_measured_and_reported_alone(tmp_path):
     from bench.report.build import build
 
     for method in ("method=vanilla", "method=best_of_n"):
-        folder = run(tmp_path, method, "judge=none", "scores=[]")
+        folder = run(tmp_path, method, "prompts.limit=3", "judge=none", "scores=[]")
     records = read_records(folder / "records.jsonl").by_index
-    assert len(records) == 6
+    assert len(records) == 3
     for record in records.values():
         assert record.error is None and record.seconds["total"] > 0
         assert record.geneval is record.scores is record.diversity is None
