@@ -163,7 +163,10 @@ def bench(*arguments, cwd=None):
 
 def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
     done = bench(
-        f"results={tmp_path}", *TOY, "prompts.limit=2", 'cells=["method=vanilla","method=ug","method=fk_smc"]'
+        f"results={tmp_path}",
+        *TOY,
+        "prompts.limit=2",
+        'cells=["method=vanilla","method=ug","method=fk_smc"]',
     )
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "runs_miniature"
