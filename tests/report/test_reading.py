@@ -157,7 +157,9 @@ def test_labels_of_equal_settings_say_what_else_differs(tmp_path: Path) -> None:
     assert labels() == {"[idar-a]", "[idar-e]"}
 
 
-def test_scores_that_did_not_guide_stand_with_their_change_to_vanilla(folder: Path) -> None:
+def test_scores_that_did_not_guide_stand_with_their_change_to_vanilla(
+    folder: Path, undrawn: None
+) -> None:
     build(folder)
     found = pd.read_csv(folder / "tables" / "scores.csv").set_index("method")
     assert list(found) == ["preference (guides)", "clip", "jpeg", "diversity"]
@@ -225,7 +227,14 @@ def test_a_record_that_lacks_only_its_scores_is_an_error(folder: Path) -> None:
 
 @pytest.mark.parametrize("tag", ["all", ""])
 def test_prompts_that_nothing_judged_are_compared_by_the_guiding_reward(tmp_path, tag) -> None:
-    synthetic.sweep(tmp_path)
+    synthetic.cell(tmp_path, "vanilla", pictures=False)
+    for n in (9, 50):
+        synthetic.cell(
+            tmp_path, "lidar", name=f"lidar-n{n}", method=synthetic.lidar(n=n), pictures=False
+        )
+    for every in (1, 5):
+        of = {"name": "date", "steer": {"embedding": {"every": every, "scale": 0.1}}}
+        synthetic.cell(tmp_path, "date", name=f"date-e{every}", method=of, pictures=False)
     for path in (tmp_path / "cells").iterdir():
         records = synthetic.read(path)
         for record in records:
@@ -244,7 +253,7 @@ def test_prompts_that_nothing_judged_are_compared_by_the_guiding_reward(tmp_path
     assert row["score.preference.change"] == pytest.approx(gaps.mean())
     found = {one.method: one for one in gather(results).speedups}
     assert found["date"].faster is not None
-    assert "| 1 |" not in text.split("## Results")[0]  # the claim about GenEval
+    assert "| 1 |" not in text  # the claim about GenEval
 
 
 def test_an_edited_score_or_setting_stops_the_report_and_names_the_file(folder: Path) -> None:

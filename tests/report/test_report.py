@@ -43,7 +43,7 @@ def test_build_writes_every_table_and_picture_and_links_them(folder: Path) -> No
     assert "[lidar](cells/lidar0123456789/records.jsonl)" in text
 
 
-def test_vanilla_alone_is_no_control_of_more_steps(folder: Path) -> None:
+def test_vanilla_alone_is_no_control_of_more_steps(folder: Path, undrawn: None) -> None:
     assert "controls (no timed Best-of-N" in build(folder).read_text()
 
 
@@ -91,7 +91,7 @@ def test_two_reports_of_one_folder_agree(folder: Path) -> None:
 
 
 def test_command_prints_every_column_and_the_path(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, undrawn: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     assert main([str(folder)]) == 0
@@ -138,7 +138,7 @@ def test_one_prompt_a_task_gives_estimates_without_intervals(tmp_path: Path, pro
 
 
 def test_a_report_cut_off_leaves_the_old_one_whole_and_the_next_clears_up(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(folder)
     before = {path: path.read_bytes() for path in folder.glob("tables/*")}
