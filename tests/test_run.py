@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+from bench.__main__ import command
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
 from bench.run.cells import run_cell
@@ -80,6 +81,7 @@ def test_images_and_scores_are_the_same_whatever_the_order_of_the_prompts(whole,
             assert getattr(here[index], key) == getattr(record, key), key
 
 
+@pytest.mark.slow  # its message in tests/faults/test_command.py, its bytes in test_kill.py
 def test_a_run_stopped_midway_says_so_and_goes_on_to_the_same_bytes(whole, tmp_path):
     """Of kill -9 see tests/faults."""
     command = [sys.executable, "-m", "bench", f"results={tmp_path}", *TOY, *LIDAR]
@@ -180,7 +182,7 @@ def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
     assert set(metadata) >= {"tag", "include", "prompt"}
 
 
-def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path):
+def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path, capsys):
     for arguments, message in (
         (["method=lidr"], "did you mean 'lidar'"),
         (["steps=0"], "steps must be an integer >= 1"),
@@ -190,9 +192,9 @@ def test_bad_input_is_one_line_and_exit_code_two_before_any_work(tmp_path):
         ),
         (['cells=["method=vanilla","method=lidar method.efr.lookahead.n=0"]'], "n must be"),
     ):
-        done = bench(f"results={tmp_path}", *TOY, *arguments)
-        assert done.returncode == 2, done.stderr
-        assert message in done.stderr and "Traceback" not in done.stderr
+        assert command([f"results={tmp_path}", *TOY, *arguments]) == 2
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1, said
     assert not list(tmp_path.rglob("records.jsonl"))
 
 

@@ -56,8 +56,8 @@ COSTS = (
     "weights) are its own, not measured here."
 )
 SCORES = (
-    "The mean over images of each score that did not guide, and of diversity; then its change to "
-    "vanilla on the same prompts [95% interval]."
+    "The mean of every other score, and diversity; then the change to vanilla on the same prompts "
+    "[95% interval]."
 )
 FILES = ("records.jsonl", "config.yaml")
 
