@@ -24,6 +24,7 @@ REQUIRED = {
     "total": "prompts.total",
     "code": "code",
 }
+SOURCE = "reward.source"  # of settings: the digest of a guiding reward from outside
 TARGET = ["seed", "steps", "solver"]  # what a cell shares with the vanilla that it is compared with
 
 
@@ -63,6 +64,8 @@ def read_cell(path: Path) -> dict[str, Any]:
     guiding = (config.get("rewards") or {}).get(row["reward"]) or {}
     row["settings"] = texts(config["method"]) | texts(config["backbone"], "backbone")
     row["settings"] |= texts(guiding, "reward")
+    if source := (config.get("sources") or {}).get(f"rewards.{row['reward']}"):
+        row["settings"][SOURCE] = str(source)  # edited, it is another reward
     if "target_scale" in config:
         row["settings"] |= {"reward": str(row["reward"]), "target_scale": flat["target_scale"]}
         row["settings"] = {key: str(value) for key, value in row["settings"].items()}
@@ -101,6 +104,7 @@ def labels(cells: pd.DataFrame) -> list[str]:
 def settings(cells: pd.DataFrame) -> pd.DataFrame:
     """What a user set of each cell, under short headings, as text."""
     table = pd.DataFrame(cells.settings.to_list(), cells.index).fillna("none")
+    table = table.drop(columns=SOURCE, errors="ignore")  # `origins` has it
     table = table.rename(columns=lambda key: key.rsplit(".", 1)[-1])
     return pd.concat([table, cells[TARGET].astype(str)], axis=1)
 

@@ -17,6 +17,7 @@ from bench.report import sections, style, table
 from bench.report.build import build
 from bench.report.evidence import gather
 from bench.report.load import load
+from bench.report.notes import notes
 from bench.report.summary import summarize
 from bench.store.cells import read_cells
 
@@ -128,6 +129,11 @@ def test_two_guiding_rewards_in_one_folder_are_refused(folder: Path) -> None:
         load(folder)
 
 
+def notes_of(folder: Path) -> list[str]:
+    results = load(folder)
+    return notes(results, summarize(results))
+
+
 def test_labels_of_equal_settings_say_what_else_differs(tmp_path: Path) -> None:
     def one(name: str, file: str = "a.csv", source: str = "s0urce", **changes) -> None:
         listing = {"total": 24, "path": f"/home/{file}", "sha256": f"5ha-{file}"}
@@ -152,6 +158,9 @@ def test_labels_of_equal_settings_say_what_else_differs(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "cells" / "lidar-c")
     one("lidar-d", source="other0digest")
     assert labels() == {"(mine.red s0urce)", "(mine.red other0)"}
+    synthetic.cell(tmp_path, "vanilla", pictures=False, reward="mine.red", prompts={"total": 24})
+    assert any("the guiding reward is not the same" in line for line in notes_of(tmp_path))
+    shutil.rmtree(tmp_path / "cells" / "vanilla0123456789")
     shutil.rmtree(tmp_path / "cells" / "lidar-d")
     one("lidar-e")
     assert labels() == {"[idar-a]", "[idar-e]"}
