@@ -81,7 +81,7 @@ def test_a_run_and_its_repetition_are_identical_whatever_the_clock_says(tmp_path
     assert found.same and found.causes == [] and found.identical == found.records == 8
     assert conclusion(found) == "same settings, code and weights, same images: identical"
     assert found.means["seconds"] == (4.5, 5.0)
-    assert found.geneval.value == 0 and found.geneval.tie
+    assert found.changes["geneval"].value == 0 and found.changes["geneval"].tie
 
 
 def test_what_was_set_otherwise_is_named_by_its_key(tmp_path):
@@ -131,8 +131,9 @@ def test_results_are_held_against_each_other_prompt_by_prompt(tmp_path):
     assert [c.index for c in found.changed] == [3, 5]
     assert found.changed[0].correct == ([True, False], [True, True])
     # One task's share goes from 1/2 to 5/8: the headline, a mean over two tasks, by 1/16.
-    assert found.geneval.value == pytest.approx(1 / 16)
-    assert found.geneval.low < 1 / 16 < found.geneval.high
+    headline = found.changes["geneval"]
+    assert headline.value == pytest.approx(1 / 16) and headline.low < 1 / 16 < headline.high
+    assert found.changes["preference"].value == pytest.approx((0.4 + 0.1) / 8)
     assert "images of 2 of 8 prompts differ" in conclusion(found)
 
 
@@ -156,7 +157,7 @@ def test_runs_that_were_not_judged_are_compared_by_images_and_calls(tmp_path):
     judged = {"geneval", "reasons", "scores", "diversity"}
     bare = [{k: v for k, v in record(i).items() if k not in judged} for i in range(4)]
     found = compared(cell(tmp_path / "a", bare), cell(tmp_path / "b", bare))
-    assert found.same and found.geneval is None and found.largest == {}
+    assert found.same and found.changes == {} and found.largest == {}
 
 
 def test_records_without_digests_leave_the_images_unknown(tmp_path):
@@ -196,7 +197,7 @@ def test_for_machines_each_pair_is_one_line_of_json_without_nan(tmp_path, capsys
     )
     (line,) = capsys.readouterr().out.splitlines()
     found = json.loads(line, parse_constant=pytest.fail)
-    assert found["geneval"]["value"] == 0 and found["geneval"]["low"] is None
+    assert found["changes"]["geneval"]["value"] == 0 and found["changes"]["geneval"]["low"] is None
     assert found["conclusion"].endswith("identical")
 
 

@@ -30,11 +30,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench import stats
 from bench.errors import BenchError
 from bench.report.comparison import Comparison, Run, compare, read_run
+from bench.report.table import spelled
 from bench.report.thresholds import Checked, check, parse
 from bench.store.config import differences
 
+WHOLE = 10_000  # columns of a file: nothing is wrapped
+PADDING = 3  # columns between two of a table
 Rows = Sequence[Sequence[Any]]
 
 
@@ -127,30 +131,37 @@ def show(found: Comparison, console: Console) -> None:
         ["records but for time and machine", found.records],
     ]
     _table(console, f"Of {found.common} common prompts the same", ("", "prompts"), same)
+    means = dict.fromkeys(found.changes) | found.means
     numbers: Rows = [
-        [name, _short(pair[0]), _short(pair[1]), _short(found.largest.get(name))]
-        for name, pair in found.means.items()
+        [
+            name,
+            *map(_short, pair or (None, None)),
+            _interval(found.changes.get(name)),
+            _short(found.largest.get(name)),
+        ]
+        for name, pair in means.items()
     ]
-    _table(console, "Means over these", ("", "A", "B", "largest |A − B|"), numbers)
-    if found.geneval is not None:
-        console.print(f"GenEval, B − A, paired: {_interval(found)}\n")
+    columns = ("", "A", "B", "B − A, paired [95%]", "largest |A − B|")
+    _table(console, "Means over these", columns, numbers)
     if found.changed:
         names = list(found.changed[0].scores)
-        columns = ("", "prompt", "correct A", "correct B", *names)
+        judged = any(any(c.correct) for c in found.changed)
+        correct = ("correct A", "correct B") if judged else ()
+        columns = ("", "prompt", *correct, *names)
         changed = [
-            [c.index, c.prompt, *map(_marks, c.correct), *(_change(c.scores.get(n)) for n in names)]
+            [
+                *(c.index, c.prompt, *(map(_marks, c.correct) if judged else ())),
+                *(_change(c.scores.get(n)) for n in names),
+            ]
             for c in found.changed
         ]
         _table(console, "Prompts that changed most", columns, changed)
 
 
-def _interval(found: Comparison) -> str:
-    value = found.geneval
-    assert value is not None
-    if not value.known:
-        return f"{value.value:+.4f} (no interval: a task has a single prompt)"
-    tie = " (tie)" if value.tie else ""
-    return f"{value.value:+.4f} [{value.low:+.4f}, {value.high:+.4f}]{tie}"
+def _interval(value: stats.Interval | None) -> str:
+    if value is None:
+        return ""
+    return spelled(value, "{:+z.4f}") + (", a tie" if value.tie else "")
 
 
 def _short(value: float | None) -> str:
@@ -169,10 +180,15 @@ def _table(console: Console, title: str, columns: Sequence[str], rows: Rows) -> 
     if not rows:
         return
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    needed = 1
+    for place, name in enumerate(columns):
+        words = [str(row[0]) for row in rows] if place == 0 else name.split()
+        width = max(map(len, words), default=0)  # a key is not broken, nor a word of a heading
+        needed += width + PADDING
+        table.add_column(name, overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*(Text(str(value)) for value in row))
+    console.width = max(console.width, needed)
     console.print(table)
 
 
@@ -222,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WHOLE)
     for each, own in zip(found, checked, strict=True):
         told(each, own, options.json, console)
     for run in alone:

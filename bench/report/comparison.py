@@ -69,8 +69,8 @@ class Comparison:
 
     ``identical``: images equal byte for byte (None where a record has no digests). ``largest``:
     the largest absolute difference of each judged quantity over prompts and images. ``means``: of
-    each judged quantity, of the seconds and of the denoiser samples. ``geneval``: headline of B
-    less that of A, None where nothing was judged or no prompt is common.
+    each judged quantity, of the seconds and of the denoiser samples. ``changes``: B less A,
+    paired by prompt, of GenEval's headline where all was judged, and of each judged quantity.
     """
 
     a: str
@@ -89,7 +89,7 @@ class Comparison:
     records: int
     largest: dict[str, float]
     means: dict[str, Pair]
-    geneval: stats.Interval | None
+    changes: dict[str, stats.Interval]
     changed: Sequence[Changed]
 
     @property
@@ -151,7 +151,7 @@ def compare(a: Run, b: Run, most: int = 10) -> Comparison:
         records=sum(_told(r) == _told(s) for r, s in pairs),
         largest=_largest(pairs, one, two),
         means=_means(one, two),
-        geneval=geneval(one, two),
+        changes=changes(one, two),
         changed=_changed(pairs, one, two)[:most],
     )
 
@@ -161,6 +161,18 @@ def geneval(one: pd.DataFrame, two: pd.DataFrame) -> stats.Interval | None:
     if one.empty or one.correct.isna().any() or two.correct.isna().any():
         return None
     return stats.geneval_difference(marks(two), marks(one), one.tag.to_numpy(), draws(one.tag))
+
+
+def change(name: str, one: pd.DataFrame, two: pd.DataFrame) -> stats.Interval:
+    """A column of the second less that of the first, paired by prompt."""
+    return stats.mean((two[name] - one[name]).to_numpy(float), draws(one.tag))
+
+
+def changes(one: pd.DataFrame, two: pd.DataFrame) -> dict[str, stats.Interval]:
+    """GenEval's headline, if all was judged, and each judged number: the second less the first."""
+    headline = geneval(one, two)
+    found = {} if headline is None else {"geneval": headline}
+    return found | {n.removeprefix("score."): change(n, one, two) for n in judged(one, two)}
 
 
 def judged(one: pd.DataFrame, two: pd.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -36,13 +37,16 @@ def gallery(results: Results) -> Gallery:
         for cell, label in zip(cells, labels, strict=True):
             image = first.loc[(cell, index)] if (cell, index) in first.index else None
             path = results.cells.path[cell] / "images"
-            tiles.append(tile(image, path, results.scores, f"{label}: {prompt}"))
+            made = tile(image, path, results.scores, f"{label}: {prompt}")
+            judged = results.quality == "geneval" or made.data is None
+            tiles.append(made if judged else replace(made, verdict=""))
         rows.append((prompt, f"{tag}, no. {index}".removeprefix(", "), tuple(tiles)))
     noise = "the same initial noise" if results.cells.seed.nunique() == 1 else "different seeds"
+    verdict = "GenEval's verdict and " if results.quality == "geneval" else ""
     caption = (
         f"Same prompts, {noise}, but for methods that deliver the best of several candidates: "
-        "theirs is one of those chosen, from its own noise. Under each GenEval's verdict and the "
-        f"image's scores; {results.reward} guides. Not picked by hand: the first prompt of every "
+        f"theirs is one of those chosen, from its own noise. Under each {verdict}the image's "
+        f"scores; {results.reward} guides. Not picked by hand: the first prompt of every "
         "task, those finished by all methods first; of its images the one whose number is the "
         "prompt's modulo their count (some methods deliver the best first); of a method with "
         "several settings the typical one."

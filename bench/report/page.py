@@ -41,10 +41,10 @@ def compose(evidence: Evidence) -> Document:
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
     every = (
-        sections.verdict_section(evidence),
         sections.result_section(evidence, caption(results, summary)),
         sections.task_section(evidence, about),
         sections.seed_section(evidence),
+        sections.verdict_section(evidence),
         sections.figure_section(evidence, about),
         sections.comparison_section(evidence),
         sections.cost_section(evidence),

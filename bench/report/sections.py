@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,8 @@ import pandas as pd
 from bench.report import breakeven, controls, cost, quality, scaling, speedups, style, table
 from bench.report.document import Part, Picture, Section, Table, Text
 from bench.report.evidence import Evidence
-from bench.report.lidar.verdicts import verdicts
+from bench.report.lidar.verdicts import apply, decided, verdicts
+from bench.report.lidar.verdicts.base import Verdict
 from bench.store.schema import PHASES
 
 VERDICTS = (
@@ -54,31 +55,39 @@ COSTS = (
     "samples a call of the denoiser / of the decoder. The paper's figures (one A100 80 GB, trained "
     "weights) are its own, not measured here."
 )
+SCORES = (
+    "The mean of every other score, and diversity; then the change to vanilla on the same prompts "
+    "[95% interval]."
+)
 FILES = ("records.jsonl", "config.yaml")
 
 
 def verdict_section(evidence: Evidence) -> Section:
-    """The claims that something was measured of, by which criterion each was judged, and in a
-    sentence those that these cells say nothing about."""
-    every = verdicts(evidence)
-    found = [v for v in every if v.measured != "–"]
-    silent = "; ".join(f"{v.claim.number} ({v.reason})" for v in every if v.measured == "–")
-    parts: list[Part] = []
-    if found:
-        rows = [
-            {"no.": v.claim.number, "claim": v.claim.text, "published": v.claim.published,
-             "measured here": v.measured, "verdict": v.outcome, "why not": v.reason}
-            for v in found
-        ]  # fmt: skip
-        rules = [{"no.": v.claim.number, "criterion": v.claim.rule} for v in found]
-        told = "By what each verdict is reached."
-        parts = [
-            Table("verdicts", pd.DataFrame(rows), VERDICTS, prose=tuple(rows[0])[1:]),
-            Table("criteria", pd.DataFrame(rules), told, prose=("criterion",)),
-        ]
-    if silent:
-        parts.append(Text(f"Of these claims the cells say nothing: {silent}."))
+    """The claims that these cells decide, by which criterion each was judged, and in a sentence
+    those that they leave open; empty where they decide none."""
+    every = verdicts(evidence) if apply(evidence) else []
+    found = decided(every)
+    if not found:
+        return Section("Verdicts", ())
+    shown = _told(found).drop(columns="why not")
+    rules = pd.DataFrame([{"no.": v.claim.number, "criterion": v.claim.rule} for v in found])
+    told = "By what each verdict is reached."
+    parts: list[Part] = [
+        Table("verdicts", shown, VERDICTS, _told(every), prose=tuple(shown)[1:]),
+        Table("criteria", rules, told, prose=("criterion",)),
+    ]
+    if silent := "; ".join(f"{v.claim.number} ({v.reason})" for v in every if v not in found):
+        parts.append(Text(f"Not decided by these cells: {silent}."))
     return Section("Verdicts", tuple(parts))
+
+
+def _told(found: Sequence[Verdict]) -> pd.DataFrame:
+    rows = [
+        {"no.": v.claim.number, "claim": v.claim.text, "published": v.claim.published,
+         "measured here": v.measured, "verdict": v.outcome, "why not": v.reason}
+        for v in found
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def result_section(evidence: Evidence, about: str) -> Section:
@@ -91,7 +100,11 @@ def result_section(evidence: Evidence, about: str) -> Section:
     full = summary.join(evidence.paper.add_prefix("paper."))
     full = full.join(results.cells[[*known, *coverage]]).join(settings.add_prefix("set."))
     links = tuple(links_of(evidence, str(cell)) for cell in summary.index)
-    return Section("Results", (Table("results", shown, about, full.reset_index(), links=links),))
+    parts: list[Part] = [Table("results", shown, about, full.reset_index(), links=links)]
+    others = table.score_display(results, summary)
+    if len(others.columns) > 1:
+        parts.append(Table("scores", others, SCORES))
+    return Section("Results", tuple(parts))
 
 
 def links_of(evidence: Evidence, cell: str) -> Mapping[str, str]:
@@ -156,8 +169,7 @@ def comparison_section(evidence: Evidence) -> Section:
     label, axis = evidence.results.cells.label, evidence.results.axis
     parts: list[Part] = []
     absent = []
-    matched = [s for s in evidence.speedups if s.faster is not None or not np.isnan(s.plain.value)]
-    if matched:
+    if any(s.faster is not None for s in evidence.speedups):
         rows = [
             {
                 "method": s.method,
@@ -167,13 +179,14 @@ def comparison_section(evidence: Evidence) -> Section:
                 "settings, LiDAR / method": " / ".join(map(str, s.settings)),
                 "prompts timed": str(s.timed or table.NONE),
             }
-            for s in matched
+            for s in evidence.speedups
+            if s.faster is not None or not np.isnan(s.plain.value)
         ]
         words = tuple(rows[0])[1:3]
         parts.append(Table("speedups", pd.DataFrame(rows), SPEEDUPS.format(axis), prose=words))
     else:
-        absent.append("speedups (no timed cell of lidar beside another)")
-    if evidence.controls:
+        absent.append("speedups (LiDAR and another method were not both swept in their budgets)")
+    if any(c.difference is not None for c in evidence.controls):
         found = pd.DataFrame(
             [(label[c.cell], controls.CONTROLS[c.control], controls.said(c), c.timed)
              for c in evidence.controls],
@@ -187,7 +200,9 @@ def comparison_section(evidence: Evidence) -> Section:
         shown = shown.loc[list(dict.fromkeys(found.method))].reset_index()
         parts.append(Table("controls", shown, CONTROLS.format(axis), prose=words))
     else:
-        absent.append("controls (no timed Best-of-N, best of lookahead or vanilla of more steps)")
+        why = dict.fromkeys(c.reason for c in evidence.controls)
+        none = "no timed Best-of-N, best of lookahead or vanilla of more steps"
+        absent.append(f"controls ({', '.join(why) or none})")
     if evidence.break_evens:
         rows = [
             {"method": label[cell], "LiDAR is cheaper": breakeven.said(found),

@@ -43,11 +43,9 @@ def result_display(
         columns["vs vanilla"] = partial(difference, name=quality, brief=brief)
         if not brief:
             columns["P(better)"] = partial(spread, name="improvement", form="{:.2f}")
-    guiding = f"score.{results.reward}"
     for name in (*scores, "diversity"):
         if summary[name].notna().any():
-            head = name.removeprefix("score.") + (" (guides)" if name == guiding else "")
-            columns[head] = partial(number, name=name)
+            columns[_head(results, name)] = partial(number, name=name)
     columns["s/prompt"] = partial(number, name="seconds", form="{:.3g}")
     if brief:
         columns["cost / vanilla"] = partial(number, name="cost", form="{:.2f}×")
@@ -63,6 +61,26 @@ def result_display(
             columns[head] = partial(number, name=f"paper.{name}", form=form)
     rows = [row for _, row in summary.iterrows()]
     return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
+
+
+def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell: each score but the one that the quality is, and diversity, with its change to
+    vanilla; columns only for what has such a change."""
+    names = [*(f"score.{name}" for name in results.scores), "diversity"]
+    names = [n for n in names if n != results.quality and summary[f"{n}.change"].notna().any()]
+    columns = {
+        _head(results, name): [
+            f"{number(row, name)}, {change}" if (change := difference(row, name)) != NONE
+            else number(row, name) for _, row in summary.iterrows()
+        ] for name in names
+    }  # fmt: skip
+    return pd.DataFrame({"method": list(summary.label)} | columns)
+
+
+def _head(results: Results, name: str) -> str:
+    """The heading of a column of ``prompts``."""
+    guides = " (guides)" if name == f"score.{results.reward}" else ""
+    return name.removeprefix("score.") + guides
 
 
 def tasks_display(by_task: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from bench.errors import BenchError, explained
 from bench.report import comparison
 from bench.report.comparison import Run
 from bench.report.load import SIDES
-from bench.report.summary import draws, plain_draws
+from bench.report.summary import plain_draws
 from methods.settings import one_of
 
 SHAPE = re.compile(r"\s*([\w.]+)\s*([<>])\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)\s*(%?)\s*", re.I)
@@ -88,7 +88,7 @@ def check(condition: Condition, a: Run, b: Run) -> Checked:
     change = _change(condition.metric, one, two, timed)
     threshold = condition.threshold
     if condition.percent and condition.metric in scores:
-        threshold *= abs(float(_values(one, condition.metric).mean()))
+        threshold *= abs(float(one[_column(one, condition.metric)].mean()))
     sign = 1 if condition.above else -1
     low, high = sorted([sign * change.low, sign * change.high])
     outcome: Outcome = "not decided"
@@ -99,8 +99,8 @@ def check(condition: Condition, a: Run, b: Run) -> Checked:
     return Checked(condition.text, change, threshold, outcome)
 
 
-def _values(frame: pd.DataFrame, metric: str) -> pd.Series:
-    return frame[metric if metric in frame else f"score.{metric}"]
+def _column(frame: pd.DataFrame, metric: str) -> str:
+    return metric if metric in frame else f"score.{metric}"
 
 
 def _change(metric: str, one: pd.DataFrame, two: pd.DataFrame, timed: pd.Series) -> stats.Interval:
@@ -116,8 +116,7 @@ def _change(metric: str, one: pd.DataFrame, two: pd.DataFrame, timed: pd.Series)
     if metric in RATIOS:
         before, after = (frame[RATIOS[metric]].to_numpy(float) for frame in (one, two))
         return _less_one(stats.cost_ratio(after, before, plain_draws(len(one))))
-    gaps = (_values(two, metric) - _values(one, metric)).to_numpy(float)
-    return stats.mean(gaps, draws(one.tag))
+    return comparison.change(_column(one, metric), one, two)
 
 
 def _less_one(ratio: stats.Interval) -> stats.Interval:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.errors import explained
@@ -138,9 +138,14 @@ def parsed(name: str, rewards: Rewards) -> tuple[RewardKind, Any]:
     if "kind" not in given:
         raise ValueError(f"rewards.{name} has no kind: choose from {', '.join(KINDS)}")
     one_of(f"rewards.{name}.kind", given["kind"], list(KINDS))
-    kind = KINDS[given["kind"]]
     own = {key: value for key, value in given.items() if key != "kind"}
-    return kind, build_settings(kind.settings, own, f"rewards.{name}")
+    content = json.dumps(own, sort_keys=True)
+    return KINDS[given["kind"]], _own(given["kind"], content, f"rewards.{name}")
+
+
+@lru_cache(maxsize=256)  # a cell's rewards are looked up many times while it is checked
+def _own(kind: str, content: str, where: str) -> Any:
+    return build_settings(KINDS[kind].settings, json.loads(content), where)
 
 
 def used(names: Iterable[str], rewards: Rewards) -> dict[str, Settings]:

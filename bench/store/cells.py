@@ -24,6 +24,7 @@ REQUIRED = {
     "total": "prompts.total",
     "code": "code",
 }
+SOURCE = "reward.source"  # of settings: the digest of a guiding reward from outside
 TARGET = ["seed", "steps", "solver"]  # what a cell shares with the vanilla that it is compared with
 
 
@@ -63,6 +64,8 @@ def read_cell(path: Path) -> dict[str, Any]:
     guiding = (config.get("rewards") or {}).get(row["reward"]) or {}
     row["settings"] = texts(config["method"]) | texts(config["backbone"], "backbone")
     row["settings"] |= texts(guiding, "reward")
+    if source := (config.get("sources") or {}).get(f"rewards.{row['reward']}"):
+        row["settings"][SOURCE] = str(source)  # edited, it is another reward
     if "target_scale" in config:
         row["settings"] |= {"reward": str(row["reward"]), "target_scale": flat["target_scale"]}
         row["settings"] = {key: str(value) for key, value in row["settings"].items()}
@@ -80,18 +83,50 @@ def said(key: str, value: Any) -> str:
 
 
 def labels(cells: pd.DataFrame) -> list[str]:
-    """A distinct label a cell: the method, with the settings in which its namesakes differ."""
-    made = pd.Series(cells.method.to_numpy(), cells.index)
-    for method, own in cells.groupby("method"):
-        table = pd.DataFrame(own.settings.to_list(), own.index).fillna("none")
-        table = table.rename(columns=lambda key: key.rsplit(".", 1)[-1])
-        table = pd.concat([table, own[TARGET].astype(str)], axis=1)
-        varied = [place for place in range(table.shape[1]) if table.iloc[:, place].nunique() > 1]
-        for cell, row in table.iterrows():
-            told = ", ".join(said(table.columns[place], row.iloc[place]) for place in varied)
-            made[cell] = f"{method} ({told})" if told else method
-    twice = made.duplicated(keep=False)
+    """A distinct label a cell: the method, with the settings in which its namesakes differ; where
+    none does, with what else does (`origins`), and at last with digits of its id."""
+    parts: dict[Any, list[str]] = {cell: [] for cell in cells.index}
+
+    def names() -> list[str]:
+        told = {cell: f" ({', '.join(own)})" if own else "" for cell, own in parts.items()}
+        return [f"{method}{told[cell]}" for cell, method in cells.method.items()]
+
+    for columns in (settings, origins):
+        for _, own in cells.groupby(names()):
+            table = columns(own)
+            for place, column in enumerate(table):
+                values = table.iloc[:, place]
+                for cell, value in values.items() if values.nunique() > 1 else ():
+                    parts[cell].append(said(str(column), value))
+    made = pd.Series(names())
+    again = made.duplicated(keep=False)
     return [
-        f"{label} [{cell[-6:]}]" if again else label
-        for label, cell, again in zip(made, cells.cell, twice, strict=True)
+        f"{label} [{cell[-6:]}]" if twice else label
+        for label, cell, twice in zip(made, cells.cell, again, strict=True)
     ]
+
+
+def settings(cells: pd.DataFrame) -> pd.DataFrame:
+    """What a user set of each cell, under short headings, as text."""
+    table = pd.DataFrame(cells.settings.to_list(), cells.index).fillna("none")
+    table = table.drop(columns=SOURCE, errors="ignore")  # `origins` has it
+    table = table.rename(columns=lambda key: key.rsplit(".", 1)[-1])
+    return pd.concat([table, cells[TARGET].astype(str)], axis=1)
+
+
+def origins(cells: pd.DataFrame) -> pd.DataFrame:
+    """What else decides a cell's result: images, prompts, code, sources from outside, weights. Of
+    a digest its first digits; of prompts the file's name, where that differs."""
+    table = pd.DataFrame({"images": cells.images.astype(str)}, cells.index)
+    flat = pd.DataFrame([leaves(config) for config in cells.config], cells.index).astype(str)
+    paths = flat.get("prompts.path", pd.Series(dtype=str)).map(lambda path: Path(path).name)
+    same = paths.nunique() < 2
+    chosen = flat.get("prompts.sha256") if same else paths
+    if chosen is not None:
+        table["prompts"] = chosen.str[:6] if same else chosen
+    table["code"] = cells.code.str[:6]
+    for key in flat:
+        group, _, name = str(key).partition(".")
+        if group in ("sources", "weights") and name not in table:
+            table[name.removeprefix("rewards.")] = flat[key].str[:6]
+    return table

@@ -10,12 +10,21 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import synthetic
 
+from bench.report.document import Section
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for method in ("vanilla", "lidar", "ug"):
         synthetic.cell(tmp_path, method)
     return tmp_path
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without figures, which take most of a report's time."""
+    none = Section("Figures", ())
+    monkeypatch.setattr("bench.report.sections.figure_section", lambda *_: none)
 
 
 @pytest.fixture(scope="session")

@@ -69,15 +69,16 @@ def test_every_link_leads_to_a_file_or_a_section(swept: Path, text: str) -> None
 def test_all_sections_figures_and_verdicts_are_there(swept: Path, text: str) -> None:
     heads = re.findall(r"<h2>(.*?)</h2>", text)
     assert heads == [
-        "Verdicts", "Results", "GenEval by task", "Figures", "Matched comparisons", "Costs",
+        "Results", "GenEval by task", "Verdicts", "Figures", "Matched comparisons", "Costs",
         "Images", "Provenance",
     ]  # fmt: skip
     figures = {path.stem for path in (swept / "figures").glob("*.pdf")}
     assert len(figures) == 8
     assert all(f'id="figure-{name}"' in text for name in figures)
-    silent = text.split("Of these claims the cells say nothing: ")[1].split("</p>")[0]
+    silent = text.split("Not decided by these cells: ")[1].split("</p>")[0]
     assert text.count('class="verdict ') + silent.count(";") + 1 == len(CLAIMS)
-    assert "No figure" not in text
+    assert "cannot tell here" not in text
+    assert "No figure" not in text and "Not here" not in text
 
 
 def test_under_every_image_stand_its_verdict_and_all_its_scores(text: str) -> None:

@@ -56,3 +56,22 @@ def test_a_cell_without_a_measurement_stays_a_dash_beside_the_paper_s(tmp_path: 
     build(tmp_path)
     [row] = pd.read_csv(tmp_path / "tables" / "results.csv").to_dict("records")
     assert pd.isna(row["cost"]) and row["paper.ratio"] == 1
+
+
+def test_a_cell_that_lacks_what_the_paper_s_have_has_no_published_row() -> None:
+    settings = cell_settings(["method=lidar", "backbone=sd15", "steps=100"], [])
+    settings["changed"] = changed(settings)
+    assert paper.published(settings) is not None
+    smc = {**settings, "method": {"name": "fk_smc", "efr": {}, "steer": {"smc": {"mine": 1}}}}
+    assert paper.published(smc) is None
+    assert (
+        paper.published({**settings, "method": {"name": "mine", "steer": {"best_of_n": 4}}}) is None
+    )
+    for key in settings:
+        less = {k: v for k, v in settings.items() if k != key}
+        assert paper.published(less) is None or key not in (
+            "method",
+            "backbone",
+            "steps",
+            "changed",
+        )

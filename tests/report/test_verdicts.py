@@ -11,10 +11,12 @@ import pytest
 import synthetic
 
 from bench import stats
+from bench.report.document import Table
 from bench.report.evidence import Evidence, gather
 from bench.report.lidar.verdicts import CLAIMS, cost, estimate, quality, questions, verdicts
 from bench.report.lidar.verdicts.base import FAILS, HOLDS, UNKNOWN, above, every
 from bench.report.load import load
+from bench.report.sections import verdict_section
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 NOWHERE = Path("nowhere.csv")
@@ -247,6 +249,34 @@ def test_the_paper_s_own_setting_is_not_elsewhere(tmp_path: Path) -> None:
         synthetic.write(path, renamed)
     found = questions.elsewhere(evidence(tmp_path))
     assert found.outcome == UNKNOWN and "the paper's own setting" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "judged"),
+    [
+        ({}, True),
+        ({"reward": "clip"}, False),
+        ({"prompts": {"total": 96, "source": "file"}}, False),
+    ],
+)
+def test_verdicts_are_of_the_backbone_s_reward_on_geneval_s_prompts_alone(
+    tmp_path: Path, changes, judged
+) -> None:
+    for kind, right in (("vanilla", 0.1), ("lidar", 0.9)):
+        effect = (right, 0.5 * (kind == "lidar"), 0.0, 0.3, 1.0)
+        synthetic.cell(tmp_path, kind, effect=effect, total=96, pictures=False, **changes)
+    found = verdict_section(evidence(tmp_path))
+    assert bool(found.parts) == judged
+    for part in found.parts:
+        if isinstance(part, Table) and part.name == "verdicts":
+            assert UNKNOWN not in set(part.shown["verdict"])
+            assert part.full is not None and UNKNOWN in set(part.full["verdict"])
+
+
+def test_a_single_cell_has_no_verdicts_read_off_another_folder(tmp_path: Path) -> None:
+    plant(tmp_path, "vanilla")
+    path = estimators(tmp_path / "e.csv", {"tweedie": 3, "lookahead": 0})
+    assert verdict_section(evidence(tmp_path, path)).parts == ()
 
 
 def test_every_claim_says_by_what_it_is_judged_and_why_it_is_not(folder: Path) -> None:

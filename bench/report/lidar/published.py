@@ -86,7 +86,10 @@ def columns(cells: pd.DataFrame) -> pd.DataFrame:
 
 def published(settings: Mapping[str, Any]) -> Published | None:
     """What the paper reports for a cell's settings; None where it has no such row."""
-    key = key_of(settings)
+    try:
+        key = key_of(settings)
+    except (KeyError, TypeError, AttributeError):  # not all of the paper's settings are there
+        return None
     found = None if key is None else rows().get(key)
     if key is None or found is None:
         return None

@@ -2,7 +2,10 @@
 
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts import cost, estimate, quality, questions
-from bench.report.lidar.verdicts.base import Verdict
+from bench.report.lidar.verdicts.base import UNKNOWN, Verdict
+
+# What guides in the paper, and in the miniature in its place.
+REWARDS = ("imagereward", "preference")
 
 CLAIMS = (
     cost.speedup,
@@ -25,6 +28,21 @@ CLAIMS = (
     questions.lookahead,
     questions.diversity,
 )
+
+
+def apply(evidence: Evidence) -> bool:
+    """Whether the claims are about such cells at all: of GenEval's prompts and of the reward that
+    the backbone's own settings name."""
+    sources = {
+        config["prompts"].get("source", "geneval") for config in evidence.results.cells.config
+    }
+    return evidence.results.reward in REWARDS and sources == {"geneval"}
+
+
+def decided(found: list[Verdict]) -> list[Verdict]:
+    """The verdicts that say something; none where all that do are read off the ground truth."""
+    some = [v for v in found if v.outcome != UNKNOWN]
+    return some if any(estimate.SEE not in v.measured for v in some) else []
 
 
 def verdicts(evidence: Evidence) -> list[Verdict]:
