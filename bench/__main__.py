@@ -76,6 +76,11 @@ def command(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments) and first not in [*SUBCOMMANDS][1:]:
         print(__doc__)
         return 0
+    if first == "--version":
+        from importlib.metadata import version
+
+        print(f"guidance-bench {version('guidance-bench')}")
+        return 0
     name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else ("run", arguments)
     if name == "run" and rest and rest[0].isidentifier():
         from bench.settings import nearest

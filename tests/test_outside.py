@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -320,3 +321,45 @@ def test_a_search_path_of_hydra_s_own_does_the_same(own, capsys):
     assert listing(["methods", "backbones", "--config-dir", "own_conf"]) == 0
     out = capsys.readouterr().out
     assert "Best of two" in out and "A backbone of one's own" in out
+
+
+def test_a_configuration_says_every_setting_of_a_method_that_named_some(tmp_path):
+    (tmp_path / "method").mkdir()
+    text = (
+        "defaults: [vanilla, _self_]\nname: short\nefr: {tweedie: {scale: 3}}\nsteer: {smc: {}}\n"
+    )
+    (tmp_path / "method" / "short.yaml").write_text(text)
+    search = f"hydra.searchpath=[file://{tmp_path}]"
+    method = make_cell(cell_settings([search, "method=short"], [])).settings["method"]
+    assert method["efr"]["tweedie"] == {"scale": 3, "perturbations": 0}
+    assert method["steer"]["smc"]["potential"] == "difference"
+    packaged = make_cell(cell_settings(["method=lidar"], [])).settings["method"]
+    assert packaged == cell_settings(["method=lidar"], [])["method"], "as the files say it"
+
+
+def test_a_method_file_without_a_name_is_named_as_the_file(tmp_path):
+    (tmp_path / "method").mkdir()
+    text = "defaults: [lidar, _self_]\nsteer: {guidance: {scale: 2}}\n"
+    (tmp_path / "method" / "gentle.yaml").write_text(text)
+    search = f"hydra.searchpath=[file://{tmp_path}]"
+    assert make_cell(cell_settings([search, "method=gentle"], [])).method.name == "gentle"
+    named = make_cell(cell_settings([search, "method=gentle", "method.name=mine"], []))
+    assert named.method.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("method/lidar.yaml", "name: lidar\n", "lidar.yaml has the name of a packaged file"),
+        ("method/broken.yaml", "steer: {guidance: [\n", "broken.yaml"),
+        ("method/wrong.yaml", "defaults: [lidr, _self_]\n", "no method/lidr.yaml; .* 'lidar'"),
+    ],
+)
+def test_a_file_of_ones_own_that_is_wrong_is_told_in_a_line(name, text, message, tmp_path):
+    (tmp_path / "method").mkdir()
+    (tmp_path / name).write_text(text)
+    search = f"hydra.searchpath=[file://{tmp_path}]"
+    method = f"method={Path(name).stem}"
+    with pytest.raises(BenchError, match=message) as caught:
+        cell_settings([search, method], [])
+    assert "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -91,13 +91,29 @@ def make_cell(given: Mapping[str, Any]) -> Cell:
     number, count = parse_shard(settings.shard)
     known = {"total": len(prompts), "sha256": listing.sha256, "duplicates": listing.duplicates}
     shared = ("backbone", "judge", "reward", "scores", "solver", "steps", "images", "seed")
+    whole = {"method": resolved(given["method"], method), "sources": sources}
     return Cell(
-        settings={**given, "sources": sources, "prompts": {**chosen, **known}},
+        settings={**given, **whole, "prompts": {**chosen, **known}},
         method=method,
         prompts=prompts[number::count],
         total=len(prompts),
         **{key: given[key] for key in (*shared, "yardstick_every", "shard", "device")},
     )
+
+
+def resolved(given: Mapping[str, Any], method: Method) -> dict[str, Any]:
+    """A ``method`` config with every field of its parts, those that nobody set included."""
+
+    def whole(options: Mapping[str, Any] | None, part: Any) -> dict[str, Any]:
+        own = {f.name: getattr(part, f.name) for f in fields(part)} if is_dataclass(part) else {}
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in own.items()}
+        return {**(options or {}), **{k: v for k, v in plain.items() if k not in (options or {})}}
+
+    parts = {"efr": method.estimators, "steer": method.steers}
+    return {**given} | {
+        side: {name: whole((given.get(side) or {}).get(name), part) for name, part in own.items()}
+        for side, own in parts.items()
+    }
 
 
 def outside_sources(settings: Mapping[str, Any]) -> dict[str, str]:

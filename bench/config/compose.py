@@ -22,6 +22,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from bench.errors import BenchError
 from bench.outside import OUTSIDE, TARGET
@@ -51,7 +52,18 @@ def cell_settings(overrides: Sequence[str], extra: Sequence[str]) -> dict[str, A
 def _plain(overrides: tuple[str, ...]) -> dict[str, Any]:
     plain: Any = OmegaConf.to_container(composed(overrides), resolve=True)
     settings = {k: v for k, v in plain.items() if k not in NOT_RESULTS}
+    _name_method(settings, overrides)
     return _with_outside(settings)
+
+
+def _name_method(settings: dict[str, Any], overrides: Sequence[str]) -> None:
+    """A method file of the user's that has no name of its own is named as the file: under the name
+    that it inherits its results would be taken for another method's."""
+    chosen = [o.partition("=")[2] for o in overrides if o.startswith("method=")]
+    named = any(o.lstrip("+").startswith("method.name=") for o in overrides)
+    file = paths("method", overrides).get(chosen[-1]) if chosen and not named else None
+    if file is not None and CONF not in file.parents and "name" not in OmegaConf.load(file):
+        settings["method"]["name"] = Path(chosen[-1]).name
 
 
 def _with_outside(settings: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +125,8 @@ def composed(overrides: Sequence[str]) -> Any:
         return _hydra(overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise BenchError(_explain(str(error), overrides)) from None
+    except YAMLError as error:
+        raise BenchError(" ".join(str(error).split())) from None
 
 
 def _hydra(overrides: Sequence[str]) -> Any:
@@ -137,6 +151,9 @@ def folders(overrides: Sequence[str] = ()) -> list[Path]:
             folder = Path(str(files(rest)) if kind == "pkg" else rest).expanduser().absolute()
             if not folder.is_dir():
                 raise BenchError(f"{SEARCH}: there is no folder of configurations {folder}")
+            for file in folder.glob("*/**/*.yaml"):
+                if (CONF / file.relative_to(folder)).exists():
+                    raise BenchError(f"{file} has the name of a packaged file: give it another")
             found.append(folder)
     return found
 
@@ -175,6 +192,10 @@ def _keys(node: Any, prefix: str = "") -> list[str]:
 
 def _explain(message: str, overrides: Sequence[str]) -> str:
     """Hydra's complaint, with the nearest key where a key is unknown."""
+    if missing := re.search(r"Could not (?:load|find) '([^']+)/([^'/]+)'", message):
+        group, name = missing.groups()
+        options = groups(overrides).get(group, [])
+        return f"there is no {group}/{name}.yaml{nearest(name, options)}"
     match = re.search(r"Could not override '([^']+)'", message)
     if not match:
         return " ".join(message.split())
@@ -184,4 +205,6 @@ def _explain(message: str, overrides: Sequence[str]) -> str:
         keys = _keys(OmegaConf.to_container(_hydra(chosen)))
     except (HydraException, OmegaConfBaseException):  # a second complaint is not explained
         keys = []
-    return f"there is no setting {wrong!r}{nearest(wrong, keys)}"
+    method = next((o.partition("=")[2] for o in overrides if o.startswith("method=")), "")
+    of = f" of method {method}" if method and wrong.startswith("method.") else ""
+    return f"there is no setting {wrong!r}{of}{nearest(wrong, keys)}"

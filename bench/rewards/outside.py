@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.errors import BenchError
 from bench.outside import TARGET, arguments, called, check_call, digest, load
 from bench.rewards.function import Call, FunctionReward, as_reward, name_of
 
@@ -50,7 +51,13 @@ def check(given: Settings, where: str) -> Any:
     """What ``_target_`` names. BenchError where it is not there, or does not take its arguments."""
     target, own = load(given[TARGET], f"{where}.{TARGET}"), arguments(given)
     if not _scores(target, own):
-        check_call(target, own, where)
+        try:
+            check_call(target, own, where)
+        except BenchError as error:
+            raise BenchError(
+                f"{error} ({given[TARGET]} is no function of (images, prompt), so it is called to "
+                "make one)"
+            ) from None
     return target
 
 

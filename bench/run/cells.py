@@ -94,6 +94,7 @@ def sample_missing(ready: Ready, progress: Progress) -> None:
         todo = [(place, p) for place, p in places if p.index not in done]
         progress.skip(len(places) - len(todo))
         if not todo:
+            progress.say(f"{cell.method.name}: all of its {len(places)} prompts are done already")
             return
         for note in notes:
             progress.say(f"this run goes on with other surroundings: {note}")

@@ -94,6 +94,8 @@ def sample(
         for key, low in (("pixels", 8), ("guidance", 0)):
             if own.get(key) is not None:
                 at_least(key, own[key], low)
+        if own.get("pixels") and own["pixels"] % 8:
+            raise ValueError(f"pixels must be a multiple of 8, got {own['pixels']}")
         chosen = method if isinstance(method, Method) else build_method(config["method"])
         for name, estimator in chosen.estimators.items():
             if (other := getattr(estimator, "solver", None)) is not None:
