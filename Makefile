@@ -23,7 +23,7 @@ reproduce: $(READY)
 	@echo "reports:" && ls -1 results/paper_*_quick/report.md
 
 test: $(READY) lint
-	$(RUN) -m pytest -q -n logical --maxprocesses 8 --dist loadfile
+	$(RUN) -m pytest -q -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 # Sweeps on the optional launchers and the sweeper, which it installs: make test skips these.
 test-scale-out: $(READY)

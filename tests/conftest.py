@@ -24,6 +24,14 @@ SOLVERS = {
 }
 
 
+# Long files, to be begun first: with one file a process, what is begun last is waited for.
+LONG = ("test_paper.py", "test_scale_out.py", "test_run.py", "test_every_method.py", "test_page.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 class Brightness:
     """Mean pixel value in thousandths: differentiable, blind to the prompt."""
 
