@@ -80,10 +80,11 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     return Ready(cell, store, task, judge, config)
 
 
-def sample_missing(ready: Ready, progress: Progress) -> None:
+def sample_missing(ready: Ready, progress: Progress) -> int:
     """Sample what is missing of a cell: what never was, what failed, what was lost or changed.
 
-    Raises BenchError where the cell cannot be written, or cannot go on.
+    Returns how many prompts that were. Raises BenchError where the cell cannot be written, or
+    cannot go on.
     """
     cell, store = ready.cell, ready.store
     number, count = shard = parse_shard(cell.shard)
@@ -94,8 +95,7 @@ def sample_missing(ready: Ready, progress: Progress) -> None:
         todo = [(place, p) for place, p in places if p.index not in done]
         progress.skip(len(places) - len(todo))
         if not todo:
-            progress.say(f"{cell.method.name}: all of its {len(places)} prompts are done already")
-            return
+            return 0
         for note in notes:
             progress.say(f"this run goes on with other surroundings: {note}")
         bench = Bench(cell.method, ready.task, ready.task)
@@ -110,6 +110,7 @@ def sample_missing(ready: Ready, progress: Progress) -> None:
                 progress.say(f"{what} ({store.folder / str(record.log)})")
             streak.see(error)
             progress.advance()
+        return len(todo)
 
 
 def run_cell(cell: Cell, results: Path, advance: Callable[[], None], say: Say = print) -> Path:
@@ -153,7 +154,8 @@ def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
             ready = None
             try:
                 ready = prepare(cell, results, progress.say)
-                sample_missing(ready, progress)
+                if sample_missing(ready, progress) == 0:
+                    progress.say(f"{cell.method.name}: all of its prompts are done already")
             except (DiskError, DeviceLost):
                 raise
             except BenchError as error:

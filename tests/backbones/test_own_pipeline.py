@@ -139,7 +139,7 @@ def test_an_object_that_returns_a_list_is_a_reward(sd15):
 WRONG = {
     "pipeline must be one of diffusers' StableDiffusionPipeline": {"pipeline": object()},
     "method must be one of .*did you mean 'lidar'": {"method": "lidarr"},
-    "no setting 'method.efr.lookahead.m'; did you mean 'method.efr.lookahead.n'": {
+    "no setting 'method.efr.lookahead.m' of method lidar; did you mean 'method.efr.lookahead.n'": {
         "settings": {"efr.lookahead.m": 3}
     },
     "method.efr.lookahead.n must be an integer, got 'many'": {
