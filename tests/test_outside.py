@@ -363,3 +363,10 @@ def test_a_file_of_ones_own_that_is_wrong_is_told_in_a_line(name, text, message,
     with pytest.raises(BenchError, match=message) as caught:
         cell_settings([search, method], [])
     assert "\n" not in str(caught.value)
+
+
+def test_a_list_tells_of_a_file_that_cannot_be_read(tmp_path, capsys):
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "broken.yaml").write_text("steer: {guidance: [\n")
+    assert listing(["methods", "--config-dir", str(tmp_path)]) == 2
+    assert "broken.yaml" in capsys.readouterr().err

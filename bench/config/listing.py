@@ -19,6 +19,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from yaml import YAMLError
 
 from bench.config.compose import cell_settings, paths, searched
 from bench.config.overrides import written_out
@@ -169,8 +170,8 @@ def main(arguments: Sequence[str]) -> int:
         console = Console()
         for name in names or LISTS:
             console.print(LISTS[name](search))
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (BenchError, YAMLError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     if set(names or LISTS) & {"experiments", "backbones", "rewards"}:
         console.print(
