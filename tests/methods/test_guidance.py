@@ -13,8 +13,6 @@ from methods.method import Method
 from methods.sample import sample
 from methods.steer import Dno, Guidance, Restart, Tfg
 
-VANILLA = Method("vanilla")
-
 
 @pytest.mark.parametrize("path", ["vp", "flow"])
 def test_relative_guidance_moves_the_prediction_by_s_times_its_norm(on_mixture, path):

@@ -6,11 +6,8 @@ import pytest
 import torch
 from states import step_at
 
-from methods.method import Method
 from methods.path import SCHEDULES, share
 from methods.steer import Tfg
-
-VANILLA = Method("vanilla")
 
 
 @pytest.mark.parametrize(
