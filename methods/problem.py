@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +14,19 @@ from methods.interfaces import Backbone, Condition, Noise, Reward
 from methods.transfer import onto
 
 Phase = Callable[[str], AbstractContextManager[Any]]
+Drawn = tuple[Tensor, ...]
+Reuse = Callable[[Mapping[str, Any], Callable[[], Drawn]], Drawn]
 
 
 @contextmanager
 def no_phase(name: str) -> Iterator[None]:
     """A clock that does not run."""
     yield
+
+
+def anew(key: Mapping[str, Any], draw: Callable[[], Drawn]) -> Drawn:
+    """Draw again whatever is asked for: nothing is reused."""
+    return draw()
 
 
 @contextmanager
@@ -37,7 +44,8 @@ class Problem:
 
     ``images``: how many to deliver, numbered from ``first``. ``candidates``: particles per image.
     ``phase``: a clock's context, by the name of what is being done. ``keep``: whether estimators
-    keep the images that they decoded, for a steer to deliver.
+    keep the images that they decoded, for a steer to deliver. ``reuse``: gives back what was drawn
+    for the same prompt under the same key, such as lookahead samples in a sweep, or draws it.
     """
 
     backbone: Backbone
@@ -52,6 +60,7 @@ class Problem:
     first: int = 0
     phase: Phase = no_phase
     keep: bool = False
+    reuse: Reuse = anew
 
     def names(self, particles: int) -> list[tuple[int, int]]:
         """(image, candidate) of each particle: the candidates of one image are neighbours.

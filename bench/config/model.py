@@ -50,6 +50,7 @@ class CellSettings:
     shard: Any
     device: Any
     yardstick_every: int
+    cache_gb: float = 0
     target_scale: float | None = None
     weights: str | None = None
     lookahead: Any = None
@@ -60,6 +61,7 @@ class CellSettings:
         between("steps", self.steps, 1, MOST_STEPS)
         whole("yardstick_every", self.yardstick_every, 1)
         whole("seed", self.seed, 0)
+        at_least("cache_gb", self.cache_gb, 0)
         if self.target_scale is not None:
             at_least("target_scale", self.target_scale, 0)
         check_device("device", self.device)

@@ -201,7 +201,12 @@ def _means(one: pd.DataFrame, two: pd.DataFrame) -> dict[str, Pair]:
         return {}
     names = {name: name.removeprefix("score.") for name in judged(one, two)}
     names |= {"seconds.total": "seconds", "calls.denoiser": "denoiser samples"}
-    return {said: (float(one[n].mean()), float(two[n].mean())) for n, said in names.items()}
+    known = {name: one[name].notna() & two[name].notna() for name in names}
+    return {
+        said: (float(one[n][known[n]].mean()), float(two[n][known[n]].mean()))
+        for n, said in names.items()
+        if known[n].any()
+    }
 
 
 def _changed(

@@ -80,7 +80,9 @@ def check(condition: Condition, a: Run, b: Run) -> Checked:
         raise BenchError(f"{a.folder} and {b.folder} have no finished prompt in common")
     scores = [c.removeprefix("score.") for c in comparison.judged(one, two)]
     timed = (one[SIDES].notna() & two[SIDES].notna()).all(axis=1)
-    known = [*(["cost"] if timed.any() else []), *RATIOS, *scores]
+    clocked = (one["seconds.total"].notna() & two["seconds.total"].notna()).any()
+    known = [*(["cost"] if timed.any() else []), *(["seconds"] if clocked else []), "calls"]
+    known += scores
     known += ["geneval"] if comparison.geneval(one, two) is not None else []
     with explained():
         one_of(f"--fail-if {condition.text!r} on {a.folder} and {b.folder}: metric",
@@ -114,8 +116,10 @@ def _change(metric: str, one: pd.DataFrame, two: pd.DataFrame, timed: pd.Series)
         fast, slow = zip(method, vanilla, strict=True)
         return _less_one(stats.speedup(fast, slow, plain_draws(int(timed.sum()))))
     if metric in RATIOS:
-        before, after = (frame[RATIOS[metric]].to_numpy(float) for frame in (one, two))
-        return _less_one(stats.cost_ratio(after, before, plain_draws(len(one))))
+        column = RATIOS[metric]
+        known = one[column].notna() & two[column].notna()
+        before, after = (frame[column][known].to_numpy(float) for frame in (one, two))
+        return _less_one(stats.cost_ratio(after, before, plain_draws(len(after))))
     return comparison.change(_column(one, metric), one, two)
 
 

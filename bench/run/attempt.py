@@ -17,6 +17,7 @@ from bench.judge.judges import Judge
 from bench.prompts.choice import Prompt
 from bench.run.fit import batch, measure_fitting
 from bench.run.measure import Measured, Task
+from bench.run.reuse import Reusable
 from bench.run.yardstick import timed, vanilla_first
 from bench.store.folder import CellStore
 from bench.store.images import from_host
@@ -40,11 +41,15 @@ class DeviceLost(BenchError):
 
 @dataclass
 class Bench:
-    """The method and vanilla, each with the batches that fit."""
+    """The method and vanilla, each with the batches that fit.
+
+    ``reusable``: what untimed prompts may reuse of other cells.
+    """
 
     method: Method
     task: Task
     yardstick: Task
+    reusable: Reusable | None = None
 
     def warm_up(self, prompts: Sequence[str]) -> None:
         """Untimed, on the first prompt that does not fail: the exact shapes in few steps, for what
@@ -62,8 +67,10 @@ class Bench:
             self.yardstick = replace(other, steps=self.yardstick.steps)
             return
 
-    def measure(self, prompt: str) -> Measured:
-        measured, self.task = measure_fitting(self.task, self.method, prompt)
+    def measure(self, prompt: str, reusable: Reusable | None = None) -> Measured:
+        task = replace(self.task, reusable=reusable)
+        measured, task = measure_fitting(task, self.method, prompt)
+        self.task = replace(task, reusable=None)
         return measured
 
     def vanilla_seconds(self, prompt: str) -> float:
@@ -115,7 +122,7 @@ def _measured(
         first = vanilla_first(place, cell.yardstick_every)
         measured, vanilla = bench.pair(prompt.text, first)
     else:
-        measured = bench.measure(prompt.text)
+        measured = bench.measure(prompt.text, bench.reusable)
     names, digests = store.write_images(prompt.index, prompt.metadata, measured.delivered)
     began = time.perf_counter()
     judged = judge.judge(prompt.metadata, from_host(measured.delivered))
@@ -124,6 +131,7 @@ def _measured(
     return {
         "seconds": seconds,
         "calls": measured.calls,
+        "reused": measured.reused,
         "memory": measured.memory,
         "batch": batch(bench.task),
         "yardstick": pair,

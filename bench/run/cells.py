@@ -27,6 +27,7 @@ from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, att
 from bench.run.fit import release
 from bench.run.measure import Task
 from bench.run.progress import Progress, progress_on
+from bench.run.reuse import Reusable, reusable
 from bench.store.disk import DiskError
 from bench.store.folder import CellStore, Say
 from bench.store.records import read_records
@@ -41,6 +42,7 @@ class Ready:
     task: Task
     judge: Judge
     config: Mapping[str, Any]
+    reusable: Reusable | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     digests = {"backbone": weights, "judge": judge.digest()}
     digests |= {name: reward.digest() for name, reward in rewards.items()}
     name = f"{cell.method.name}-{identity(cell, digests)}"
-    config = {k: v for k, v in cell.settings.items() if k != "shard"}
+    config = {k: v for k, v in cell.settings.items() if k not in ("shard", "cache_gb")}
     config |= {"cell": name, "experiment": results.name}
     config |= {"code": code_digest(), "weights": digests}
     config |= {"changed": changed(cell.settings)}
@@ -77,7 +79,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
     store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
-    return Ready(cell, store, task, judge, config)
+    return Ready(cell, store, task, judge, config, reusable(cell, results, digests, device))
 
 
 def sample_missing(ready: Ready, progress: Progress) -> int:
@@ -98,7 +100,7 @@ def sample_missing(ready: Ready, progress: Progress) -> int:
             return 0
         for note in notes:
             progress.say(f"this run goes on with other surroundings: {note}")
-        bench = Bench(cell.method, ready.task, ready.task)
+        bench = Bench(cell.method, ready.task, ready.task, ready.reusable)
         release()
         bench.warm_up([p.text for _, p in todo[:ALIKE]])
         streak = Streak(succeeded=bool(done))

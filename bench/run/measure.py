@@ -10,11 +10,12 @@ import numpy as np
 
 from bench.noise import Ledger
 from bench.run.meter import Meter, MeteredBackbone, MeteredReward
+from bench.run.reuse import Reusable, Reusing
 from bench.store.images import to_host
 from methods.interfaces import Backbone, Reward
 from methods.loop import Observer
 from methods.method import Method
-from methods.problem import Problem
+from methods.problem import Problem, Reuse, anew
 from methods.sample import sample
 
 
@@ -29,6 +30,7 @@ class Task:
     images: int
     seed: int
     together: int | None = None  # images sampled at a time, None for all
+    reusable: Reusable | None = None  # lookahead samples of other cells, None to draw all anew
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Measured:
     calls: Mapping[str, Mapping[str, int]]
     info: Mapping[str, Any]
     memory: Mapping[str, int] | None = None
+    reused: Mapping[str, Mapping[str, int]] | None = None
 
 
 def measure(task: Task, method: Method, prompt: str, observe: Observer | None = None) -> Measured:
@@ -47,6 +50,10 @@ def measure(task: Task, method: Method, prompt: str, observe: Observer | None = 
     meter = Meter(task.backbone.device)
     backbone = MeteredBackbone(task.backbone.under(task.solver), meter)
     reward = MeteredReward(task.reward, meter)
+    reuse: Reuse = anew
+    if task.reusable is not None:
+        limits = str(getattr(task.backbone, "limits", None))
+        reuse = Reusing(task.reusable, meter, prompt, limits)
     with meter.whole():
         with meter.phase("prepare"):
             condition = backbone.encode(prompt)
@@ -59,9 +66,14 @@ def measure(task: Task, method: Method, prompt: str, observe: Observer | None = 
             images=task.images,
             solver=task.solver,
             steps=task.steps,
+            reuse=reuse,
         )
         sampled = sample(problem, method, meter.phase, observe, task.together)
         with meter.phase("decode"):
             delivered = to_host(sampled.images)
     calls = {phase: dict(counts) for phase, counts in meter.calls.items()}
-    return Measured(delivered, meter.seconds, calls, sampled.info, meter.memory)
+    if isinstance(reuse, Reusing):
+        reuse.keep()
+    return Measured(
+        delivered, meter.seconds, calls, sampled.info, meter.memory, meter.reused or None
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +50,10 @@ def peak_memory(device: torch.device, resident: int) -> dict[str, int] | None:
 
 @dataclass
 class Meter:
-    """Seconds, calls and memory of one prompt; ``other`` is what lies between the phases."""
+    """Seconds, calls and memory of one prompt; ``other`` is what lies between the phases.
+
+    ``reused``: those of the calls, by phase, that were not made.
+    """
 
     device: torch.device
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*PHASES, OTHER), 0.0))
@@ -58,6 +61,7 @@ class Meter:
         default_factory=lambda: {p: Counter(dict.fromkeys(KINDS, 0)) for p in PHASES}
     )
     memory: dict[str, int] | None = None
+    reused: dict[str, dict[str, int]] = field(default_factory=dict)
     _phase: str = OTHER
     _since: float = 0.0
 
@@ -88,6 +92,14 @@ class Meter:
         self._switch(OTHER)
         self.seconds["total"] = sum(self.seconds[p] for p in (*PHASES, OTHER))
         self.memory = peak_memory(self.device, resident)
+
+    def reuse(self, calls: Mapping[str, Mapping[str, int]]) -> None:
+        """Count the calls, by phase, behind something that is reused, and note that they were not
+        made."""
+        for phase, counts in calls.items():
+            self.calls[phase].update(counts)
+            if counts:
+                self.reused[phase] = dict(Counter(self.reused.get(phase, {})) + Counter(counts))
 
     def count(self, kind: str, samples: int, output: Tensor) -> Tensor:
         """Count a forward call now, and its backward call when a gradient reaches ``output``."""

@@ -23,12 +23,13 @@ SHOWN = 3  # failures of a cell that are told one by one
 class Frames:
     """``cells``: as `read_cells`, and done, failed, images_done, images_total, coverage ("" where
     nothing is missing).
-    ``prompts``: cell, index, prompt, tag, seconds.<phase>, seconds.total, calls.<kind> (over all
-    phases), calls.<phase>.<kind>, yardstick.vanilla and yardstick.method (NaN where not timed),
-    images, correct (how many; NaN where nothing was judged), diversity, score.<name> (means over
-    images), memory.allocated and memory.reserved (peak GiB; NaN on a CPU), device, torch, batch
-    (images together / most samples a call of the denoiser / of the decoder), field.<name> of the
-    prompt's metadata; on the mixture also distance.<name>, target.<score>, target_diversity, info.
+    ``prompts``: cell, index, prompt, tag, seconds.<phase> and seconds.total (NaN where lookahead
+    samples were reused), calls.<kind> (over all phases), calls.<phase>.<kind>, yardstick.vanilla
+    and yardstick.method (NaN where not timed), images, correct (how many; NaN where nothing was
+    judged), diversity, score.<name> (means over images), memory.allocated and memory.reserved (peak
+    GiB; NaN on a CPU), device, torch, batch (images together / most samples a call of the denoiser
+    / of the decoder), field.<name> of the prompt's metadata; on the mixture also distance.<name>,
+    target.<score>, target_diversity, info.
     ``images``: cell, index, position, path (below the cell's images), correct, reasons,
     score.<name>.
     ``notes``: what a reader should know, a sentence each.
@@ -120,7 +121,9 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
         for key in ("index", "prompt", "tag", "device", "torch")
     }
     for phase in (*PHASES, "total"):
-        columns[f"seconds.{phase}"] = [(r.seconds or {})[phase] for r in records]
+        columns[f"seconds.{phase}"] = [
+            np.nan if r.reused else (r.seconds or {})[phase] for r in records
+        ]
     counts = [[(r.calls or {})[p][k] for p in PHASES for k in KINDS] for r in records]
     calls = np.array(counts, dtype=int).reshape(-1, len(PHASES), len(KINDS))
     columns |= {f"calls.{kind}": calls.sum(axis=1)[:, k] for k, kind in enumerate(KINDS)}

@@ -27,8 +27,9 @@ def load(folder: str | Path) -> pd.DataFrame:
     geneval, reasons        whether it is correct, and what was wrong; None where nothing judged
     score.<name>            each reward's value
     diversity               of the prompt's images
-    seconds, calls.<kind>   of the prompt: seconds in all, and samples of denoiser, decode, reward
-                            and of their backward passes
+    seconds, calls.<kind>   of the prompt: seconds in all (NaN where lookahead samples of another
+                            cell were reused), and samples of denoiser, decode, reward and of their
+                            backward passes
 
     Prompts that failed have no image, so no row. On the mixture a row is the file of a prompt's
     points. Raises BenchError where there is no cell, and for a file that is damaged or was changed.

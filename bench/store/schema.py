@@ -16,7 +16,7 @@ PHASES = ("prepare", "annotate", "denoise", "decode")
 KINDS = tuple(
     f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
 )
-MEASURED = ("seconds", "memory", "judge_seconds", "device", "torch", "batch")
+MEASURED = ("seconds", "memory", "judge_seconds", "device", "torch", "batch", "reused")
 NULLABLE = ("memory", "yardstick", "diversity")  # written as null where they were not measured
 
 
@@ -31,6 +31,8 @@ class Record:
     seconds               by phase: prepare (text encoding, lookahead samples), annotate (their
                           rewards), denoise, decode, other (between the phases), and their sum total
     calls                 by phase and kind, in samples; classifier-free guidance counts two
+    reused                those of the calls that were not made, because another cell had drawn the
+                          same lookahead samples; the seconds are then not the method's
     memory                peak bytes on an accelerator: allocated; reserved (kept by the allocator
                           from earlier work too); resident (every model of the cell, judges
                           included, allocated before the method began). None on a CPU
@@ -67,6 +69,7 @@ class Record:
     torch: str = "unknown"
     seconds: Mapping[str, float] | None = None
     calls: Mapping[str, Mapping[str, int]] | None = None
+    reused: Mapping[str, Mapping[str, int]] | None = None
     memory: Mapping[str, int] | None = None
     batch: Mapping[str, int | None] | None = None
     yardstick: Mapping[str, float] | None = None

@@ -12,7 +12,7 @@ drawn once per prompt and serve every step and every image.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -142,6 +142,16 @@ class LookaheadEstimator(Estimator):
             at_least("cfg", self.cfg, 0)
 
     def prepare(self, problem: Problem) -> Drawn:
+        if problem.keep:
+            return self._drawn(*self._draw(problem))
+        key = {"lookahead": {k: v for k, v in asdict(self).items() if k != "scale"}}
+        return self._drawn(*problem.reuse(key, lambda: self._draw(problem)))
+
+    def _drawn(self, samples: Tensor, rewards: Tensor, images: Tensor | None = None) -> Drawn:
+        return Drawn(Lookahead(samples, rewards, self.scale), images)
+
+    def _draw(self, problem: Problem) -> tuple[Tensor, ...]:
+        """Samples and rewards, and the images where they are to be kept."""
         backbone, condition = problem.backbone.under(self.solver), problem.condition
         if self.cfg is not None or backbone is not problem.backbone:
             condition = backbone.encode(problem.prompt, self.cfg, condition)
@@ -151,10 +161,10 @@ class LookaheadEstimator(Estimator):
         samples = denoise(own, solver, x, purpose="lookahead_solver")
         if self.smoothing == 0:
             images, rewards = annotated(problem, samples)
-            return Drawn(Lookahead(samples, rewards, self.scale), images)
+            return (samples, rewards) if images is None else (samples, rewards, images)
         with problem.phase("annotate"):
             rewards = self._smoothed(problem, samples)
-        return Drawn(Lookahead(samples, rewards, self.scale))
+        return samples, rewards
 
     def value(self, step: Step, ready: Drawn) -> Tensor:
         return ready.estimate.value(step.x, step.level.alpha, step.level.sigma)
