@@ -7,6 +7,7 @@ is that of `load.Results`, with the columns that `prepare` adds.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -86,8 +87,7 @@ def enough(cells: pd.DataFrame) -> pd.Series:
 
 def same_target(cells: pd.DataFrame, one: str, other: str) -> bool:
     """Whether costs relative to vanilla are in one unit: that of equal target solver and steps."""
-    pair = cells.loc[[one, other], ["steps", "solver"]]
-    return bool((pair.iloc[0] == pair.iloc[1]).all())
+    return all(bool(cells[key][one] == cells[key][other]) for key in ("steps", "solver"))
 
 
 def typical(cells: pd.DataFrame, method: str) -> str | None:
@@ -101,8 +101,11 @@ def typical(cells: pd.DataFrame, method: str) -> str | None:
     own = cells[(cells.method == method) & enough(cells)]
     if own.empty:
         return None
-    rows = [row for _, row in own.iterrows()]
-    far = [sum(len(differing(row, other)) for other in rows) for row in rows]
+    keys = {key for every in own.every for key in every}
+    pairs = [{(key, every.get(key)) for key in keys} for every in own.every]
+    common = Counter(pair for row in pairs for pair in row)
+    # In how many settings a cell differs from each of the others, summed over these.
+    far = [sum(len(pairs) - common[pair] for pair in row) for row in pairs]
     equals = own[[count == min(far) for count in far]]
     targets = cells[TARGET]
     shared = [(targets == row).all(axis=1).sum() for _, row in targets.loc[equals.index].iterrows()]

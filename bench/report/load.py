@@ -59,8 +59,10 @@ class Results(Frames):
         have all of them; and the prompts' tags, (n,), by index."""
         for column in {*columns} - {*self.memo}:
             wide = self.prompts.pivot(index="index", columns="cell", values=column)
-            self.memo[column] = wide.reindex(columns=self.cells.index).sort_index()
-        tables = [self.memo[column][list(cells)].to_numpy(float) for column in columns]
+            wide = wide.reindex(columns=self.cells.index).sort_index()
+            self.memo[column] = wide.to_numpy(float)
+        chosen = self.cells.index.get_indexer(list(cells))
+        tables = [self.memo[column][:, chosen] for column in columns]
         known = ~np.logical_or.reduce([np.isnan(table).any(axis=1) for table in tables])
         return self.tags[known], [table[known].T for table in tables]
 

@@ -48,6 +48,7 @@ BREAK_EVEN = (
     "them, is cheaper than the method [95% interval]; in units of vanilla's seconds on "
     "the same prompt. “Never”: its images cost no less."
 )
+MOST_BARS = 40  # of a figure that a reader can take in
 COSTS = (
     "Seconds a prompt (means) from the prompt's text to images on the host: lookahead is text "
     "encoding and lookahead samples, annotation their rewards, target the steered sampling and its "
@@ -225,15 +226,18 @@ def figure_section(evidence: Evidence, coverage: str) -> Section:
     few = evidence.by_task[evidence.by_task.label.isin(typical)]
     unmatched = [s.method for s in evidence.speedups if s.faster is None]
     without = f" No matched quality for {', '.join(unmatched)}." if unmatched else ""
+    crowded = len(summary) > MOST_BARS
+    barred = summary[summary.typical] if crowded else summary
+    alone = " Of each method its typical cell; the table of costs has all." if crowded else ""
     made = (
         *((name, f"{results.axis} against cost{of}", figure, FRONTIERS.format(results.axis))
           for name, of, figure in cost.by_target(results, summary, looks)),
         ("speedup", "LiDAR's speedup", cost.saved(evidence.speedups),
          "At matched quality where both budgets were swept, and the plain ratio at typical "
          f"settings: a smaller budget would be cheaper and perhaps as good.{without}"),
-        ("phases", "Cost by phase", cost.phases(summary, evidence.paper.get("ratio")),
+        ("phases", "Cost by phase", cost.phases(barred, evidence.paper.get("ratio")),
          "prepare: text and lookahead samples; annotate: their rewards; denoise: the steered "
-         "sampling; decode: the delivered images."),
+         f"sampling; decode: the delivered images.{alone}"),
         ("tasks", "Tasks", quality.by_task(few, looks),
          "GenEval by task, of each method's typical cell, with 95% intervals over prompts."),
         ("scaling", "Scaling with n and δ", scaling.scaling(results, summary, looks),

@@ -112,6 +112,9 @@ def save(fig: Figure, path: Path) -> Path:
     about = (
         {"CreationDate": None, "Producer": None} if path.suffix == ".pdf" else {"Software": None}
     )
+    if fig.get_layout_engine() is not None:  # laid out once for all of its files: it is dear
+        fig.draw_without_rendering()
+        fig.set_layout_engine(None)
     fig.savefig(path, dpi=DPI, metadata=about)
     return path
 

@@ -26,6 +26,7 @@ percentiles over 3: 0.74.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.stats import norm
@@ -64,9 +65,16 @@ class Interval:
         return self.low <= ROUNDING and self.high >= -ROUNDING
 
 
+@cache
 def quantile_t(freedom: int, level: float = LEVEL) -> float:
     """Student's two-sided quantile, 1.96 at ``level`` 0.95 and many degrees of freedom."""
     return float(student_t.ppf((1 + level) / 2, freedom))
+
+
+@cache
+def quantile_z(level: float = LEVEL) -> float:
+    """The normal two-sided quantile, 1.96 at ``level`` 0.95."""
+    return float(norm.ppf((1 + level) / 2))
 
 
 def tail(freedom: int, level: float = LEVEL) -> float:
@@ -136,7 +144,7 @@ def share(
     number of prompts, as if the images of a prompt were all alike, and the number of images, as if
     they were unrelated. Where no spread shows (one prompt, or all correct) it is the former.
     """
-    z = float(norm.ppf((1 + level) / 2))
+    z = quantile_z(level)
     variance = float(samples.var())
     size = float(prompts)
     if prompts > 1 and variance > ROUNDING:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from bench.stats.bootstrap import Array, Draws, Strata
@@ -26,15 +28,22 @@ def task_shares(correct: Array, images: Array, tasks: Strata, weights: Array) ->
         )
     if not np.all((images > 0) & (correct >= 0) & (correct <= images)):
         raise ValueError("every prompt needs images > 0 and 0 <= correct <= images")
-    found, of = np.unique(names, return_inverse=True)
-    members = np.eye(len(found))[:, of]  # (tasks, n): one matrix product serves all tasks
+    found, members = _members(tuple(names.tolist()))
     both = np.stack([images, correct], axis=-2)[..., None, :] * members
     sums = (weights @ both.reshape(-1, names.size).T).reshape(len(weights), *both.shape[:-1])
     judged, right = sums[..., 0, :], sums[..., 1, :]
     if not np.all(judged > 0):
         task = found[np.argmin(judged.reshape(-1, len(found)).min(axis=0))]
         raise ValueError(f"a draw has no prompt of {task}: resample with the tasks as strata")
-    return {str(task): right[..., t] / judged[..., t] for t, task in enumerate(found)}
+    return {task: right[..., t] / judged[..., t] for t, task in enumerate(found)}
+
+
+@lru_cache(maxsize=8)
+def _members(tasks: tuple[str, ...]) -> tuple[list[str], Array]:
+    """The names of the tasks, sorted, and which prompts belong to each: 0 or 1, (tasks, n), so
+    that one matrix product serves all tasks."""
+    found, of = np.unique(np.asarray(tasks), return_inverse=True)
+    return [str(task) for task in found], np.eye(len(found))[:, of]
 
 
 def overall(correct: Array, images: Array, tasks: Strata, weights: Array) -> Array:

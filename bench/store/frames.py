@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,8 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
         columns[f"seconds.{phase}"] = [
             np.nan if r.reused else (r.seconds or {})[phase] for r in records
         ]
-    counts = [[(r.calls or {})[p][k] for p in PHASES for k in KINDS] for r in records]
+    kinds = itemgetter(*KINDS)
+    counts = [[kinds((r.calls or {})[phase]) for phase in PHASES] for r in records]
     calls = np.array(counts, dtype=int).reshape(-1, len(PHASES), len(KINDS))
     columns |= {f"calls.{kind}": calls.sum(axis=1)[:, k] for k, kind in enumerate(KINDS)}
     columns |= {

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import orjson
+
 from bench.errors import BenchError
 from bench.store.disk import sync, writing
 from bench.store.schema import Record, parse
@@ -56,7 +58,7 @@ def encode(record: Record) -> bytes:
 def _object(line: bytes) -> dict[str, Any] | None:
     """A line's JSON object, None where it is none of a prompt's."""
     try:
-        found = json.loads(line)
+        found = orjson.loads(line)
         int(found["index"])
     except (ValueError, KeyError, TypeError):
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
+from operator import itemgetter
 from typing import Any
 
 PHASES = ("prepare", "annotate", "denoise", "decode")
@@ -97,6 +98,8 @@ class Record:
 
 
 NAMES = tuple(field.name for field in fields(Record))
+_seconds_of = itemgetter(*PHASES, "total")
+_phases_of, _kinds_of = itemgetter(*PHASES), itemgetter(*KINDS)
 
 
 def canonical(record: Record) -> dict[str, Any]:
@@ -123,12 +126,10 @@ def parse(found: Mapping[str, Any]) -> Record:
 
 def _check(record: Record) -> None:
     """Raise for a finished record that lacks a measurement, or holds one that cannot be."""
-    seconds, calls, timed = record.seconds or {}, record.calls or {}, record.yardstick
-    for phase in PHASES:
-        float(seconds[phase])
-        for kind in KINDS:
-            int(calls[phase][kind])
-    float(seconds["total"])
+    timed = record.yardstick
+    sum(_seconds_of(record.seconds or {}))
+    for counts in _phases_of(record.calls or {}):
+        sum(_kinds_of(counts))
     if timed and not all(0 < timed[side] < float("inf") for side in ("vanilla", "method")):
         raise ValueError(f"yardstick seconds must be positive, got {timed}")
     if record.distance is not None:  # points of the mixture are one file
@@ -142,5 +143,12 @@ def _check(record: Record) -> None:
     if not count or any(length != count for length in lengths.values()):
         raise ValueError(f"{count} images, but values for {lengths}")
     for name, values in (record.scores or {}).items():
-        if not all(isinstance(v, int | float) and isfinite(v) for v in values):
+        if not _finite(values):
             raise ValueError(f"the scores {name} hold something that is not a number")
+
+
+def _finite(values: Sequence[Any]) -> bool:
+    try:
+        return all(map(isfinite, values))
+    except TypeError:
+        return False

@@ -114,3 +114,29 @@ def test_not_reached_is_written_where_a_bar_would_be(tmp_path: Path) -> None:
     plain = stats.student_ratio(2.0, np.linspace(1.9, 2.1, 50), draws)
     figure = cost.saved([Speedup("date", unreached, None, "", plain, (2, 2))])
     assert "not reached" in [text.get_text() for text in texts_in(figure)]
+
+
+def test_a_figure_is_laid_out_once_for_all_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure, (axes,) = style.figure(4, 3)
+    axes.plot([1, 2], [3, 4])
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    times, execute = [], engine.execute
+    monkeypatch.setattr(engine, "execute", lambda fig: (times.append(1), execute(fig)))
+    for suffix in ("pdf", "png"):
+        style.save(figure, tmp_path / f"figure.{suffix}")
+    assert len(times) == 1
+
+
+def test_of_many_cells_the_bars_show_each_method_s_typical_one(tmp_path: Path) -> None:
+    synthetic.cell(tmp_path, "vanilla", total=6, pictures=False)
+    for n in range(2, sections.MOST_BARS + 2):
+        method = synthetic.lidar(n=n)
+        synthetic.cell(tmp_path, "lidar", name=f"n{n}", method=method, total=6, pictures=False)
+    results = load(tmp_path)
+    found = sections.figure_section(gather(results), "Complete.")
+    (bars,) = [part for part in found.parts if isinstance(part, Picture) and part.name == "phases"]
+    assert len(bars.figure.axes[0].get_yticks()) == 2
+    assert "typical" in bars.caption

@@ -108,7 +108,8 @@ def test_a_prompt_that_failed_and_was_tried_again_counts_once(folder: Path) -> N
     [
         (lambda r: r[1].update(index=0), "prompt 0 is not the same text"),
         (lambda r: r[1].update(prompt="another"), "prompt 1 is not the same text"),
-        (lambda r: r[1]["scores"].update(clip=[0.1, float("nan"), 0.1, 0.1]), "not a number"),
+        (lambda r: r[1]["scores"].update(clip=[0.1, None, 0.1, 0.1]), "not a number"),
+        (lambda r: r[1]["scores"].update(clip=[0.1, float("nan"), 0.1, 0.1]), "is not a record"),
         (lambda r: r[0]["yardstick"].update(vanilla=0.0), "prompt 0: yardstick seconds"),
         (lambda r: r[1]["geneval"].pop(), "prompt 1: 4 images, but values for"),
         (lambda r: r[1].pop("calls"), "prompt 1: missing or malformed field 'prepare'"),
