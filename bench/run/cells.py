@@ -30,6 +30,7 @@ from bench.run.progress import Progress, progress_on
 from bench.store.disk import DiskError
 from bench.store.folder import CellStore, Say
 from bench.store.records import read_records
+from bench.weights.needs import check_here
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Done:
 def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     """Load a cell's models. Raises BenchError for what is missing, or does not fit."""
     began = time.perf_counter()
+    check_here(cell.settings)
     # The judge first: it is small, and it may refuse to score.
     device = resolve_device(cell.device)
     judge = load_judge(cell.judge, cell.settings, device)
