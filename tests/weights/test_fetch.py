@@ -217,7 +217,7 @@ def test_a_file_and_a_repository_that_are_not_there_are_named(hub, folder, capsy
     repo.files = {k: v for k, v in repo.files.items() if k != UNET}
     code, _, said = run(capsys, "fetch", "sd15")
     assert code == 2 and f"has no file {UNET} at revision {repo.commit}" in said
-    assert "name its files as backbone.source.files" in said
+    assert "name others as backbone.source.files" in said
     hub.repos.clear()
     code, _, said = run(capsys, "fetch", "sd15")
     assert (
