@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 
 from bench.backbones.architectures import ARCHITECTURES, Architecture
 from bench.backbones.folder import TEXTS, check_pipeline_folder, from_folder
+from bench.backbones.kept import OneAtATime
 from bench.device import check_room, resolve_dtype
 from bench.miniature.pipeline import PIPELINE, REMEDY
 from bench.weights.files import digest
@@ -28,7 +28,7 @@ PIPELINES = {
 }
 
 
-@lru_cache(maxsize=1)  # a second pipeline would lie in memory beside the first
+@OneAtATime
 def load_pipeline(settings_json: str, device: torch.device) -> tuple[Any, str]:
     """The pipeline of settings written as JSON, and its weights' digest; once per process."""
     settings = json.loads(settings_json)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bench.backbones.kept import OneAtATime
 from bench.backbones.loading import RANDOM, as_asked, denoiser_of, load_pipeline, part_of
 from bench.errors import BenchError, reason_of
 from bench.weights.files import check_file, digest, fill, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
 
 
-@lru_cache(maxsize=1)  # those of other cells would lie in memory beside this one's
+@OneAtATime
 def load_students(
     pipeline_json: str, device: torch.device, settings_json: str, random: bool
 ) -> tuple[dict[str, Any], list[str]]:

@@ -1,6 +1,7 @@
 """Loading: folders, the hub's cache, distilled denoisers, and what is said where it fails."""
 
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pipelines import ours, problem, settings, tiny
 from safetensors.torch import load_file, save_file
 
 import bench.device
-from bench.backbones import load_backbone
+from bench.backbones import load_backbone, loading, students
 from bench.backbones.students import load_student
 from bench.device import resolve_device
 from bench.errors import BenchError
@@ -222,6 +223,29 @@ def test_another_model_s_low_rank_update_is_refused(tmp_path):
     own = {"weights": str(tmp_path / "pytorch_lora_weights.safetensors"), "lora": True}
     with pytest.raises(BenchError, match=r"(changes no weight of|is no low-rank update of)"):
         load_student(tiny("sdxl").pipeline, "lcm", own | {"scale": 1.0}, False, settings("sdxl"))
+
+
+def test_a_pipeline_and_its_students_are_gone_before_another_is_loaded(monkeypatch):
+    first = weakref.ref(tiny("sdxl").teacher)
+    alive = []
+    monkeypatch.setattr(loading, "check_room", lambda *at: alive.append(first() is not None))
+    tiny("sd15")
+    assert alive == [False], "there is room for one of them"
+
+
+def test_a_student_is_gone_before_another_is_loaded(monkeypatch):
+    alive, made = [], []
+
+    def load_student(pipeline, name, *rest):
+        alive.append([student() is not None for student in made])
+        student = torch.nn.Linear(1, 1)
+        made.append(weakref.ref(student))
+        return student, name
+
+    monkeypatch.setattr(students, "load_student", load_student)
+    for solver in ("lcm", "dmd2"):
+        load_backbone(settings("sdxl"), "cpu", [solver])
+    assert alive == [[], [False]]
 
 
 def test_eager_attention_leaves_the_images_alone():
