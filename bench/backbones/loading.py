@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from bench.backbones.architectures import ARCHITECTURES, Architecture
+from bench.backbones.compiled import compiled
 from bench.backbones.folder import TEXTS, check_pipeline_folder, from_folder
 from bench.backbones.kept import OneAtATime
 from bench.device import check_room, resolve_dtype
@@ -85,7 +86,7 @@ def as_asked(denoiser: Any, settings: Mapping[str, Any]) -> Any:
         denoiser.to(memory_format=torch.channels_last)
     if settings["attention"] == "eager":
         denoiser.set_attn_processor(AttnProcessor())
-    return torch.compile(denoiser) if settings["compile"] else denoiser
+    return compiled(denoiser) if settings["compile"] else denoiser
 
 
 def place(pipeline: Any, settings: Mapping[str, Any], device: torch.device) -> Any:
