@@ -166,7 +166,7 @@ def test_the_hub_s_cache_serves_the_pipeline_and_a_part_from_elsewhere(
     torch.testing.assert_close(ratio, torch.full_like(ratio, 1.5))
 
 
-def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path):
+def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path, monkeypatch):
     pipeline = tiny("sdxl").pipeline
     state = {k: (v * 2).contiguous() for k, v in pipeline.unet.state_dict().items()}
     path = tmp_path / "student.safetensors"
@@ -180,6 +180,9 @@ def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path):
     assert layout == pipeline.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
     save_file({k: v for k, v in state.items() if k != "conv_in.bias"}, path)
     with pytest.raises(BenchError, match=r"does not fit its network: 1 key missing: conv_in.bias"):
+        load_student(pipeline, "dmd2", own, False, settings("sdxl"))
+    monkeypatch.setattr(bench.device, "free_bytes", lambda device: 2**10)
+    with pytest.raises(BenchError, match=r"too little memory: the weights of the distilled deno"):
         load_student(pipeline, "dmd2", own, False, settings("sdxl"))
 
 

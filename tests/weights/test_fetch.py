@@ -16,10 +16,11 @@ from safetensors.torch import save
 
 import bench.device
 from bench.backbones import load_backbone
+from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
 from bench.errors import BenchError
+from bench.run.cells import prepare
 from bench.weights.__main__ import main
-from bench.weights.needs import check_here
 from bench.weights.source import Source
 
 PUBLISHED = ("sd15", "sd15_dpo", "sd21", "sdxl", "flux_dev")
@@ -254,12 +255,11 @@ def torch_file(name):
     return save({"a": torch.ones(2)}) if name.endswith(".safetensors") else b"{}"
 
 
-def test_a_run_names_all_that_is_missing_and_the_command_that_fetches_it(hub):
-    cell = cell_settings(
-        ["backbone=sdxl", "method=lidar", "method.efr.lookahead.solver=dmd2", *ALONE[1:]], []
-    )
+def test_a_run_names_all_that_is_missing_and_the_command_that_fetches_it(hub, tmp_path):
+    dmd2 = ("method=lidar", "method.efr.lookahead.solver=dmd2", "method.efr.lookahead.steps=1")
+    cell = make_cell(cell_settings(["backbone=sdxl", *dmd2, "scores=[]", "judge=none"], []))
     with pytest.raises(BenchError) as error:
-        check_here(cell)
+        prepare(cell, tmp_path)
     said = str(error.value)
     assert "weights of sdxl, sdxl.students.dmd2, rewards.imagereward, rewards.imagereward" in said
     assert "`python -m bench.weights fetch sdxl --students dmd2`" in said and "BACKBONE" not in said
