@@ -50,7 +50,7 @@ def batch(task: Task) -> dict[str, int | None]:
     }
 
 
-def smaller(task: Task, method: Method, call: Call | None) -> Task | None:
+def smaller(task: Task, method: Method, call: Call | None = None) -> Task | None:
     """The task with the next smaller batches, None where there are none.
 
     ``call``: of the backbone, the one that is to be halved.

@@ -87,7 +87,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        if api := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree)/(.+))?", path):
+        if self.headers.get("Authorization") == "Bearer hf_expired":
+            message = {"X-Error-Message": "Invalid credentials in Authorization header"}
+            self.answer(401, b"", message)
+        elif api := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree)/(.+))?", path):
             self.listing(*api.groups())
         elif file := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self.resolve(*file.groups())

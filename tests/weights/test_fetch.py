@@ -1,5 +1,6 @@
 """Downloads from a hub on this machine: whole, resumed, damaged, refused; and loaded at last."""
 
+import errno
 import os
 import shlex
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub import constants
+from huggingface_hub import constants, file_download
 from local_hub import Repo, running
 from safetensors.torch import save
 
@@ -196,6 +197,9 @@ def test_a_gated_repository_says_which_licence_to_accept_and_how_to_log_in(
         code, _, said = run(capsys, "fetch", "sd15")
         assert code == 2 and f"is gated: accept its licence at {hub.url}/{REPO}, set the" in said
         assert "variable HF_TOKEN to a token" in said
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    code, _, said = run(capsys, "fetch", "sd15")
+    assert code == 2 and "(sd15) is refused to your token (401): set the environment" in said
     monkeypatch.setenv("HF_TOKEN", hub.token)
     assert run(capsys, "fetch", "sd15")[0] == 0
 
@@ -230,6 +234,16 @@ def test_where_no_hub_answers_the_message_says_so(hub, folder, capsys, monkeypat
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     code, _, said = run(capsys, "fetch", "sd15")
     assert code == 2 and "(sd15) could not be fetched (" in said and "goes on from there" in said
+
+
+def test_a_full_disk_is_told_with_its_place(hub, folder, capsys, monkeypatch):
+    def write(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    publish(hub, "sd15", folder("sd15"))
+    monkeypatch.setattr(file_download, "http_get", write)
+    code, _, said = run(capsys, "fetch", "sd15")
+    assert code == 2 and f"does not fit on the disk of {constants.HF_HUB_CACHE}: make room" in said
 
 
 def test_only_the_rewards_that_are_used_are_fetched(hub, folder, capsys):
