@@ -1,14 +1,17 @@
 """Batches that fit: what is halved when memory runs out, and that images stay what they were."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
 
 from bench.backbones.latent import Limits
 from bench.errors import BenchError
+from bench.run.attempt import is_device_lost
 from bench.run.fit import batch, measure_fitting, smaller
 from bench.run.measure import Task, measure
+from bench.run.meter import Call
 from methods.efr import LookaheadEstimator, TweedieEstimator
 from methods.method import Method
 from methods.steer import BestOfN, Embedding, Guidance, Smc
@@ -29,13 +32,35 @@ def task(problem, **changes):
     return replace(Task(problem.backbone, problem.reward, "ddpm", 4, 4, 0), **changes)
 
 
-def holding(problem, most):
-    """A task on a device that holds ``most`` samples in a call of the denoiser."""
+class Decoder:
+    """A pipeline's, which holds ``most`` samples in a call."""
+
+    def __init__(self, vae, most):
+        self.vae, self.most = vae, most
+
+    def __getattr__(self, name):
+        return getattr(self.vae, name)
+
+    def decode(self, latents):
+        if len(latents) > self.most:
+            raise torch.OutOfMemoryError("tried to allocate more than there is")
+        return self.vae.decode(latents)
+
+
+def holding(problem, most, decoded=64, error=None, sizes=None):
+    """A task on a device that holds ``most`` samples in a call of the denoiser, ``decoded`` in one
+    of the decoder; ``sizes`` takes down those of the denoiser's calls."""
+    sizes = [] if sizes is None else sizes
 
     class Small(type(problem.backbone)):
+        def __post_init__(self):
+            super().__post_init__()
+            self.vae = Decoder(self.vae, decoded)
+
         def _call(self, x, *rest):
+            sizes.append(len(x))
             if len(x) > most:
-                raise torch.OutOfMemoryError("tried to allocate more than there is")
+                raise error or torch.OutOfMemoryError("tried to allocate more than there is")
             return super()._call(x, *rest)
 
     full = problem.backbone
@@ -62,7 +87,7 @@ def test_a_method_that_differentiates_gives_up_images_first(problem):
 
 def test_a_method_without_derivative_gives_up_the_size_of_a_call(problem):
     measured, fitted = measure_fitting(holding(problem, 4), LIDAR, problem.prompt)
-    assert batch(fitted) == {"images": 4, "denoiser": 4, "decoder": 4}
+    assert batch(fitted) == {"images": 4, "denoiser": 4, "decoder": 64}
     again = measure(task(problem), LIDAR, problem.prompt)
     difference = measured.delivered.astype(int) - again.delivered.astype(int)
     assert abs(difference).max() <= 1
@@ -74,7 +99,56 @@ def test_coupled_images_are_never_sampled_apart(problem):
         with pytest.raises(ValueError, match=f"{method.name} couples a prompt's images"):
             measure(task(problem, together=2), method, problem.prompt)
     _, fitted = measure_fitting(holding(problem, 4), FK, problem.prompt)
-    assert fitted.together is None and fitted.backbone.limits == Limits(4, 4)
+    assert fitted.together is None and fitted.backbone.limits == Limits(4, 64)
+
+
+@pytest.mark.parametrize("method", [LIDAR, UG, BON, FK], ids=lambda m: m.name)
+def test_every_attempt_makes_the_call_that_failed_smaller(problem, method):
+    """From the batches that were really used, however far the limits lie above them."""
+    sizes = []
+    measure_fitting(holding(problem, 2, sizes=sizes), method, problem.prompt)
+    failed = [size for size in sizes if size > 2]
+    assert len(failed) >= 2 and all(a > b for a, b in pairwise(failed)), failed
+
+
+def test_the_part_that_failed_is_made_smaller_and_the_other_left_alone(problem):
+    _, fitted = measure_fitting(holding(problem, 64, decoded=1), LIDAR, problem.prompt)
+    assert fitted.backbone.limits == Limits(64, 1)
+
+
+def test_where_no_call_failed_the_denoiser_and_the_decoder_are_made_smaller_in_turn(problem):
+    """As a reward that runs out of memory: what else is held there may be in its way."""
+    seen = []
+
+    class Greedy(type(problem.reward)):
+        def __call__(self, images, prompt):
+            seen.append(None)
+            if len(seen) <= 2:
+                raise torch.OutOfMemoryError("tried to allocate more than there is")
+            return super().__call__(images, prompt)
+
+    _, fitted = measure_fitting(task(problem, reward=Greedy()), LIDAR, problem.prompt)
+    assert fitted.backbone.limits == Limits(6, 3), "of six lookahead samples, each of them guided"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "GET was unable to find an engine to execute this computation",
+    ],
+)
+def test_memory_that_runs_out_in_a_library_is_told_from_a_device_that_is_lost(problem, words):
+    error = RuntimeError(words)
+    assert not is_device_lost(error)
+    _, fitted = measure_fitting(holding(problem, 4, error=error), LIDAR, problem.prompt)
+    assert fitted.backbone.limits.denoiser == 4
+    lost = RuntimeError("CUDA error: an illegal memory access was encountered")
+    assert is_device_lost(lost)
+    with pytest.raises(RuntimeError, match="an illegal memory access"):
+        measure_fitting(holding(problem, 4, error=lost), LIDAR, problem.prompt)
 
 
 def test_where_one_sample_is_too_much_the_message_says_so(problem):
@@ -91,5 +165,5 @@ def test_batches_only_get_smaller(problem):
     current, seen = task(problem), []
     while current is not None:
         seen.append(tuple(batch(current).values()))
-        current = smaller(current, UG)
-    assert seen[:3] == [(4, 64, 64), (2, 64, 64), (1, 64, 64)] and seen[-1] == (1, 1, 1)
+        current = smaller(current, UG, Call("denoiser", rows=3, each=2))
+    assert seen == [(4, 64, 64), (2, 64, 64), (1, 64, 64), (1, 4, 64), (1, 2, 64)]

@@ -54,6 +54,8 @@ def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loa
 
     keys = [*PIPELINE_KEYS, *(k for k in HUB_KEYS if k in settings)]
     text = json.dumps({key: settings[key] for key in keys}, sort_keys=True)
+    if not load_pipeline.keeps(text, device):
+        load_students.let_go()  # they hold on to the pipeline that they belong to
     pipeline, mark = load_pipeline(text, device)
     wanted = dict.fromkeys(settings["solvers"][name].get("denoiser") for name in solvers)
     chosen = json.dumps({n: settings["students"][n] for n in wanted if n is not None})

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from bench.backbones.architectures import ARCHITECTURES, Architecture
+from bench.backbones.compiled import compiled
 from bench.backbones.folder import TEXTS, check_pipeline_folder, from_folder
+from bench.backbones.kept import OneAtATime
 from bench.device import check_room, resolve_dtype
 from bench.miniature.pipeline import PIPELINE, REMEDY
 from bench.weights.files import digest
@@ -28,7 +29,7 @@ PIPELINES = {
 }
 
 
-@lru_cache(maxsize=1)  # a second pipeline would lie in memory beside the first
+@OneAtATime
 def load_pipeline(settings_json: str, device: torch.device) -> tuple[Any, str]:
     """The pipeline of settings written as JSON, and its weights' digest; once per process."""
     settings = json.loads(settings_json)
@@ -85,7 +86,7 @@ def as_asked(denoiser: Any, settings: Mapping[str, Any]) -> Any:
         denoiser.to(memory_format=torch.channels_last)
     if settings["attention"] == "eager":
         denoiser.set_attn_processor(AttnProcessor())
-    return torch.compile(denoiser) if settings["compile"] else denoiser
+    return compiled(denoiser) if settings["compile"] else denoiser
 
 
 def place(pipeline: Any, settings: Mapping[str, Any], device: torch.device) -> Any:

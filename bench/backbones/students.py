@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bench.backbones.kept import OneAtATime
 from bench.backbones.loading import RANDOM, as_asked, denoiser_of, load_pipeline, part_of
+from bench.device import check_room
 from bench.errors import BenchError, reason_of
 from bench.weights.files import check_file, digest, fill, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
 
 
-@lru_cache(maxsize=1)  # those of other cells would lie in memory beside this one's
+@OneAtATime
 def load_students(
     pipeline_json: str, device: torch.device, settings_json: str, random: bool
 ) -> tuple[dict[str, Any], list[str]]:
@@ -56,17 +57,19 @@ def load_student(
         path, remedy = Path(weights).expanduser(), f"name another file for {what}"
         check_file(path, remedy)
         mark = digest([path])
+    check_room(what, sum(weight.nbytes for weight in teacher.parameters()), teacher.device)
     if settings.get("lora"):
-        student = _fused(pipeline, deepcopy(teacher), path, settings["scale"])
+        student = _fused(pipeline, teacher, path, settings["scale"])
     else:
         student = type(teacher).from_config(teacher.config).to(teacher.device, teacher.dtype)
         fill(student, read_tensors(path, remedy), str(path))
     return as_asked(student, asked), mark
 
 
-def _fused(pipeline: Any, copy: Any, path: Path, scale: float) -> Any:
-    """``copy`` with the low-rank update of a file added at ``scale``; no adapter stays behind."""
-    before = {key: value.clone() for key, value in copy.state_dict().items()}
+def _fused(pipeline: Any, teacher: Any, path: Path, scale: float) -> Any:
+    """A copy of ``teacher`` with the low-rank update of a file added at ``scale``; no adapter stays
+    behind."""
+    copy, before = deepcopy(teacher), teacher.state_dict()
     components = {k: v for k, v in pipeline.components.items() if v is not None}
     components[part_of(pipeline)] = copy
     if "requires_safety_checker" in pipeline.config:

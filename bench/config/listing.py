@@ -175,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if set(names or LISTS) & {"experiments", "backbones", "rewards"}:
         console.print(
-            "pretrained weights are fetched once by `guidance-bench weights fetch BACKBONE`; "
+            "pretrained weights are fetched once, by `guidance-bench weights fetch sd15` for one; "
             "weights=random measures costs and weights=tiny tries the harness without any",
             highlight=False,
         )

@@ -49,7 +49,7 @@ def folder_of(weights: str, source: Source, what: str) -> Path | None:
     if weights in UNTRAINED:
         return None
     if weights == PRETRAINED:
-        return locate(source, what)
+        return locate(source, what, "miniature judge=mask2former")
     folder = Path(weights) / source.repo.rpartition("/")[2]
     remedy = f"{folder} must hold {', '.join(source.files)} of {source.repo}"
     if not folder.is_dir():

@@ -82,7 +82,7 @@ def read(weights: str, source: Any, what: str) -> Checkpoint:
         pinned = Source.of(source)
         folder = locate(pinned, what)
         file = _only(matching(pinned, folder), what, folder)
-        tensors = read_tensors(file, f"delete it and {pinned.remedy()}")
+        tensors = read_tensors(file, pinned.remedy())
         return Checkpoint(tensors, file, mark_of(pinned, folder))
     place = Path(weights).expanduser()
     file = _only(sorted(place.iterdir()), what, place) if place.is_dir() else place

@@ -15,7 +15,7 @@ from bench.device import describe_device
 from bench.errors import BenchError
 from bench.judge.judges import Judge
 from bench.prompts.choice import Prompt
-from bench.run.fit import batch, measure_fitting
+from bench.run.fit import batch, measure_fitting, out_of_memory
 from bench.run.measure import Measured, Task
 from bench.run.reuse import Reusable
 from bench.run.yardstick import timed, vanilla_first
@@ -179,6 +179,8 @@ class Streak:
 
 
 def is_device_lost(error: Exception) -> bool:
-    """An error of the accelerator itself; torch raises it again at whatever is asked next."""
+    """An error of the accelerator itself; torch raises it again at whatever is asked next, but for
+    one that tells of memory."""
     lost = getattr(torch, "AcceleratorError", ())
-    return isinstance(error, lost) or str(error).startswith("CUDA error")
+    failed = isinstance(error, lost) or str(error).startswith("CUDA error")
+    return failed and not out_of_memory(error)

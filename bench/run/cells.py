@@ -19,18 +19,19 @@ from rich.console import Console
 from bench.backbones import load_backbone
 from bench.config.cell import Cell, code_digest, identity, parse_shard
 from bench.config.defaults import changed
-from bench.device import resolve_device
+from bench.device import release, resolve_device
 from bench.errors import BenchError
 from bench.judge.judges import Judge, load_judge, names_used
 from bench.rewards import load_reward
 from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
-from bench.run.fit import release
+from bench.run.fit import models_fit
 from bench.run.measure import Task
 from bench.run.progress import Progress, progress_on
 from bench.run.reuse import Reusable, reusable
 from bench.store.disk import DiskError
 from bench.store.folder import CellStore, Say
 from bench.store.records import read_records
+from bench.weights.needs import check_here
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,16 @@ class Done:
 def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     """Load a cell's models. Raises BenchError for what is missing, or does not fit."""
     began = time.perf_counter()
+    check_here(cell.settings)
     # The judge first: it is small, and it may refuse to score.
     device = resolve_device(cell.device)
-    judge = load_judge(cell.judge, cell.settings, device)
-    backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
-    rewards = {
-        name: load_reward(name, cell.settings["rewards"], device)
-        for name in names_used(cell.settings)
-    }
+    with models_fit(cell.method, device):
+        judge = load_judge(cell.judge, cell.settings, device)
+        backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
+        rewards = {
+            name: load_reward(name, cell.settings["rewards"], device)
+            for name in names_used(cell.settings)
+        }
     digests = {"backbone": weights, "judge": judge.digest()}
     digests |= {name: reward.digest() for name, reward in rewards.items()}
     name = f"{cell.method.name}-{identity(cell, digests)}"

@@ -2,23 +2,42 @@
 
 A method that differentiates keeps a graph of every image that it samples together, so these are
 halved first, down to one image at a time, as LiDAR's paper ran UG and DATE on SDXL. What else is
-large is split without a trace in the result: the batches of the denoiser and the decoder.
+large is split without a trace in the result: the batches of the denoiser and the decoder, that of
+the two which failed.
 """
 
 from __future__ import annotations
 
-import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 
+from bench.device import release
 from bench.errors import BenchError, reason_of
 from bench.run.measure import Measured, Task, measure
+from bench.run.meter import Call, Meter
 from methods.method import Method
 
-# Libraries that allocate by themselves say it in their own words.
-ALLOCATIONS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUDA out of memory")
+# Libraries that allocate by themselves say it in their own words, or fail to start their work.
+ALLOCATIONS = (
+    "out of memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "unable to find an engine",
+    "Unable to find a valid cuDNN algorithm",
+)
+LIMITS = {"denoiser": "denoiser", "decode": "decoder"}  # the limit of each part
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that an allocation failed, by torch or by a library under it."""
+    said = isinstance(error, RuntimeError) and any(words in str(error) for words in ALLOCATIONS)
+    return said or isinstance(error, (torch.OutOfMemoryError, MemoryError))
 
 
 def batch(task: Task) -> dict[str, int | None]:
@@ -31,20 +50,38 @@ def batch(task: Task) -> dict[str, int | None]:
     }
 
 
-def smaller(task: Task, method: Method) -> Task | None:
-    """The task with the next smaller batches, None where there are none."""
+def smaller(task: Task, method: Method, call: Call | None = None) -> Task | None:
+    """The task with the next smaller batches, None where there are none.
+
+    ``call``: of the backbone, the one that is to be halved.
+    """
     images = task.together or task.images
     splits = images > 1 and not method.joint
     if splits and method.differentiates:
         return replace(task, together=(images + 1) // 2)
     backbone: Any = task.backbone
-    limits = getattr(backbone, "limits", None)
-    if limits is not None and max(limits.denoiser, limits.decoder) > 1:
-        half = replace(
-            limits, denoiser=max(1, limits.denoiser // 2), decoder=max(1, limits.decoder // 2)
-        )
-        return replace(task, backbone=replace(backbone, limits=half))
+    rows = 0 if call is None else rows_of(backbone, call)
+    if call is not None and rows > 1:
+        limits = replace(backbone.limits, **{LIMITS[call.part]: (rows + 1) // 2 * call.each})
+        return replace(task, backbone=replace(backbone, limits=limits))
     return replace(task, together=(images + 1) // 2) if splits else None
+
+
+def rows_of(backbone: Any, call: Call) -> int:
+    """How many of a call's samples really go through a network together; 0 where nothing limits
+    them."""
+    limits = getattr(backbone, "limits", None)
+    most = 0 if limits is None else max(1, getattr(limits, LIMITS[call.part]) // call.each)
+    return min(call.rows, most)
+
+
+def culprit(backbone: Any, meter: Meter) -> Call | None:
+    """The call in which memory ran out. Where it was in none, the one of most samples, so that the
+    denoiser's and the decoder's are halved in turn."""
+    if meter.under_way is not None:
+        return meter.under_way
+    calls = meter.largest.values()
+    return max(calls, key=lambda call: rows_of(backbone, call), default=None)
 
 
 def measure_fitting(task: Task, method: Method, prompt: str) -> tuple[Measured, Task]:
@@ -53,15 +90,14 @@ def measure_fitting(task: Task, method: Method, prompt: str) -> tuple[Measured, 
     What a failed attempt cost is in no clock. Raises BenchError where a single sample is too much.
     """
     while True:
+        meter = Meter(task.backbone.device)
         try:
-            return measure(task, method, prompt), task
-        except RuntimeError as error:
-            reason = reason_of(error)
-            if not isinstance(error, torch.OutOfMemoryError) and not any(
-                words in reason for words in ALLOCATIONS
-            ):
+            return measure(task, method, prompt, meter=meter), task
+        except Exception as error:
+            if not out_of_memory(error):
                 raise
-        next_task = smaller(task, method)
+            reason = reason_of(error)
+        next_task = smaller(task, method, culprit(task.backbone, meter))
         if next_task is None:
             coupled = "; its images are coupled and cannot be sampled apart" if method.joint else ""
             raise BenchError(
@@ -72,8 +108,19 @@ def measure_fitting(task: Task, method: Method, prompt: str) -> tuple[Measured, 
         release()
 
 
-def release() -> None:
-    """Hand memory that is no longer used back to the device."""
-    if torch.cuda.is_available():
-        gc.collect()
-        torch.cuda.empty_cache()
+@contextmanager
+def models_fit(method: Method, device: torch.device) -> Iterator[None]:
+    """Raise BenchError, which stops one cell alone, where memory runs out while models load."""
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        reason = reason_of(error)
+    else:
+        return
+    release()
+    raise BenchError(
+        f"too little memory on {device} for the models of {method.name}, its rewards and students "
+        f"included ({reason}): name fewer scores, use judge=none, or a larger device"
+    )

@@ -45,9 +45,16 @@ class Measured:
     reused: Mapping[str, Mapping[str, int]] | None = None
 
 
-def measure(task: Task, method: Method, prompt: str, observe: Observer | None = None) -> Measured:
-    """From the prompt's text to decoded images on the host, clocked and counted."""
-    meter = Meter(task.backbone.device)
+def measure(
+    task: Task,
+    method: Method,
+    prompt: str,
+    observe: Observer | None = None,
+    meter: Meter | None = None,
+) -> Measured:
+    """From the prompt's text to decoded images on the host, clocked and counted by a fresh meter,
+    which a caller can bring to read it after a failure."""
+    meter = Meter(task.backbone.device) if meter is None else meter
     backbone = MeteredBackbone(task.backbone.under(task.solver), meter)
     reward = MeteredReward(task.reward, meter)
     reuse: Reuse = anew

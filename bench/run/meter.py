@@ -48,11 +48,22 @@ def peak_memory(device: torch.device, resident: int) -> dict[str, int] | None:
     return {"allocated": allocated, "reserved": reserved, "resident": resident}
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call of a part (of KINDS) with ``rows`` samples, each evaluated ``each`` times in it."""
+
+    part: str
+    rows: int
+    each: int = 1
+
+
 @dataclass
 class Meter:
     """Seconds, calls and memory of one prompt; ``other`` is what lies between the phases.
 
-    ``reused``: those of the calls, by phase, that were not made.
+    ``reused``: those of the calls, by phase, that were not made. ``largest`` calls of the backbone,
+    by part, and the call that is ``under_way``: they tell what to make smaller where memory runs
+    out.
     """
 
     device: torch.device
@@ -62,6 +73,8 @@ class Meter:
     )
     memory: dict[str, int] | None = None
     reused: dict[str, dict[str, int]] = field(default_factory=dict)
+    largest: dict[str, Call] = field(default_factory=dict)
+    under_way: Call | None = None
     _phase: str = OTHER
     _since: float = 0.0
 
@@ -101,8 +114,16 @@ class Meter:
             if counts:
                 self.reused[phase] = dict(Counter(self.reused.get(phase, {})) + Counter(counts))
 
+    def begin(self, part: str, rows: int, each: int = 1) -> None:
+        """Note a call of the backbone before it is made."""
+        self.under_way = call = Call(part, rows, each)
+        known = self.largest.get(part)
+        if known is None or rows * each > known.rows * known.each:
+            self.largest[part] = call
+
     def count(self, kind: str, samples: int, output: Tensor) -> Tensor:
         """Count a forward call now, and its backward call when a gradient reaches ``output``."""
+        self.under_way = None
         self.calls[self._phase][kind] += samples
         if output.requires_grad:
             phase = self._phase
@@ -131,14 +152,17 @@ class MeteredBackbone:
         return self._backbone.encode(prompt, guidance, known)
 
     def posterior_mean(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
+        self._meter.begin("denoiser", len(x), condition.evaluations)
         output = self._backbone.posterior_mean(x, level, condition)
         return self._meter.count("denoiser", len(x) * condition.evaluations, output)
 
     def unconditional(self, x: Tensor, level: Level, condition: Condition) -> Tensor | None:
+        self._meter.begin("denoiser", len(x))
         output = self._backbone.unconditional(x, level, condition)
         return None if output is None else self._meter.count("denoiser", len(x), output)
 
     def decode(self, x0: Tensor) -> Tensor:
+        self._meter.begin("decode", len(x0))
         return self._meter.count("decode", len(x0), self._backbone.decode(x0))
 
     def solver(self, name: str, steps: int) -> Solver:

@@ -1,13 +1,14 @@
 """``python -m bench.weights list|fetch|check [BACKBONE …] [key=value …]``.
 
 list   what each backbone needs with its rewards and judge: gigabytes, where it goes, what is there
-fetch  download what is missing, once; afterwards everything works without a network
-check  whether what is there is whole
+fetch  download what is missing or damaged; afterwards everything works without a network
+check  whether what is there is whole, by the hub's checksums: every byte is read
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,8 +25,9 @@ from rich.text import Text
 from bench.config.compose import cell_settings, groups
 from bench.config.overrides import written_out
 from bench.errors import BenchError
+from bench.weights.hub import fetch
 from bench.weights.needs import Need, needs
-from bench.weights.source import cache, fetch, found, locate
+from bench.weights.source import cache, damaged, found, locate
 from methods.settings import one_of
 
 
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="",
         help="distilled denoisers to count in, separated by commas, or all",
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     console = Console()
     try:
         every = wanted(options.words, [s for s in options.students.split(",") if s])
@@ -86,21 +88,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not need.optional:
                     where = f"{need.what}: {need.source.name}, {need.source.gb:g} GB"
                     console.print(where, highlight=False)
-                    fetch(need.source, need.what)
+                    fetch(need.source, need.what, need.key)
         if options.action != "check":
             show(every, console)
             return 0
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    bad = 0
+    students = ["--students", options.students] if options.students else []
+    bad, words = 0, shlex.join([*options.words, *students])
     for need in every:
         if need.optional and not found(need.source):
             continue
         try:
-            locate(need.source, need.what)
+            folder = locate(need.source, need.what, words)
+            if path := damaged(need.source, folder):
+                raise BenchError(f"the file {path} is damaged: {need.source.remedy(words)}")
             console.print(f"{need.what}: whole", highlight=False)
         except BenchError as error:
             bad += 1
-            console.print(f"{need.what}: {error}", markup=False, highlight=False)
+            console.print(f"{need.what}: {error}", markup=False, highlight=False, soft_wrap=True)
     return 1 if bad else 0

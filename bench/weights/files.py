@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -113,3 +115,18 @@ def digest(paths: Iterable[Path]) -> str:
             while chunk := file.read(1 << 24):
                 total.update(chunk)
     return total.hexdigest()
+
+
+def stored_sum(path: Path) -> str | None:
+    """The checksum by which the hub's cache names a file, None for a file that is no link to it."""
+    name = Path(os.readlink(path)).name if path.is_symlink() else ""
+    return name if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name) else None
+
+
+def has_sum(path: Path, expected: str) -> bool:
+    """Whether a file's checksum is the hub's: sha256, or in 40 digits the sha1 of git's blob."""
+    if len(expected) == 64:
+        return digest([path]) == expected
+    content = path.read_bytes()
+    header = b"blob %d\0" % len(content)
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest() == expected

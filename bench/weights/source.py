@@ -1,7 +1,6 @@
-"""A pinned place on the hub: found on this machine without a network, or fetched on request.
+"""A pinned place on the hub, and its files on this machine; no network is asked.
 
-Files live in the hub's own cache (HF_HOME), so other programs share them. Nothing here reaches
-for the network but ``fetch``.
+Files live in the hub's own cache (HF_HOME), so other programs share them.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, reason_of
-from bench.weights.files import check_file, missing_shards
+from bench.errors import BenchError
+from bench.weights.files import check_file, has_sum, missing_shards, stored_sum
+
+USUAL = "sd15"  # a backbone that all published rewards and the judge go with
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class Source:
     def name(self) -> str:
         return f"{self.repo}@{self.revision[:12]}"
 
-    def remedy(self, words: str = "BACKBONE") -> str:
+    def remedy(self, words: str = USUAL) -> str:
         """What to do where it is missing; ``words``: what follows `fetch` on the command line."""
         return (
-            f"fetch them once with `python -m bench.weights fetch {words}` ({self.gb:g} GB of "
+            f"fetch them with `python -m bench.weights fetch {words}` ({self.gb:g} GB of "
             f"{self.name} among them, into {cache()}), or name a folder or file that holds them "
             "as the weights of this part in the config"
         )
@@ -72,7 +73,7 @@ def mark_of(source: Source, folder: Path) -> str:
     return f"{source.repo}@{folder.name}"
 
 
-def locate(source: Source, what: str, words: str = "BACKBONE") -> Path:
+def locate(source: Source, what: str, words: str = USUAL) -> Path:
     """The folder of ``source`` on this machine, its files whole. Raises BenchError, with what to
     fetch and where it will go, where it is not; ``what`` names it in the message, ``words`` as
     ``Source.remedy``."""
@@ -80,7 +81,7 @@ def locate(source: Source, what: str, words: str = "BACKBONE") -> Path:
     if folder is None:
         raise BenchError(f"the weights of {what} are not on this machine: {source.remedy(words)}")
     for path in matching(source, folder):
-        check_file(path, f"delete it and {source.remedy(words)}")
+        check_file(path, source.remedy(words))
     return folder
 
 
@@ -91,32 +92,7 @@ def matching(source: Source, folder: Path) -> list[Path]:
     return [p for p, name in names if any(fnmatch(name, pattern) for pattern in source.files)]
 
 
-def fetch(source: Source, what: str) -> Path:
-    """Download what is missing of ``source``. Raises BenchError with what to do where it fails."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    said = {
-        GatedRepoError: "is gated: accept its licence on its page of the hub, log in with "
-        "`hf auth login`, and fetch again",
-        RepositoryNotFoundError: "is unknown to the hub, or not for you: log in with `hf auth "
-        "login`, or name another repo in the config",
-        RevisionNotFoundError: f"has no revision {source.revision}: name another revision in the "
-        "config",
-    }
-    try:
-        snapshot_download(source.repo, revision=source.revision, allow_patterns=[*source.files])
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        otherwise = (
-            "could not be fetched: the hub was not reached or the disk is full "
-            f"({reason_of(error)}); what has arrived is kept, and the same command goes on"
-        )
-        why = next((text for kind, text in said.items() if isinstance(error, kind)), otherwise)
-        raise BenchError(f"{source.repo} ({what}) {why}") from None
-    return locate(source, what)
+def damaged(source: Source, folder: Path) -> Path | None:
+    """The first file of a snapshot whose checksum is not the hub's; every byte is read."""
+    sums = ((path, stored_sum(path)) for path in matching(source, folder))
+    return next((path for path, known in sums if known and not has_sum(path, known)), None)

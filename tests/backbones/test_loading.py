@@ -1,6 +1,7 @@
 """Loading: folders, the hub's cache, distilled denoisers, and what is said where it fails."""
 
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pipelines import ours, problem, settings, tiny
 from safetensors.torch import load_file, save_file
 
 import bench.device
-from bench.backbones import load_backbone
+from bench.backbones import load_backbone, loading, students
 from bench.backbones.students import load_student
 from bench.device import resolve_device
 from bench.errors import BenchError
@@ -165,7 +166,7 @@ def test_the_hub_s_cache_serves_the_pipeline_and_a_part_from_elsewhere(
     torch.testing.assert_close(ratio, torch.full_like(ratio, 1.5))
 
 
-def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path):
+def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path, monkeypatch):
     pipeline = tiny("sdxl").pipeline
     state = {k: (v * 2).contiguous() for k, v in pipeline.unet.state_dict().items()}
     path = tmp_path / "student.safetensors"
@@ -179,6 +180,9 @@ def test_a_whole_distilled_denoiser_is_loaded_strictly(tmp_path):
     assert layout == pipeline.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
     save_file({k: v for k, v in state.items() if k != "conv_in.bias"}, path)
     with pytest.raises(BenchError, match=r"does not fit its network: 1 key missing: conv_in.bias"):
+        load_student(pipeline, "dmd2", own, False, settings("sdxl"))
+    monkeypatch.setattr(bench.device, "free_bytes", lambda device: 2**10)
+    with pytest.raises(BenchError, match=r"too little memory: the weights of the distilled deno"):
         load_student(pipeline, "dmd2", own, False, settings("sdxl"))
 
 
@@ -222,6 +226,29 @@ def test_another_model_s_low_rank_update_is_refused(tmp_path):
     own = {"weights": str(tmp_path / "pytorch_lora_weights.safetensors"), "lora": True}
     with pytest.raises(BenchError, match=r"(changes no weight of|is no low-rank update of)"):
         load_student(tiny("sdxl").pipeline, "lcm", own | {"scale": 1.0}, False, settings("sdxl"))
+
+
+def test_a_pipeline_and_its_students_are_gone_before_another_is_loaded(monkeypatch):
+    first = weakref.ref(tiny("sdxl").teacher)
+    alive = []
+    monkeypatch.setattr(loading, "check_room", lambda *at: alive.append(first() is not None))
+    tiny("sd15")
+    assert alive == [False], "there is room for one of them"
+
+
+def test_a_student_is_gone_before_another_is_loaded(monkeypatch):
+    alive, made = [], []
+
+    def load_student(pipeline, name, *rest):
+        alive.append([student() is not None for student in made])
+        student = torch.nn.Linear(1, 1)
+        made.append(weakref.ref(student))
+        return student, name
+
+    monkeypatch.setattr(students, "load_student", load_student)
+    for solver in ("lcm", "dmd2"):
+        load_backbone(settings("sdxl"), "cpu", [solver])
+    assert alive == [[], [False]]
 
 
 def test_eager_attention_leaves_the_images_alone():

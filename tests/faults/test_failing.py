@@ -161,6 +161,24 @@ def test_too_little_memory_stops_one_cell_alone_and_with_no_other_it_is_the_answ
     assert not list(tmp_path.rglob("records.jsonl"))
 
 
+def test_memory_that_runs_out_while_models_load_stops_that_cell_alone(toy, tmp_path, monkeypatch):
+    real, errors = bench.run.cells.load_reward, [torch.OutOfMemoryError("tried to allocate 2 GiB")]
+
+    def load(*at):
+        if errors:
+            raise errors.pop()
+        return real(*at)
+
+    monkeypatch.setattr(bench.run.cells, "load_reward", load)
+    done = run_cells([toy(), toy("method=vanilla")], tmp_path, Console(quiet=True))
+    (problem,) = done.problems
+    assert problem.startswith(
+        "lidar: too little memory on cpu for the models of lidar, its rewards"
+    )
+    assert "tried to allocate 2 GiB" in problem
+    assert [folder.name.split("-")[0] for folder in done.folders] == ["vanilla"]
+
+
 def test_a_cell_with_damaged_records_is_told_and_the_next_one_runs(toy, tmp_path):
     cells = [toy("method=vanilla"), toy()]
     folder = run_cell(cells[0], tmp_path, lambda: None)

@@ -120,6 +120,6 @@ def test_nothing_reaches_for_the_network(monkeypatch):
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    load_pipeline.cache_clear()
+    load_pipeline.let_go()
     backbone, digest = load_backbone(make_cell(cell_settings([], [])).backbone)
     assert digest.endswith(" in float32") and backbone.latent_shape == (4, 16, 16)

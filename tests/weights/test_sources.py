@@ -1,7 +1,6 @@
-"""Pinned weights: found without a network, fetched with clear words where that fails."""
+"""Pinned weights: what a configuration needs, found without a network."""
 
 import json
-import time
 from dataclasses import replace
 
 import pytest
@@ -11,10 +10,11 @@ from safetensors.torch import save_file
 
 from bench.config.compose import cell_settings
 from bench.errors import BenchError
+from bench.judge.judges import names_used
 from bench.weights.__main__ import main, wanted
 from bench.weights.files import check_file, fill, read_tensors
-from bench.weights.needs import needs
-from bench.weights.source import Source, fetch, found, locate, mark_of
+from bench.weights.needs import needs, sources
+from bench.weights.source import Source, found, locate, mark_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SOURCE = Source("someone/model", COMMIT, ("*.safetensors", "config.json"), 1.5)
@@ -75,48 +75,10 @@ def test_a_file_cut_short_is_named(hub):
     folder = stored(hub, "model.safetensors", "config.json")
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(BenchError, match=r"model.safetensors is cut short or damaged .*delete it"):
+    with pytest.raises(
+        BenchError, match=r"model.safetensors is cut short or damaged .*: fetch them"
+    ):
         locate(SOURCE, "it")
-
-
-def http_error(kind):
-    import httpx2
-    from huggingface_hub import errors
-
-    response = httpx2.Response(404, request=httpx2.Request("GET", "http://localhost"))
-    return getattr(errors, kind)("no", response=response)
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("GatedRepoError", "is gated: accept its licence .* `hf auth login`"),
-        ("RepositoryNotFoundError", "someone/model .* is unknown to the hub, or not for you"),
-        ("RevisionNotFoundError", f"has no revision {COMMIT}"),
-        ("HfHubHTTPError", "could not be fetched: the hub was not reached"),
-    ],
-)
-def test_each_failure_of_a_download_has_its_own_words(hub, monkeypatch, kind, message):
-    import huggingface_hub
-
-    def fail(*args, **kwargs):
-        raise http_error(kind)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
-    with pytest.raises(BenchError, match=message):
-        fetch(SOURCE, "it")
-
-
-def test_without_a_network_a_download_says_that_the_hub_was_not_reached(hub, monkeypatch):
-    import socket
-
-    def refuse(*args, **kwargs):
-        raise OSError("network is unreachable")
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the hub client's attempts
-    with pytest.raises(BenchError, match="could not be fetched: the hub was not reached"):
-        fetch(SOURCE, "it")
 
 
 def test_a_checkpoint_is_read_without_running_what_is_in_it(tmp_path):
@@ -153,6 +115,18 @@ def test_what_a_backbone_needs_follows_from_its_config():
     assert any(what.startswith("rewards.imagereward") for what in every)
     assert needs(cell_settings(["backbone=sdxl", "weights=random"], [])) == []
     assert needs(cell_settings([], [])) == [], "the miniature brings its own"
+    own = cell_settings(["backbone=sdxl", "backbone.weights=.", "solver=dmd2"], [])
+    every = {need.what: need for need in needs(own)}
+    assert "sdxl" not in every and not every["sdxl.students.dmd2"].optional
+
+
+@pytest.mark.parametrize("judge", ["none", "mask2former"])
+@pytest.mark.parametrize("scores", ["", "hps", "jpeg,aesthetic"])
+def test_the_rewards_that_are_needed_are_those_that_a_cell_loads(judge, scores):
+    config = cell_settings(["backbone=sd15", f"judge={judge}", f"scores=[{scores}]"], [])
+    used = {need.source for need in needs(config) if need.what.startswith("rewards.")}
+    loaded = [config["rewards"][name] for name in names_used(config)]
+    assert used == {source for own in loaded for _, source in sources(own, "")}
 
 
 def test_every_pinned_revision_is_a_commit_or_says_that_it_is_not():
