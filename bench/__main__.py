@@ -4,6 +4,7 @@
   guidance-bench list [methods|experiments|…]            what there is to choose from
   guidance-bench report FOLDER                           make the report of a results folder anew
   guidance-bench compare A B                             why two runs differ
+  guidance-bench profile [key=value …]                   where one prompt's time goes
   guidance-bench judge FOLDER                            judge images in GenEval's own layout
   guidance-bench weights list|fetch|check [BACKBONE …]   pretrained weights
   guidance-bench geneval prompts                         GenEval's prompts, byte for byte
@@ -41,6 +42,7 @@ SUBCOMMANDS = {
     "list": "bench.config.listing",
     "report": "bench.report.__main__",
     "compare": "bench.report.compare",
+    "profile": "bench.run.profile",
     "judge": "bench.judge.__main__",
     "weights": "bench.weights.__main__",
     "geneval": "bench.geneval.__main__",
