@@ -80,18 +80,20 @@ class Problem:
         return onto(drawn, torch.empty((), dtype=drawn.dtype, device=self.backbone.device))
 
     def score(self, x0: Tensor) -> Tensor:
-        """Rewards (B,) of clean latents: decode, then judge."""
-        return self.score_images(self.backbone.decode(x0))
+        """Rewards (B,) of clean latents, for the loop: decode, then judge.
+
+        As ``score_images`` on a CPU. On an accelerator nobody looks at them here: at every step
+        that would hold up the host. What is not finite then spreads to the samples, which are
+        checked after the loop, or stops whoever reads it on the host.
+        """
+        images = self.backbone.decode(x0)
+        if images.device.type != "cpu":
+            return self.reward(images, self.prompt)
+        return self.score_images(images)
 
     def score_images(self, images: Tensor) -> Tensor:
-        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity.
-
-        On an accelerator a reward that is differentiated is not looked at here: at every step that
-        would hold up the host. A NaN then spreads to the samples, which are checked after the loop.
-        """
+        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity."""
         rewards = self.reward(images, self.prompt)
-        if rewards.requires_grad and rewards.device.type != "cpu":
-            return rewards
         if not torch.isfinite(rewards.detach()).all():
             name = getattr(self.reward, "name", type(self.reward).__name__)
             raise FloatingPointError(

@@ -1,0 +1,147 @@
+"""python every_method.py GUARD OUT: every method on pretended GPUs, and what was seen, as JSON.
+
+A process of its own: the library GUARD must be loaded before torch, which asks once whether there
+is CUDA.
+"""
+
+import ctypes
+import json
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import process_time
+
+ctypes.CDLL(sys.argv[1])
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "backbones")]
+
+import torch
+from pretended import pretended
+from small import METHODS, overrides
+
+from bench.config.cell import make_cell
+from bench.config.compose import cell_settings
+from bench.rewards import load_reward
+from bench.run.cells import prepare
+from bench.run.measure import measure
+from bench.store.images import from_host
+from methods.base import Steer
+from methods.method import Method
+
+RUNS = {
+    "cuda:1": {family: METHODS for family in ("sd15", "sdxl", "flux_dev")},
+    "cuda:0": {family: ("vanilla", "lidar", "das") for family in ("sd15", "sdxl", "flux_dev")},
+}
+
+
+@dataclass(frozen=True)
+class Waiting(Steer):
+    """Waits at every step."""
+
+    def shift(self, step, memory):
+        return step.x * float(step.x.sum())
+
+
+@dataclass(frozen=True)
+class Astray(Steer):
+    """Adds what lies on the host."""
+
+    def shift(self, step, memory):
+        return torch.zeros(step.x.shape)
+
+
+def sampled(mode, ready, method):
+    """What one measurement showed: what was noted from each step to the next, and where."""
+    marks, where = [], set()
+
+    def observe(step):
+        marks.append(len(mode.events))
+        where.update((str(t.device), str(t.dtype)) for t in (step.x, step.x0))
+
+    prompt = ready.cell.prompts[0]
+    measured = measure(ready.task, method, prompt.text, observe)
+    between = [mode.events[a:b] for a, b in zip(marks, marks[1:], strict=False)]
+    return {
+        # Where the host synchronizes by name, a phase of the clock ends: that is no step.
+        "steps": [e for e in between if not any(kind == "synchronize" for kind, _ in e)],
+        "latents": sorted(where),
+        "images": measured.delivered.shape,
+        "judged": ready.judge.judge(prompt.metadata, from_host(measured.delivered)),
+    }
+
+
+def places(backbone):
+    """Where the pipeline's networks lie, in which types, and how their convolutions are laid out.
+
+    Each network's name -> [devices, types, whether one is channels_last]."""
+    networks = {n: m for n, m in backbone.pipeline.components.items() if hasattr(m, "parameters")}
+    networks |= {"denoiser": backbone.denoiser}
+    return {
+        name: [
+            sorted({str(t.device) for t in [*network.parameters(), *network.buffers()]}),
+            sorted({str(t.dtype) for t in network.parameters()}),
+            any(
+                t.is_contiguous(memory_format=torch.channels_last) and not t.is_contiguous()
+                for t in network.parameters()
+                if t.ndim == 4
+            ),
+        ]
+        for name, network in networks.items()
+    }
+
+
+def scored(mode, name, settings, device):
+    """What was noted when a reward was called the second time, forward and backward."""
+    reward = load_reward(name, settings, device)
+    for _ in range(2):
+        images = torch.rand(2, 3, 16, 16, device=device, requires_grad=True)
+        before = len(mode.events)
+        reward(images, "a photo of a cat").sum().backward()
+    return mode.events[before:]
+
+
+def attempted(make):
+    """What ``make`` returns, with its CPU seconds; its error where it fails."""
+    began = process_time()
+    try:
+        found = make()
+    except Exception:
+        found = {"error": traceback.format_exc(limit=-8)}
+    return {**found, "seconds": process_time() - began}
+
+
+def main(out):
+    found = {}
+    with tempfile.TemporaryDirectory() as folder, pretended() as mode:
+
+        def run(device, family, name):
+            given = [f"backbone={family}", f"device={device}", *overrides(family, name)]
+            ready = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
+            backbone, reward = ready.task.backbone, ready.task.reward
+            # Constants and the prompt's tokens are copied at the first call.
+            reward(torch.zeros(1, 3, 16, 16, device=backbone.device), ready.cell.prompts[0].text)
+            return ready, sampled(mode, ready, ready.cell.method)
+
+        for device, families in RUNS.items():
+            for family, methods in families.items():
+                for name in methods:
+                    found[f"{device} {family} {name}"] = attempted(
+                        lambda: run(device, family, name)[1]  # noqa: B023
+                    )
+                ready, _ = run(device, family, "vanilla")
+                found[f"{device} {family} places"] = places(ready.task.backbone)
+        for name in ready.cell.settings["rewards"]:
+            if name != "jpeg":
+                settings = ready.cell.settings["rewards"]
+                found[f"reward {name}"] = attempted(
+                    lambda: {"noted": scored(mode, name, settings, ready.task.backbone.device)}  # noqa: B023
+                )
+        for steer in (Waiting(), Astray()):
+            method = Method("own", {}, {"own": steer})
+            found[type(steer).__name__] = attempted(lambda: sampled(mode, ready, method))  # noqa: B023
+    Path(out).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[2])
