@@ -9,14 +9,16 @@ import json
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from time import process_time
 
 ctypes.CDLL(sys.argv[1])
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "backbones")]
 
 import torch
+
+torch.inference_mode = torch.no_grad  # in which there are no tensors of a class of one's own
+
 from pretended import pretended
 from small import METHODS, overrides
 
@@ -98,48 +100,46 @@ def scored(mode, name, settings, device):
         images = torch.rand(2, 3, 16, 16, device=device, requires_grad=True)
         before = len(mode.events)
         reward(images, "a photo of a cat").sum().backward()
-    return mode.events[before:]
+    return {"steps": [mode.events[before:]]}
 
 
-def attempted(make):
-    """What ``make`` returns, with its CPU seconds; its error where it fails."""
-    began = process_time()
+def attempted(call, *given):
+    """What ``call`` returns, or its error."""
     try:
-        found = make()
+        return call(*given)
     except Exception:
-        found = {"error": traceback.format_exc(limit=-8)}
-    return {**found, "seconds": process_time() - began}
+        return {"error": traceback.format_exc(limit=-8)}
 
 
 def main(out):
     found = {}
     with tempfile.TemporaryDirectory() as folder, pretended() as mode:
 
-        def run(device, family, name):
+        def ready(device, family, name):
             given = [f"backbone={family}", f"device={device}", *overrides(family, name)]
-            ready = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
-            backbone, reward = ready.task.backbone, ready.task.reward
-            # Constants and the prompt's tokens are copied at the first call.
-            reward(torch.zeros(1, 3, 16, 16, device=backbone.device), ready.cell.prompts[0].text)
-            return ready, sampled(mode, ready, ready.cell.method)
+            made = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
+            # Constants and the prompt's tokens are copied at a reward's first call.
+            images = torch.zeros(1, 3, 16, 16, device=made.task.backbone.device)
+            made.task.reward(images, made.cell.prompts[0].text)
+            return made
+
+        def run(*which):
+            made = ready(*which)
+            return sampled(mode, made, made.cell.method)
 
         for device, families in RUNS.items():
             for family, methods in families.items():
                 for name in methods:
-                    found[f"{device} {family} {name}"] = attempted(
-                        lambda: run(device, family, name)[1]  # noqa: B023
-                    )
-                ready, _ = run(device, family, "vanilla")
-                found[f"{device} {family} places"] = places(ready.task.backbone)
-        for name in ready.cell.settings["rewards"]:
+                    found[f"{device} {family} {name}"] = attempted(run, device, family, name)
+                last = ready(device, family, "vanilla")
+                found[f"{device} {family} places"] = places(last.task.backbone)
+        settings, at = last.cell.settings["rewards"], last.task.backbone.device
+        for name in settings:
             if name != "jpeg":
-                settings = ready.cell.settings["rewards"]
-                found[f"reward {name}"] = attempted(
-                    lambda: {"noted": scored(mode, name, settings, ready.task.backbone.device)}  # noqa: B023
-                )
+                found[f"reward {name}"] = attempted(scored, mode, name, settings, at)
         for steer in (Waiting(), Astray()):
-            method = Method("own", {}, {"own": steer})
-            found[type(steer).__name__] = attempted(lambda: sampled(mode, ready, method))  # noqa: B023
+            own = Method("own", {}, {"own": steer})
+            found[type(steer).__name__] = attempted(sampled, mode, last, own)
     Path(out).write_text(json.dumps(found))
 
 

@@ -1,0 +1,104 @@
+"""Every method on two pretended GPUs: everything lies where it belongs, and no step waits in vain.
+
+Without a GPU; g++ is needed, for what autograd asks of a device. ``every_method.py`` runs it all
+once, in a process of its own.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "backbones"))
+
+from small import FAMILIES, METHODS  # noqa: E402
+
+# Those that choose among particles read their values on the host: once where they choose.
+CHOOSING = {"code", "das", "fk_smc", "lidar_smc", "lidar_smc_bon", "smc_bon", "svdd"}
+RUNS = [("cuda:1", f, m) for f in FAMILIES for m in METHODS]
+RUNS += [("cuda:0", f, m) for f in FAMILIES for m in ("vanilla", "lidar", "das")]
+DENOISER = {"sd15": "float16", "sdxl": "float16", "flux_dev": "bfloat16"}
+DECODER = DENOISER | {"sdxl": "float32"}  # SDXL's overflows in half precision
+
+pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What ``every_method.py`` saw."""
+    folder = tmp_path_factory.mktemp("gpus")
+    guard, out = folder / "guard.so", folder / "seen.json"
+    torch = Path(find_spec("torch").origin).parent
+    libraries = [f"-L{torch / 'lib'}", f"-Wl,-rpath,{torch / 'lib'}", "-lc10", "-ltorch_cpu"]
+    sources = [f"-I{torch / 'include'}", str(HERE / "guard.cpp"), "-o", str(guard)]
+    subprocess.run(["g++", "-std=c++20", "-shared", "-fPIC", *sources, *libraries], check=True)
+    script = [sys.executable, str(HERE / "every_method.py"), str(guard), str(out)]
+    subprocess.run(script, check=True, cwd=HERE.parents[1], env=environment())
+    return json.loads(out.read_text())
+
+
+def environment():
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+
+
+def counted(step):
+    """(waits, copies that hold up the host) of what was noted from one step to the next."""
+    kinds = Counter(kind for kind, _ in step)
+    return kinds["wait"], kinds["blocking copy"]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=" ".join)
+def test_a_method_runs_and_its_steps_wait_only_to_choose(seen, run):
+    device, _, method = run
+    found = seen[" ".join(run)]
+    assert "error" not in found, found["error"]
+    assert found["images"] == [2, 16, 16, 3]
+    if method == "best_of_lookahead":  # delivers what it drew before the loop
+        return
+    assert found["latents"] == [[device, "torch.float32"]]
+    assert len(found["steps"]) >= 2
+    for step in found["steps"]:
+        waits, blocking = counted(step)
+        assert waits <= (method in CHOOSING), step
+        assert not blocking, step
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "cuda:1"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_networks_lie_on_their_device_in_half_precision(seen, device, family):
+    places = seen[f"{device} {family} places"]
+    for name, (devices, types, _) in places.items():
+        dtype = DECODER[family] if name == "vae" else DENOISER[family]
+        assert (devices, types) == ([device], [f"torch.{dtype}"]), name
+    assert not places["vae"][2], "its convolutions would copy latents to another layout"
+
+
+def test_rewards_wait_for_nothing_at_their_second_call(seen):
+    rewards = {name: found for name, found in seen.items() if name.startswith("reward ")}
+    assert len(rewards) >= 6
+    for name, found in rewards.items():
+        assert "error" not in found, found["error"]
+        assert counted(found["steps"][0]) == (0, 0), (name, found["steps"])
+
+
+def test_draws_are_copied_while_the_host_goes_on(seen):
+    assert all("copy" in dict(step) for step in seen["cuda:1 sd15 vanilla"]["steps"])
+
+
+def test_a_wait_is_noticed_and_tensors_that_lie_apart_are_refused(seen):
+    """So that the tests above can fail."""
+    assert [counted(step)[0] for step in seen["Waiting"]["steps"]] == [1, 1, 1]
+    assert "its tensors lie apart" in seen["Astray"]["error"]
+
+
+def test_images_are_judged_on_the_device(seen):
+    judged = seen["cuda:1 sd15 vanilla"]["judged"]
+    assert len(judged["geneval"]) == 2 and judged["diversity"] > 0
