@@ -35,9 +35,11 @@ def located(where: str) -> Iterator[None]:
 class Problem:
     """One prompt, its prior and reward, and where its noise comes from.
 
-    ``images``: how many to deliver, numbered from ``first``. ``candidates``: particles per image.
-    ``phase``: a clock's context, by the name of what is being done. ``keep``: whether estimators
-    keep the images that they decoded, for a steer to deliver.
+    ``images``: how many to deliver. ``candidates``: particles per image. ``first``: how many of the
+    prompt's particles come before these. ``graph``: the most particles that are differentiated at a
+    time, None for all; it changes samples by rounding alone. ``phase``: a clock's context, by the
+    name of what is being done. ``keep``: whether estimators keep the images that they decoded, for
+    a steer to deliver.
     """
 
     backbone: Backbone
@@ -50,6 +52,7 @@ class Problem:
     steps: int
     candidates: int = 1
     first: int = 0
+    graph: int | None = None
     phase: Phase = no_phase
     keep: bool = False
 
@@ -58,12 +61,11 @@ class Problem:
 
         Noise is drawn under these names, so candidate 0 of image i meets vanilla's image i's.
         """
-        pairs = (divmod(p, self.candidates) for p in range(particles))
-        return [(self.first + image, candidate) for image, candidate in pairs]
+        return [divmod(self.first + p, self.candidates) for p in range(particles)]
 
     def block(self, group: int, size: int) -> int:
         """The number of a group of ``size`` neighbours, whichever images are sampled together."""
-        return self.first * self.candidates // size + group
+        return self.first // size + group
 
     def normal(self, shape: Sequence[int], purpose: str, *key: int, particles: int) -> Tensor:
         """Standard normal (particles, *shape) on the host, each particle's under its own name."""

@@ -1,8 +1,10 @@
 """Batches that fit: where memory runs out, fewer samples at a time, and the record says so.
 
 A method that differentiates keeps a graph of every image that it samples together, so these are
-halved first, down to one image at a time, as LiDAR's paper ran UG and DATE on SDXL. What else is
-large is split without a trace in the result: the batches of the denoiser and the decoder.
+halved first, down to one image at a time, as LiDAR's paper ran UG and DATE on SDXL. Where images
+are coupled, and where one image has several candidates, the particles that are differentiated at a
+time are halved instead. What else is large is split without a trace in the result: the batches of
+the denoiser and the decoder.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ ALLOCATIONS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUDA 
 def batch(task: Task) -> dict[str, int | None]:
     """What the record says of the batches."""
     limits = getattr(task.backbone, "limits", None)
+    graph = {} if task.graph is None else {"graph": task.graph}
     return {
         "images": task.together or task.images,
         "denoiser": None if limits is None else limits.denoiser,
         "decoder": None if limits is None else limits.decoder,
+        **graph,
     }
 
 
@@ -37,6 +41,9 @@ def smaller(task: Task, method: Method) -> Task | None:
     splits = images > 1 and not method.joint
     if splits and method.differentiates:
         return replace(task, together=(images + 1) // 2)
+    graph = min(task.graph or images * method.candidates, images * method.candidates)
+    if method.differentiates and graph > 1:
+        return replace(task, graph=(graph + 1) // 2)
     backbone: Any = task.backbone
     limits = getattr(backbone, "limits", None)
     if limits is not None and max(limits.denoiser, limits.decoder) > 1:

@@ -29,6 +29,7 @@ class Task:
     images: int
     seed: int
     together: int | None = None  # images sampled at a time, None for all
+    graph: int | None = None  # particles differentiated at a time, None for all
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def measure(task: Task, method: Method, prompt: str, observe: Observer | None = 
             images=task.images,
             solver=task.solver,
             steps=task.steps,
+            graph=task.graph,
         )
         sampled = sample(problem, method, meter.phase, observe, task.together)
         with meter.phase("decode"):

@@ -4,13 +4,13 @@ import socket
 
 import pytest
 from pipelines import tiny
-from small import FAMILIES, METHODS, overrides
 
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
 from bench.report.build import build
 from bench.run.cells import Bench, run_cell
 from bench.store.records import read_records
+from tests.small import METHODS, overrides
 
 JUDGED = ["judge=mask2former", "judge.shorter=64", "judge.longer=64"]
 
@@ -26,7 +26,7 @@ def no_network():
         yield
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=("sd15", "sdxl", "flux_dev"))
 def saved(request, tmp_path_factory, no_network):
     """(family, overrides): a pipeline folder as save_pretrained writes it."""
     folder = tmp_path_factory.mktemp(request.param)

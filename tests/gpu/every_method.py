@@ -9,18 +9,14 @@ import json
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ctypes.CDLL(sys.argv[1])
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "backbones")]
 
 import torch
 
 torch.inference_mode = torch.no_grad  # in which there are no tensors of a class of one's own
-
-from pretended import pretended
-from small import METHODS, overrides
 
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
@@ -30,10 +26,12 @@ from bench.run.measure import measure
 from bench.store.images import from_host
 from methods.base import Steer
 from methods.method import Method
+from tests.gpu.pretended import pretended
+from tests.small import FAMILIES, METHODS, overrides, small_method, target_solver
 
 RUNS = {
-    "cuda:1": {family: METHODS for family in ("sd15", "sdxl", "flux_dev")},
-    "cuda:0": {family: ("vanilla", "lidar", "das") for family in ("sd15", "sdxl", "flux_dev")},
+    "cuda:1": {family: METHODS for family in FAMILIES},
+    "cuda:0": {family: ("vanilla", "lidar", "das") for family in FAMILIES},
 }
 
 
@@ -115,31 +113,28 @@ def main(out):
     found = {}
     with tempfile.TemporaryDirectory() as folder, pretended() as mode:
 
-        def ready(device, family, name):
-            given = [f"backbone={family}", f"device={device}", *overrides(family, name)]
-            made = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
-            # Constants and the prompt's tokens are copied at a reward's first call.
-            images = torch.zeros(1, 3, 16, 16, device=made.task.backbone.device)
-            made.task.reward(images, made.cell.prompts[0].text)
-            return made
-
-        def run(*which):
-            made = ready(*which)
-            return sampled(mode, made, made.cell.method)
+        def run(ready, family, name):
+            method = small_method(name, ready.cell.method.estimators["lookahead"].solver)
+            task = replace(ready.task, solver=target_solver(family, name))
+            return sampled(mode, replace(ready, task=task), method)
 
         for device, families in RUNS.items():
             for family, methods in families.items():
+                given = [f"backbone={family}", f"device={device}", *overrides(family, "lidar")]
+                ready = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
+                at = ready.task.backbone.device
+                # Constants and the prompt's tokens are copied at a reward's first call.
+                ready.task.reward(torch.zeros(1, 3, 16, 16, device=at), ready.cell.prompts[0].text)
                 for name in methods:
-                    found[f"{device} {family} {name}"] = attempted(run, device, family, name)
-                last = ready(device, family, "vanilla")
-                found[f"{device} {family} places"] = places(last.task.backbone)
-        settings, at = last.cell.settings["rewards"], last.task.backbone.device
+                    found[f"{device} {family} {name}"] = attempted(run, ready, family, name)
+                found[f"{device} {family} places"] = places(ready.task.backbone)
+        settings = ready.cell.settings["rewards"]
         for name in settings:
             if name != "jpeg":
                 found[f"reward {name}"] = attempted(scored, mode, name, settings, at)
         for steer in (Waiting(), Astray()):
             own = Method("own", {}, {"own": steer})
-            found[type(steer).__name__] = attempted(sampled, mode, last, own)
+            found[type(steer).__name__] = attempted(sampled, mode, ready, own)
     Path(out).write_text(json.dumps(found))
 
 
