@@ -100,7 +100,8 @@ def sample_missing(ready: Ready, progress: Progress) -> int:
             progress.say(f"this run goes on with other surroundings: {note}")
         bench = Bench(cell.method, ready.task, ready.task)
         release()
-        bench.warm_up([p.text for _, p in todo[:ALIKE]])
+        if failure := bench.warm_up([p.text for _, p in todo[:ALIKE]]):
+            progress.say(f"{cell.method.name}: nothing was warmed up before the clock: {failure}")
         streak = Streak(succeeded=bool(done))
         for place, prompt in todo:
             record, error = attempt(cell, bench, ready.judge, store, prompt, place)

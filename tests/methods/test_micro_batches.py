@@ -47,7 +47,7 @@ def test_no_graph_holds_more_particles_than_the_limit(problem, name):
     watched = Watched(full.pipeline, full.solvers, full.guidance)
     method = small_method(name)
     sample(replace(problem, backbone=watched, graph=2), method)
-    around = {"lgd": 4, "tfg": 2}.get(name, 1)  # perturbed copies of each particle
+    around = {"lgd": 8, "tfg": 2}.get(name, 1)  # perturbed copies of each particle
     assert max(held) == 2 * around
 
 
