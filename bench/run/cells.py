@@ -19,7 +19,7 @@ from rich.console import Console
 from bench.backbones import load_backbone
 from bench.config.cell import Cell, code_digest, identity, parse_shard
 from bench.config.defaults import changed
-from bench.device import resolve_device
+from bench.device import resolve_device, set_precision
 from bench.errors import BenchError
 from bench.judge.judges import Judge, load_judge, names_used
 from bench.rewards import load_reward
@@ -59,7 +59,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     """Load a cell's models. Raises BenchError for what is missing, or does not fit."""
     began = time.perf_counter()
     # The judge first: it is small, and it may refuse to score.
-    device = resolve_device(cell.device)
+    device, precision = resolve_device(cell.device), set_precision()
     judge = load_judge(cell.judge, cell.settings, device)
     backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
     rewards = {
@@ -74,6 +74,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config |= {"code": code_digest(), "weights": digests}
     config |= {"changed": changed(cell.settings)}
     config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    config |= {"precision": precision}
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
     store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)

@@ -1,22 +1,16 @@
-"""python every_method.py GUARD OUT: every method on pretended GPUs, and what was seen, as JSON.
+"""Every method on pretended GPUs, and what was seen.
 
-A process of its own: the library GUARD must be loaded before torch, which asks once whether there
-is CUDA.
+For a process of its own, in which autograd knows such devices (``guard.cpp``).
 """
 
-import ctypes
 import json
-import sys
 import tempfile
 import traceback
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
-ctypes.CDLL(sys.argv[1])
-
 import torch
-
-torch.inference_mode = torch.no_grad  # in which there are no tensors of a class of one's own
 
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
@@ -30,8 +24,8 @@ from tests.gpu.pretended import pretended
 from tests.small import FAMILIES, METHODS, overrides, small_method, target_solver
 
 RUNS = {
-    "cuda:1": {family: METHODS for family in FAMILIES},
-    "cuda:0": {family: ("vanilla", "lidar", "das") for family in FAMILIES},
+    "cuda:1": dict.fromkeys(FAMILIES, METHODS),
+    "cuda:0": dict.fromkeys(FAMILIES, ("vanilla", "lidar", "das")),
 }
 
 
@@ -61,7 +55,7 @@ def sampled(mode, ready, method):
 
     prompt = ready.cell.prompts[0]
     measured = measure(ready.task, method, prompt.text, observe)
-    between = [mode.events[a:b] for a, b in zip(marks, marks[1:], strict=False)]
+    between = [mode.events[a:b] for a, b in pairwise(marks)]
     return {
         # Where the host synchronizes by name, a phase of the clock ends: that is no step.
         "steps": [e for e in between if not any(kind == "synchronize" for kind, _ in e)],
@@ -110,6 +104,7 @@ def attempted(call, *given):
 
 
 def main(out):
+    """Run it all, and write to ``out`` what was seen, as JSON."""
     found = {}
     with tempfile.TemporaryDirectory() as folder, pretended() as mode:
 
@@ -136,7 +131,3 @@ def main(out):
             own = Method("own", {}, {"own": steer})
             found[type(steer).__name__] = attempted(sampled, mode, ready, own)
     Path(out).write_text(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main(sys.argv[2])

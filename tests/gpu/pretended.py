@@ -180,6 +180,7 @@ def pretended() -> Iterator[Pretended]:
         "cuda.memory_allocated": lambda device=None: 0,
         "cuda.max_memory_allocated": lambda device=None: 0,
         "cuda.max_memory_reserved": lambda device=None: 0,
+        "inference_mode": torch.no_grad,  # no tensor of a class of one's own can be made in it
         "accelerator.synchronize": lambda device=None: mode.note("synchronize", str(device)),
     }
     switches = (

@@ -18,6 +18,13 @@ import pytest
 from tests.small import FAMILIES, METHODS
 
 HERE = Path(__file__).parent
+# The guard comes before torch, which asks once whether there is CUDA.
+PROCESS = """
+import ctypes, sys
+ctypes.CDLL(sys.argv[1])
+from tests.gpu.every_method import main
+main(sys.argv[2])
+"""
 # Those that choose among particles read their values on the host: once where they choose.
 CHOOSING = {"code", "das", "fk_smc", "lidar_smc", "lidar_smc_bon", "smc_bon", "svdd"}
 RUNS = [("cuda:1", f, m) for f in FAMILIES for m in METHODS]
@@ -37,8 +44,8 @@ def seen(tmp_path_factory):
     libraries = [f"-L{torch / 'lib'}", f"-Wl,-rpath,{torch / 'lib'}", "-lc10", "-ltorch_cpu"]
     sources = [f"-I{torch / 'include'}", str(HERE / "guard.cpp"), "-o", str(guard)]
     subprocess.run(["g++", "-std=c++20", "-shared", "-fPIC", *sources, *libraries], check=True)
-    script = [sys.executable, str(HERE / "every_method.py"), str(guard), str(out)]
-    subprocess.run(script, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parents[1])})
+    command = [sys.executable, "-c", PROCESS, str(guard), str(out)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parents[1])})
     return json.loads(out.read_text())
 
 
