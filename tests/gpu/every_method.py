@@ -17,16 +17,13 @@ from bench.config.compose import cell_settings
 from bench.rewards import load_reward
 from bench.run.cells import prepare
 from bench.run.measure import measure
-from bench.store.images import from_host
 from methods.base import Steer
 from methods.method import Method
 from tests.gpu.pretended import pretended
 from tests.small import FAMILIES, METHODS, overrides, small_method, target_solver
 
-RUNS = {
-    "cuda:1": dict.fromkeys(FAMILIES, METHODS),
-    "cuda:0": dict.fromkeys(FAMILIES, ("vanilla", "lidar", "das")),
-}
+# Methods on a device, and how many particles they differentiate at a time.
+RUNS = {"cuda:1": (METHODS, None), "cuda:0": (("vanilla", "das"), 1)}
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,13 @@ def sampled(mode, ready, method):
         marks.append(len(mode.events))
         where.update((str(t.device), str(t.dtype)) for t in (step.x, step.x0))
 
-    prompt = ready.cell.prompts[0]
-    measured = measure(ready.task, method, prompt.text, observe)
+    measured = measure(ready.task, method, ready.cell.prompts[0].text, observe)
     between = [mode.events[a:b] for a, b in pairwise(marks)]
     return {
         # Where the host synchronizes by name, a phase of the clock ends: that is no step.
         "steps": [e for e in between if not any(kind == "synchronize" for kind, _ in e)],
         "latents": sorted(where),
         "images": measured.delivered.shape,
-        "judged": ready.judge.judge(prompt.metadata, from_host(measured.delivered)),
     }
 
 
@@ -95,6 +90,12 @@ def scored(mode, name, settings, device):
     return {"steps": [mode.events[before:]]}
 
 
+def judged(ready):
+    """What the judge and the scores, on the device, say of two images."""
+    images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    return ready.judge.judge(ready.cell.prompts[0].metadata, images)
+
+
 def attempted(call, *given):
     """What ``call`` returns, or its error."""
     try:
@@ -108,21 +109,22 @@ def main(out):
     found = {}
     with tempfile.TemporaryDirectory() as folder, pretended() as mode:
 
-        def run(ready, family, name):
+        def run(ready, family, name, graph):
             method = small_method(name, ready.cell.method.estimators["lookahead"].solver)
-            task = replace(ready.task, solver=target_solver(family, name))
+            task = replace(ready.task, solver=target_solver(family, name), graph=graph)
             return sampled(mode, replace(ready, task=task), method)
 
-        for device, families in RUNS.items():
-            for family, methods in families.items():
+        for device, (methods, graph) in RUNS.items():
+            for family in FAMILIES:
                 given = [f"backbone={family}", f"device={device}", *overrides(family, "lidar")]
                 ready = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
                 at = ready.task.backbone.device
                 # Constants and the prompt's tokens are copied at a reward's first call.
                 ready.task.reward(torch.zeros(1, 3, 16, 16, device=at), ready.cell.prompts[0].text)
                 for name in methods:
-                    found[f"{device} {family} {name}"] = attempted(run, ready, family, name)
+                    found[f"{device} {family} {name}"] = attempted(run, ready, family, name, graph)
                 found[f"{device} {family} places"] = places(ready.task.backbone)
+                found[f"{device} {family} judged"] = attempted(judged, ready)
         settings = ready.cell.settings["rewards"]
         for name in settings:
             if name != "jpeg":
