@@ -26,6 +26,15 @@ from tests.small import FAMILIES, METHODS, overrides, small_method, target_solve
 RUNS = {"cuda:1": (METHODS, None), "cuda:0": (("vanilla", "das"), 1)}
 
 
+class Broken:
+    """A reward that is no number."""
+
+    name, differentiable = "broken", True
+
+    def __call__(self, images, prompt):
+        return images.mean(dim=(1, 2, 3)) * float("nan")
+
+
 @dataclass(frozen=True)
 class Waiting(Steer):
     """Waits at every step."""
@@ -115,6 +124,7 @@ def main(out):
             return sampled(mode, replace(ready, task=task), method)
 
         for device, (methods, graph) in RUNS.items():
+            began = len(mode.events)
             for family in FAMILIES:
                 given = [f"backbone={family}", f"device={device}", *overrides(family, "lidar")]
                 ready = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
@@ -125,10 +135,15 @@ def main(out):
                     found[f"{device} {family} {name}"] = attempted(run, ready, family, name, graph)
                 found[f"{device} {family} places"] = places(ready.task.backbone)
                 found[f"{device} {family} judged"] = attempted(judged, ready)
+            asked = {what for kind, what in mode.events[began:] if kind == "context"}
+            found[f"{device} contexts"] = sorted(asked)
         settings = ready.cell.settings["rewards"]
         for name in settings:
             if name != "jpeg":
                 found[f"reward {name}"] = attempted(scored, mode, name, settings, at)
+        broken = replace(ready, task=replace(ready.task, reward=Broken()))
+        for name in ("ug", "fk_smc", "svdd", "rollout", "lidar", "best_of_n"):
+            found[f"broken {name}"] = attempted(run, broken, family, name, None)
         for steer in (Waiting(), Astray()):
             own = Method("own", {}, {"own": steer})
             found[type(steer).__name__] = attempted(sampled, mode, ready, own)

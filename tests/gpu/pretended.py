@@ -71,7 +71,7 @@ class Pretended(TorchDispatchMode):
     """The devices, and in ``events`` what was noted: pairs of a kind and what it was.
 
     Kinds: "wait"; "copy" from host to device while the host goes on, "blocking copy" where it does
-    not; "synchronize", asked for by name.
+    not; "synchronize", asked for by name; "context", what a device's random state is asked from.
     """
 
     def __init__(self) -> None:
@@ -168,13 +168,18 @@ def _mapped(function: Callable[[Tensor], Tensor], thing: Any) -> Any:
 def pretended() -> Iterator[Pretended]:
     """Two GPUs; what is asked of torch.cuda is answered as if they were there."""
     mode, generator = Pretended(), torch.default_generator
+
+    def state(device: Any = "cuda:0") -> Tensor:
+        mode.note("context", f"cuda:{device}" if isinstance(device, int) else str(device))
+        return generator.get_state()
+
     answers: dict[str, Any] = {
         "cuda._lazy_init": lambda: None,
         "cuda.is_available": lambda: True,
         "cuda.device_count": lambda: COUNT,
         "cuda.get_device_name": lambda device=None: f"pretended {device}",
         "cuda.mem_get_info": lambda device=None: (2**36, 2**36),
-        "cuda.get_rng_state": lambda device=None: generator.get_state(),
+        "cuda.get_rng_state": state,
         "cuda.set_rng_state": lambda state, device=None: generator.set_state(state),
         "cuda.reset_peak_memory_stats": lambda device=None: None,
         "cuda.memory_allocated": lambda device=None: 0,

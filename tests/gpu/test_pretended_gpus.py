@@ -89,6 +89,16 @@ def test_rewards_wait_for_nothing_at_their_second_call(seen):
         assert counted(found["steps"][0]) == (0, 0), (name, found["steps"])
 
 
+@pytest.mark.parametrize("method", ["ug", "fk_smc", "svdd", "rollout", "lidar", "best_of_n"])
+def test_a_reward_that_is_not_finite_stops_the_prompt_though_no_step_looks(seen, method):
+    assert "FloatingPointError" in seen[f"broken {method}"]["error"]
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "cuda:1"])
+def test_loading_touches_no_other_device(seen, device):
+    assert seen[f"{device} contexts"] == [device]
+
+
 def test_draws_are_copied_while_the_host_goes_on(seen):
     assert all("copy" in dict(step) for step in seen["cuda:1 sd15 vanilla"]["steps"])
 
