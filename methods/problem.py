@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import Backbone, Condition, Noise, Reward
-from methods.transfer import onto
+from methods.transfer import onto, over
 
 Phase = Callable[[str], AbstractContextManager[Any]]
 
@@ -79,7 +79,7 @@ class Problem:
     def initial(self, particles: int, purpose: str = "initial") -> Tensor:
         """Standard normal (particles, *latent shape) to start from, on the backbone's device."""
         drawn = self.normal(self.backbone.latent_shape, purpose, particles=particles)
-        return onto(drawn, torch.empty((), dtype=drawn.dtype, device=self.backbone.device))
+        return over(drawn, self.backbone.device)
 
     def score(self, x0: Tensor) -> Tensor:
         """Rewards (B,) of clean latents, for the loop: decode, then judge.

@@ -93,7 +93,7 @@ def scored(mode, name, settings, device):
     """What was noted when a reward was called the second time, forward and backward."""
     reward = load_reward(name, settings, device)
     for _ in range(2):
-        images = torch.rand(2, 3, 16, 16, device=device, requires_grad=True)
+        images = torch.rand(2, 3, 64, 64, device=device, requires_grad=True)
         before = len(mode.events)
         reward(images, "a photo of a cat").sum().backward()
     return {"steps": [mode.events[before:]]}
@@ -137,7 +137,7 @@ def main(out):
                 found[f"{device} {family} judged"] = attempted(judged, ready)
             asked = {what for kind, what in mode.events[began:] if kind == "context"}
             found[f"{device} contexts"] = sorted(asked)
-        settings = ready.cell.settings["rewards"]
+        settings = {**ready.cell.settings["rewards"], "preference": {"kind": "preference"}}
         for name in settings:
             if name != "jpeg":
                 found[f"reward {name}"] = attempted(scored, mode, name, settings, at)
