@@ -137,6 +137,8 @@ def load(
     the checkpoint. A folder with a ``config.json`` of transformers brings its own sizes; everything
     else has those of ``of``.
     """
+    from transformers import CLIPModel
+
     dtype = resolve_dtype(f"the dtype of {what}", settings.dtype, device)
     checkpoint = folder = None
     if settings.weights in ("random", "tiny"):
@@ -153,8 +155,6 @@ def load(
     sizes = _own_config(settings, checkpoint) or config(of, tokenizer.eos_token_id)
     if checkpoint is not None:
         check_vocabulary(tokenizer, sizes.text_config.vocab_size, what)
-    from transformers import CLIPModel
-
     with building(device, seed):
         model = CLIPModel(sizes)
     if checkpoint is not None:
