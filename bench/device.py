@@ -63,6 +63,23 @@ def resolve_dtype(
     return dtype
 
 
+def set_precision() -> str:
+    """Set how a GPU computes in float32 and chooses algorithms; what a cell's config says of it.
+
+    These are torch's own defaults, under which peers measure: TF32 in convolutions and not in
+    matrix products, algorithms by heuristics instead of trials, and those that are not
+    deterministic allowed. They are set so that nothing else in the process decides.
+    """
+    import torch
+
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = False
+    torch.use_deterministic_algorithms(False)
+    return "matmul float32, convolution tf32, cudnn.benchmark off, deterministic off"
+
+
 def describe_device(device: torch.device) -> str:
     """What a reader of a timing wants to know: the GPU's name, or the CPU and its threads."""
     import platform

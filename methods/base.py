@@ -72,6 +72,9 @@ class Steer:
     neighbouring particles it chooses among, None for all of a prompt's. Each may be a plain class
     attribute, or a property where it depends on the settings.
 
+    ``condition`` and ``shift`` may be asked for some particles at a time, where the method
+    differentiates (``Problem.graph``): each particle's answer is its own.
+
     Of its hooks ``memory`` is what ``begin`` returned: named tensors whose first axis is the
     particles. A hook may replace them; the loop lets them follow a resampling.
     """

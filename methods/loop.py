@@ -35,11 +35,12 @@ Observer = Callable[[Step], None]
 @dataclass(frozen=True)
 class Acting:
     """A steer in a run of the loop; ``graphs``: how often its shift differentiates through the
-    denoiser."""
+    denoiser; ``derives``: whether it differentiates at all."""
 
     steer: Steer
     memory: Memory
     graphs: int = 0
+    derives: bool = False
 
 
 def denoise(
@@ -109,7 +110,31 @@ def denoise(
 
 
 def _predicted(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
-    """The step under the steers' condition, its posterior mean known, moved by their shifts."""
+    """The step under the steers' condition, its posterior mean known, moved by their shifts.
+
+    Where steers differentiate, as many particles at a time as ``Problem.graph`` allows: each has
+    its own gradient.
+    """
+    size = step.problem.graph or len(step.x)
+    deriving = any(acting.derives and acting.steer.active(step.level) for acting in steers)
+    if graph or not deriving or size >= len(step.x):
+        return _moved(step, steers, graph)
+    parts, memories = [], []
+    for start in range(0, len(step.x), size):
+        part = slice(start, start + size)
+        own = [
+            replace(acting, memory={name: held[part] for name, held in acting.memory.items()})
+            for acting in steers
+        ]
+        parts.append(_moved(step.part(part), own, graph))
+        memories.append([acting.memory for acting in own])
+    for acting, *pieces in zip(steers, *memories, strict=True):
+        acting.memory.update({k: torch.cat([piece[k] for piece in pieces]) for k in pieces[0]})
+    return step.joined(parts)
+
+
+def _moved(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
+    """``_predicted`` of particles that are all differentiated together."""
     for acting in steers:
         condition = acting.steer.condition(step, acting.memory)
         step = replace(step, condition=condition, known={})

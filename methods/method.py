@@ -49,7 +49,11 @@ class Method:
     @property
     def differentiates(self) -> bool:
         """Whether sampling keeps a graph, whose size grows with the images sampled together."""
-        return any("derivative" in self.needs(label) for label in self.steers)
+        return any(map(self.derives, self.steers))
+
+    def derives(self, label: str) -> bool:
+        """Whether a steer differentiates, itself or by its estimators."""
+        return "derivative" in self.needs(label)
 
     def asked(self, label: str) -> list[str]:
         """Names of the estimators that a steer asks: its own, all, or none.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import Backbone, Condition, Noise, Reward
-from methods.transfer import onto
+from methods.transfer import onto, over
 
 Phase = Callable[[str], AbstractContextManager[Any]]
 Drawn = tuple[Tensor, ...]
@@ -42,10 +42,12 @@ def located(where: str) -> Iterator[None]:
 class Problem:
     """One prompt, its prior and reward, and where its noise comes from.
 
-    ``images``: how many to deliver, numbered from ``first``. ``candidates``: particles per image.
-    ``phase``: a clock's context, by the name of what is being done. ``keep``: whether estimators
-    keep the images that they decoded, for a steer to deliver. ``reuse``: gives back what was drawn
-    for the same prompt under the same key, such as lookahead samples in a sweep, or draws it.
+    ``images``: how many to deliver. ``candidates``: particles per image. ``first``: how many of the
+    prompt's particles come before these. ``graph``: the most particles that are differentiated at a
+    time, None for all; it changes samples by rounding alone. ``phase``: a clock's context, by the
+    name of what is being done. ``keep``: whether estimators keep the images that they decoded, for
+    a steer to deliver. ``reuse``: gives back what was drawn for the same prompt under the same key,
+    such as lookahead samples in a sweep, or draws it.
     """
 
     backbone: Backbone
@@ -58,6 +60,7 @@ class Problem:
     steps: int
     candidates: int = 1
     first: int = 0
+    graph: int | None = None
     phase: Phase = no_phase
     keep: bool = False
     reuse: Reuse = anew
@@ -67,12 +70,11 @@ class Problem:
 
         Noise is drawn under these names, so candidate 0 of image i meets vanilla's image i's.
         """
-        pairs = (divmod(p, self.candidates) for p in range(particles))
-        return [(self.first + image, candidate) for image, candidate in pairs]
+        return [divmod(self.first + p, self.candidates) for p in range(particles)]
 
     def block(self, group: int, size: int) -> int:
         """The number of a group of ``size`` neighbours, whichever images are sampled together."""
-        return self.first * self.candidates // size + group
+        return self.first // size + group
 
     def normal(self, shape: Sequence[int], purpose: str, *key: int, particles: int) -> Tensor:
         """Standard normal (particles, *shape) on the host, each particle's under its own name."""
@@ -86,21 +88,23 @@ class Problem:
     def initial(self, particles: int, purpose: str = "initial") -> Tensor:
         """Standard normal (particles, *latent shape) to start from, on the backbone's device."""
         drawn = self.normal(self.backbone.latent_shape, purpose, particles=particles)
-        return onto(drawn, torch.empty((), dtype=drawn.dtype, device=self.backbone.device))
+        return over(drawn, self.backbone.device)
 
     def score(self, x0: Tensor) -> Tensor:
-        """Rewards (B,) of clean latents: decode, then judge."""
-        return self.score_images(self.backbone.decode(x0))
+        """Rewards (B,) of clean latents, for the loop: decode, then judge.
+
+        As ``score_images`` on a CPU. On an accelerator nobody looks at them here: at every step
+        that would hold up the host. What is not finite then spreads to the samples, which are
+        checked after the loop, or stops whoever reads it on the host.
+        """
+        images = self.backbone.decode(x0)
+        if images.device.type != "cpu":
+            return self.reward(images, self.prompt)
+        return self.score_images(images)
 
     def score_images(self, images: Tensor) -> Tensor:
-        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity.
-
-        On an accelerator a reward that is differentiated is not looked at here: at every step that
-        would hold up the host. A NaN then spreads to the samples, which are checked after the loop.
-        """
+        """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity."""
         rewards = self.reward(images, self.prompt)
-        if rewards.requires_grad and rewards.device.type != "cpu":
-            return rewards
         if not torch.isfinite(rewards.detach()).all():
             name = getattr(self.reward, "name", type(self.reward).__name__)
             raise FloatingPointError(

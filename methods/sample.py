@@ -58,7 +58,7 @@ class Run:
     def acting(self) -> list[Acting]:
         """The method's steers, each with a fresh memory."""
         return [
-            Acting(steer, steer.begin(self), self.method.graphs(label))
+            Acting(steer, steer.begin(self), self.method.graphs(label), self.method.derives(label))
             for label, steer in self.method.steers.items()
         ]
 
@@ -138,7 +138,8 @@ def sample(
         raise ValueError(f"method {method.name} couples a prompt's images: sample them together")
     parts = []
     for first in range(0, problem.images, size):
-        part = replace(problem, images=min(size, problem.images - first), first=first)
+        images = min(size, problem.images - first)
+        part = replace(problem, images=images, first=first * problem.candidates)
         parts.append(_delivered(Run(part, method, prepared, observe)))
     if len(parts) == 1:
         return parts[0]

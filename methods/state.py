@@ -150,6 +150,22 @@ class Step:
         known = {function: _detached(found) for function, found in self.known.items()}
         return replace(self, x=self.x.detach(), known=known)
 
+    def part(self, part: slice) -> Step:
+        """The step of some neighbouring particles; nothing is known of it yet."""
+        problem = replace(self.problem, first=self.problem.first + part.start)
+        return replace(self, problem=problem, x=self.x[part], known={})
+
+    def joined(self, parts: Sequence[Step]) -> Step:
+        """This step with what its parts, one after the other, have found out."""
+        carried = [function for function, found in parts[0].known.items() if _tensors(found)]
+        known = {f: _concatenated([part.known[f] for part in parts]) for f in carried}
+        condition = parts[0].condition
+        if any(part.condition is not condition for part in parts):
+            condition = condition.moved(torch.cat([part.condition.embedding for part in parts]))
+        moves = [part.moved for part in parts if part.moved is not None]
+        moved = torch.cat(moves) if moves else None
+        return replace(self, condition=condition, moved=moved, known=known)
+
     def select(self, ancestors: Tensor) -> Step:
         """The step of the particles ``ancestors`` (B,).
 
@@ -164,6 +180,19 @@ def _detached(found: Any) -> Any:
     if isinstance(found, Tensor):
         return found.detach()
     return tuple(map(_detached, found)) if isinstance(found, tuple) else found
+
+
+def _tensors(found: Any) -> bool:
+    """Whether something known is a tensor over particles, or a tuple of such."""
+    if isinstance(found, tuple):
+        return all(map(_tensors, found))
+    return isinstance(found, Tensor) and found.ndim > 0
+
+
+def _concatenated(pieces: Sequence[Any]) -> Any:
+    if isinstance(pieces[0], Tensor):
+        return torch.cat(list(pieces))
+    return tuple(map(_concatenated, zip(*pieces, strict=True)))
 
 
 class Finals:

@@ -25,7 +25,10 @@ SOLVERS = {
 
 
 # Long files, to be begun first: with one file a process, what is begun last is waited for.
-LONG = ("test_paper.py", "test_scale_out.py", "test_run.py", "test_every_method.py", "test_page.py")
+LONG = (
+    *("test_paper.py", "test_scale_out.py", "test_run.py", "test_pretended_gpus.py"),
+    *("test_every_method.py", "test_page.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -151,6 +151,23 @@ def test_memory_that_runs_out_in_a_library_is_told_from_a_device_that_is_lost(pr
         measure_fitting(holding(problem, 4, error=lost), LIDAR, problem.prompt)
 
 
+def test_coupled_images_are_differentiated_one_at_a_time_where_no_graph_of_more_fits(problem):
+    class Small(type(problem.backbone)):
+        def _call(self, x, *rest):
+            if x.requires_grad and len(x) > 2:  # under guidance two samples for each particle
+                raise torch.OutOfMemoryError("tried to allocate more than there is")
+            return super()._call(x, *rest)
+
+    full = problem.backbone
+    start = task(problem, backbone=Small(full.pipeline, full.solvers, full.guidance))
+    measured, fitted = measure_fitting(start, DAS, problem.prompt)
+    assert batch(fitted) == {"images": 4, "denoiser": 64, "decoder": 64, "graph": 1}
+    whole = measure(task(problem), DAS, problem.prompt)
+    assert measured.calls == whole.calls
+    difference = measured.delivered.astype(int) - whole.delivered.astype(int)
+    assert abs(difference).max() <= 1
+
+
 def test_where_one_sample_is_too_much_the_message_says_so(problem):
     with pytest.raises(BenchError, match=r"too little memory for lidar on cpu, one sample at a"):
         measure_fitting(holding(problem, 0), LIDAR, problem.prompt)

@@ -104,7 +104,7 @@ def contrast(image: Tensor, text: Tensor, scale: Tensor, same: Tensor) -> Tensor
 
 
 def build() -> tuple[ClipNet, Heads]:
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         return ClipNet(), Heads()
 

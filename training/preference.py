@@ -106,7 +106,7 @@ class Dense(nn.Module):
 
 
 def build() -> tuple[PreferenceNet, Dense]:
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         return PreferenceNet(), Dense()
 

@@ -95,7 +95,8 @@ def place(pipeline: Any, settings: Mapping[str, Any], device: torch.device) -> A
     vae_dtype = settings["vae_dtype"]
     if vae_dtype != "auto":
         pipeline.vae.to(resolve_dtype("backbone.vae_dtype", vae_dtype, device, vae_dtype))
-    pipeline.vae.to(memory_format=torch.channels_last)  # a quarter faster on CPUs
+    if device.type == "cpu":  # a quarter faster there; elsewhere its layout was never measured
+        pipeline.vae.to(memory_format=torch.channels_last)
     part = part_of(pipeline)
     setattr(pipeline, part, as_asked(getattr(pipeline, part), settings))
     return pipeline

@@ -72,7 +72,7 @@ def build(kind: str, config: Any, folder: Path | None) -> Any:
     quieted()
     network = getattr(transformers, kind)
     if folder is None:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return network(config)
     try:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.miniature import frozen, words
+from methods.transfer import over
 
 DIM, HEADS, LAYERS = 96, 4, 3
 RANK = 32
@@ -185,5 +186,5 @@ class Preference(frozen.Scorer):
         Raises ValueError for another shape or type, an empty prompt or more than 16 words.
         """
         images = frozen.check_images(images)
-        ids = torch.tensor(words.encode(prompt), device=images.device)
+        ids = over(torch.tensor(words.encode(prompt)), images.device)
         return self.net(images, ids.expand(len(images), 1, -1)).squeeze(1)

@@ -19,7 +19,7 @@ from bench.store.records import Records, read_records
 from bench.store.schema import Record, canonical
 
 Pair = tuple[Any, Any]
-SURROUNDINGS = ("torch", "threads", "device", "yardstick_every")
+SURROUNDINGS = ("torch", "threads", "precision", "device", "yardstick_every")
 NOT_SETTINGS = (
     *(*SURROUNDINGS, "cell", "experiment", "code", "weights", "load_seconds", "changed", "seal"),
 )

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -118,6 +119,10 @@ class ClipEncoder:
         return self._last[1]
 
 
+# Encoders in use: the judge of colors, the clip score and the aesthetic score have one model.
+_SHARED: WeakValueDictionary[tuple[Any, ...], ClipEncoder] = WeakValueDictionary()
+
+
 def load(
     settings: Pretrained,
     of: Architecture,
@@ -126,39 +131,46 @@ def load(
     device: torch.device,
     what: str,
 ) -> ClipEncoder:
-    """A CLIP model and its tokenizer. Raises BenchError where weights are missing or do not fit.
+    """A CLIP model and its tokenizer; those who ask for the same weights on a device share one.
 
-    ``piece`` finds the network's keys in the checkpoint. A folder with a ``config.json`` of
-    transformers brings its own sizes; everything else has those of ``of``.
+    Raises BenchError where weights are missing or do not fit. ``piece`` finds the network's keys in
+    the checkpoint. A folder with a ``config.json`` of transformers brings its own sizes; everything
+    else has those of ``of``.
     """
     from transformers import CLIPModel
 
     dtype = resolve_dtype(f"the dtype of {what}", settings.dtype, device)
-    checkpoint = None
+    checkpoint = folder = None
     if settings.weights in ("random", "tiny"):
         of = TINY if settings.weights == "tiny" else of
-        tokenizer = build_tokenizer()
-        sizes = config(of, tokenizer.eos_token_id)
+        mark, seed = settings.weights, (settings.source or {}).get("repo", what)
     else:
         checkpoint = read(settings.weights, settings.source, what)
         folder = tokenizer_folder(settings.tokenizer, checkpoint.file, what)
-        tokenizer = tokens.clip_tokenizer(folder, what)
-        sizes = _own_config(settings, checkpoint) or config(of, tokenizer.eos_token_id)
+        mark, seed = checkpoint.digest, what
+    key = (mark, None if checkpoint else seed, folder, of, dtype, device)
+    if (known := _SHARED.get(key)) is not None:
+        return known
+    tokenizer = build_tokenizer() if folder is None else tokens.clip_tokenizer(folder, what)
+    sizes = _own_config(settings, checkpoint) or config(of, tokenizer.eos_token_id)
+    if checkpoint is not None:
         check_vocabulary(tokenizer, sizes.text_config.vocab_size, what)
-    with building(device, what):
+    with building(device, seed):
         model = CLIPModel(sizes)
     if checkpoint is not None:
         where = str(checkpoint.file)
         fill(model, translate(checkpoint.tensors, model.state_dict(), piece, ignored, where), where)
-    digest = checkpoint.digest if checkpoint else settings.weights
     prompts = Prompts(tokenizer, sizes.text_config.max_position_embeddings)
     scale = float(model.logit_scale.detach().exp())
-    return ClipEncoder(frozen(model, dtype), prompts, digest, scale)
+    made = _SHARED[key] = ClipEncoder(frozen(model, dtype), prompts, mark, scale)
+    return made
 
 
-def _own_config(settings: Pretrained, checkpoint: Checkpoint) -> Any:
+def _own_config(settings: Pretrained, checkpoint: Checkpoint | None) -> Any:
     from transformers import CLIPConfig
 
+    if checkpoint is None:
+        return None
     file = checkpoint.file.parent / "config.json"
     if settings.weights == "pretrained" or not file.is_file():
         return None

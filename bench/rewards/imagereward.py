@@ -121,13 +121,16 @@ class ImageReward(Weighted):
         """(B, 3, H, W) in [0, 1] -> (B,) float32 on the images' device."""
         vision: Any = self.network["vision"]
         ids, mask = self.prompts.encode(prompt, vision.device)
+        # As transformers makes it, which for a mask of tokens looks whether it hides any: at every
+        # call that would hold up the host.
+        hidden = (1 - mask.to(vision.dtype)) * torch.finfo(vision.dtype).min
 
         def score(part: Tensor) -> Tensor:
             pixels = prepare(check_images(part).to(vision.device), vision.config.image_size)
             seen = vision(pixel_values=pixels.to(vision.dtype)).last_hidden_state
             read = self.network["text"](
                 input_ids=ids.expand(len(part), -1),
-                attention_mask=mask.expand(len(part), -1),
+                attention_mask=hidden[:, None, None],
                 encoder_hidden_states=seen,
             )
             return self.network["head"](read.last_hidden_state[:, 0])[:, 0]

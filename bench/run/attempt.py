@@ -51,21 +51,26 @@ class Bench:
     yardstick: Task
     reusable: Reusable | None = None
 
-    def warm_up(self, prompts: Sequence[str]) -> None:
+    def warm_up(self, prompts: Sequence[str]) -> str:
         """Untimed, on the first prompt that does not fail: the exact shapes in few steps, for what
-        is warmed up does not depend on their number. Batches that do not fit are found here."""
-        steps = min(self.task.steps, WARM_UP_STEPS)
+        is warmed up does not depend on their number. Batches that do not fit are found here.
+
+        Returns why there was no warm-up, "" where there was.
+        """
+        failure = ""
         for prompt in prompts:
             try:
-                _, task = measure_fitting(replace(self.task, steps=steps), self.method, prompt)
-                _, other = measure_fitting(replace(self.yardstick, steps=steps), VANILLA, prompt)
+                _, task = measure_fitting(shortened(self.task, self.method), self.method, prompt)
+                _, other = measure_fitting(shortened(self.yardstick, VANILLA), VANILLA, prompt)
             except BenchError:
                 raise
-            except Exception:
-                continue  # its own record will tell
+            except Exception as error:
+                failure = one_line(error)
+                continue
             self.task = replace(task, steps=self.task.steps)
             self.yardstick = replace(other, steps=self.yardstick.steps)
-            return
+            return ""
+        return failure
 
     def measure(self, prompt: str, reusable: Reusable | None = None) -> Measured:
         task = replace(self.task, reusable=reusable)
@@ -83,6 +88,16 @@ class Bench:
             vanilla = self.vanilla_seconds(prompt)
             return self.measure(prompt), vanilla
         return self.measure(prompt), self.vanilla_seconds(prompt)
+
+
+def shortened(task: Task, method: Method) -> Task:
+    """The task in few steps; in all of them where its solver takes no other number."""
+    few = min(task.steps, WARM_UP_STEPS)
+    try:
+        task.backbone.solver(task.solver, few * method.steps_factor)
+    except ValueError:
+        return task
+    return replace(task, steps=few)
 
 
 def attempt(

@@ -19,7 +19,7 @@ from rich.console import Console
 from bench.backbones import load_backbone
 from bench.config.cell import Cell, code_digest, identity, parse_shard
 from bench.config.defaults import changed
-from bench.device import release, resolve_device
+from bench.device import release, resolve_device, set_precision
 from bench.errors import BenchError
 from bench.judge.judges import Judge, load_judge, names_used
 from bench.rewards import load_reward
@@ -63,7 +63,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     began = time.perf_counter()
     check_here(cell.settings)
     # The judge first: it is small, and it may refuse to score.
-    device = resolve_device(cell.device)
+    device, precision = resolve_device(cell.device), set_precision()
     with models_fit(cell.method, device):
         judge = load_judge(cell.judge, cell.settings, device)
         backbone, weights = load_backbone(cell.backbone, cell.device, cell.solvers)
@@ -79,6 +79,7 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config |= {"code": code_digest(), "weights": digests}
     config |= {"changed": changed(cell.settings)}
     config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    config |= {"precision": precision}
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
     store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
@@ -105,7 +106,8 @@ def sample_missing(ready: Ready, progress: Progress) -> int:
             progress.say(f"this run goes on with other surroundings: {note}")
         bench = Bench(cell.method, ready.task, ready.task, ready.reusable)
         release()
-        bench.warm_up([p.text for _, p in todo[:ALIKE]])
+        if failure := bench.warm_up([p.text for _, p in todo[:ALIKE]]):
+            progress.say(f"{cell.method.name}: nothing was warmed up before the clock: {failure}")
         streak = Streak(succeeded=bool(done))
         for place, prompt in todo:
             record, error = attempt(cell, bench, ready.judge, store, prompt, place)

@@ -1,9 +1,10 @@
 """Batches that fit: where memory runs out, fewer samples at a time, and the record says so.
 
 A method that differentiates keeps a graph of every image that it samples together, so these are
-halved first, down to one image at a time, as LiDAR's paper ran UG and DATE on SDXL. What else is
-large is split without a trace in the result: the batches of the denoiser and the decoder, that of
-the two which failed.
+halved first, down to one image at a time, as LiDAR's paper ran UG and DATE on SDXL. Where images
+are coupled, and where one image has several candidates, the particles that are differentiated at a
+time are halved instead. What else is large is split without a trace in the result: the batches of
+the denoiser and the decoder, that of the two which failed.
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ def out_of_memory(error: BaseException) -> bool:
 def batch(task: Task) -> dict[str, int | None]:
     """What the record says of the batches."""
     limits = getattr(task.backbone, "limits", None)
+    graph = {} if task.graph is None else {"graph": task.graph}
     return {
         "images": task.together or task.images,
         "denoiser": None if limits is None else limits.denoiser,
         "decoder": None if limits is None else limits.decoder,
+        **graph,
     }
 
 
@@ -59,6 +62,9 @@ def smaller(task: Task, method: Method, call: Call | None = None) -> Task | None
     splits = images > 1 and not method.joint
     if splits and method.differentiates:
         return replace(task, together=(images + 1) // 2)
+    graph = min(task.graph or images * method.candidates, images * method.candidates)
+    if method.differentiates and graph > 1:
+        return replace(task, graph=(graph + 1) // 2)
     backbone: Any = task.backbone
     rows = 0 if call is None else rows_of(backbone, call)
     if call is not None and rows > 1:

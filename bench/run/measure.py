@@ -30,6 +30,7 @@ class Task:
     images: int
     seed: int
     together: int | None = None  # images sampled at a time, None for all
+    graph: int | None = None  # particles differentiated at a time, None for all
     reusable: Reusable | None = None  # lookahead samples of other cells, None to draw all anew
 
 
@@ -73,6 +74,7 @@ def measure(
             images=task.images,
             solver=task.solver,
             steps=task.steps,
+            graph=task.graph,
             reuse=reuse,
         )
         sampled = sample(problem, method, meter.phase, observe, task.together)

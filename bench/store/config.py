@@ -19,7 +19,8 @@ SHARED = (
     *("prompts.source", "prompts.n", "prompts.seed", "prompts.sha256"),
 )
 ABSENT = "–"
-NOTED = ("torch", "threads", "yardstick_every")  # these decide no result, or its rounding alone
+# These decide no result, or its rounding alone.
+NOTED = ("torch", "threads", "precision", "yardstick_every")
 OF_A_RUN = (*NOTED, "experiment", "load_seconds", "device", "seal")
 SEAL = "\nseal: "
 REMEDY = "put it back, or delete it: the same command writes it anew"
@@ -101,5 +102,5 @@ def describe(path: Path, config: Mapping[str, Any]) -> list[str]:
     if config["prompts"]["total"] > there["prompts"]["total"]:
         grown = {key: value for key, value in there.items() if key != "seal"}
         write_config(path, grown | {"prompts": config["prompts"]})
-    noted = {key: (there.get(key), config[key]) for key in NOTED}
+    noted = {key: (there.get(key), config.get(key)) for key in NOTED}
     return [f"{key} is {b}, was {a} ({path})" for key, (a, b) in noted.items() if a != b]

@@ -178,4 +178,5 @@ class LookaheadEstimator(Estimator):
         noise = problem.noise.stack(shape, "lookahead smoothing", names).flatten(0, 1)
         copies = samples.repeat_interleave(self.draws, dim=0)
         perturbed = copies + self.smoothing * onto(noise, samples)
-        return problem.score(perturbed).reshape(len(samples), self.draws).mean(dim=1)
+        rewards = problem.score_images(problem.backbone.decode(perturbed))
+        return rewards.reshape(len(samples), self.draws).mean(dim=1)

@@ -27,6 +27,7 @@ from methods.problem import Problem
 from methods.sample import Run
 from methods.settings import at_least, whole
 from methods.state import Finals
+from methods.transfer import over
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,6 @@ class Dno(Steer):
         for shuffle in range(self.shuffles):
             seed = int(2**31 * problem.noise.uniform(1, "shuffle", number, shuffle))
             generator = torch.Generator().manual_seed(seed)
-            order = torch.randperm(flat.shape[1], generator=generator).to(z.device)
+            order = over(torch.randperm(flat.shape[1], generator=generator), z.device)
             found = found + log_probability(flat[:, order], self.width) / self.shuffles
         return found

@@ -29,7 +29,7 @@ def relative_length(step: Step, to: str) -> Tensor:
     if to == "velocity":
         return lengths(step.x - step.x0)
     alpha = step.level.alpha
-    return lengths(step.x - alpha * step.x0) / alpha if alpha > 1e-3 else torch.zeros(())
+    return lengths(step.x - alpha * step.x0) / alpha if alpha > 1e-3 else step.x.new_zeros(())
 
 
 @dataclass(frozen=True)

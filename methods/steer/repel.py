@@ -26,7 +26,7 @@ RULES = ("safe_denoiser", "sparse_repellency")
 
 def safe_denoiser(x0: Tensor, x: Tensor, references: Tensor, alpha: float, sigma: float) -> Tensor:
     """x̄_0 less the references' posterior mean at x_t: x0, x (B, …), references (K, …)."""
-    point = Lookahead(references, torch.zeros(len(references)).to(references), 0.0)
+    point = Lookahead(references, references.new_zeros(len(references)), 0.0)
     return x0 - point.posterior_mean(x, alpha, sigma)
 
 

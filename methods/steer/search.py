@@ -19,6 +19,7 @@ from methods.problem import Problem
 from methods.resampling import informative, multinomial
 from methods.settings import one_of, whole
 from methods.state import Finals, Step
+from methods.transfer import over
 
 PICKS = ("sample", "best")
 LAST = -1  # the ledger's step of the last choice
@@ -27,9 +28,12 @@ LAST = -1  # the ledger's step of the last choice
 def chosen(problem: Problem, values: Tensor, n: int, pick: str, step: int) -> Tensor | None:
     """Of every n neighbours the index of the one kept, (B/n,); the first where all are equal.
 
-    None where no group's values tell its members apart.
+    None where no group's values tell its members apart. Raises FloatingPointError on values that
+    are not finite.
     """
     groups = values.detach().double().cpu().reshape(-1, n)
+    if not torch.isfinite(groups).all():
+        raise FloatingPointError("the values to choose among particles by are not finite")
     picked = torch.zeros(len(groups), dtype=torch.long)
     telling = [group for group, log_w in enumerate(groups) if informative(log_w)]
     for group in telling:
@@ -38,8 +42,7 @@ def chosen(problem: Problem, values: Tensor, n: int, pick: str, step: int) -> Te
         else:
             uniform = problem.noise.uniform(1, "search", problem.block(group, n), step)
             picked[group] = multinomial(torch.softmax(groups[group], dim=0), uniform)[0]
-    found = (torch.arange(len(groups)) * n + picked).to(values.device)
-    return found if telling else None
+    return over(torch.arange(len(groups)) * n + picked, values.device) if telling else None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from methods.resampling import SCHEMES, arranged, effective_sample_size, informa
 from methods.sample import Run
 from methods.settings import at_least, interval, one_of, whole
 from methods.state import Finals, Step
+from methods.transfer import over
 
 LAST = -1  # the ledger's step of the last resampling
 
@@ -98,7 +99,7 @@ class Smc(Steer):
             )
 
     def begin(self, run: Run) -> Memory:
-        zeros = torch.zeros(run.particles, dtype=torch.float64)
+        zeros = torch.zeros(run.particles, dtype=torch.float64, device=run.problem.backbone.device)
         first = float("-inf") if self.potential == "max" else 0.0
         return {"previous": zeros + first, "product": zeros.clone(), "log_w": zeros.clone()}
 
@@ -106,44 +107,54 @@ class Smc(Steer):
         if step.index not in self.resampling_steps(step.steps):
             return None
         value = tempering(self.tempering, step.level) * step.value(self.efr)
-        self.weigh(memory, value, final=False)
-        return self.resampled(step.problem, memory, step.index, step.info)
+        log_w = self.weighed(memory, value, final=False)
+        return self.resampled(step.problem, memory, log_w, step.index, step.info)
 
     def after(self, step: Step, memory: Memory) -> None:
         if not self.twisted or step.moved is None or step.noise is None:
             return
         slope, std = step.solver.transition(step.index)
         correction = proposal_correction(step.moved, step.noise, slope, std)
-        memory["log_w"] = memory["log_w"] + correction.cpu()
+        memory["log_w"] = memory["log_w"] + correction
 
     def finish(self, finals: Finals, memory: Memory) -> Finals:
-        self.weigh(memory, finals.value(self.efr), final=True)
-        ancestors = self.resampled(finals.problem, memory, LAST, finals.info)
+        log_w = self.weighed(memory, finals.value(self.efr), final=True)
+        ancestors = self.resampled(finals.problem, memory, log_w, LAST, finals.info)
         return finals if ancestors is None else finals.select(ancestors)
 
-    def weigh(self, memory: Memory, values: Tensor, final: bool) -> None:
-        """Multiply the particles' weights by the potential of these values of λr or V, (B,)."""
-        values = values.detach().double().cpu()
-        if not torch.isfinite(values).all():
-            raise FloatingPointError("the values to weigh a population by are not finite")
+    def weighed(self, memory: Memory, values: Tensor, final: bool) -> Tensor:
+        """Log weights (B,) on the host, multiplied by the potential of these values of λr or V.
+
+        Everything else stays on the device: the host waits for it once.
+        """
+        values = values.detach().double()
         log_g, memory["previous"] = log_weights(
             values, memory["previous"], memory["product"], self.potential, 1.0, final
         )
         memory["product"] = memory["product"] + log_g
-        memory["log_w"] = memory["log_w"] + log_g
-        if torch.isnan(memory["log_w"]).any():
+        values, log_w = torch.stack([values, memory["log_w"] + log_g]).cpu()
+        if not torch.isfinite(values).all():
+            raise FloatingPointError("the values to weigh a population by are not finite")
+        if torch.isnan(log_w).any():
             raise FloatingPointError("the weights of a population are not numbers")
+        return log_w
 
     def resampled(
-        self, problem: Problem, memory: Memory, step: int, info: dict[str, list[list[float]]]
+        self,
+        problem: Problem,
+        memory: Memory,
+        log_w: Tensor,
+        step: int,
+        info: dict[str, list[list[float]]],
     ) -> Tensor | None:
-        """Ancestors over the whole batch; None where no population is resampled.
+        """Ancestors over the whole batch by weights on the host; None where no population is
+        resampled.
 
         The weights that were used are used up; those that were not are carried on.
         """
-        total = len(memory["log_w"])
+        total, device = len(log_w), problem.backbone.device
         size = self.particles or total
-        log_w = memory["log_w"].reshape(-1, size).clone()
+        log_w = log_w.reshape(-1, size)
         ess = effective_sample_size(log_w)
         info.setdefault("ess", []).append([round(float(e), 4) for e in ess])
         ancestors = torch.arange(total).reshape(-1, size)
@@ -159,7 +170,7 @@ class Smc(Steer):
             kept = arranged(SCHEMES[self.scheme](weights, uniform), order)
             ancestors[group] = kept + group * size
             log_w[group] = 0.0
-        memory["log_w"] = log_w.flatten()
+        memory["log_w"] = over(log_w.flatten(), device)
         if torch.equal(ancestors.flatten(), torch.arange(total)):
             return None
-        return ancestors.flatten().to(problem.backbone.device)
+        return over(ancestors.flatten(), device)

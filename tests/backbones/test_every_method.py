@@ -1,36 +1,18 @@
 """Every method on a saved pipeline of every family: folder to records, images and report."""
 
 import socket
-from functools import cache
 
 import pytest
 from pipelines import tiny
 
 from bench.config.cell import make_cell
-from bench.config.compose import cell_settings, groups
+from bench.config.compose import cell_settings
 from bench.report.build import build
 from bench.run.cells import Bench, run_cell
 from bench.store.records import read_records
+from tests.small import METHODS, overrides
 
-ANALYTIC = ("exact", "exact_smc", "probe")
-METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
-SMALL = {
-    "lookahead": ("n=6", "steps=2", "scale=2.0"),
-    "rollout": ("n=2",),
-    "repel": ("count=3",),
-    "noise_search": ("n=2", "rounds=2"),
-    "best_of_n": ("n=2",),
-    "search": ("n=2", "every=1"),
-    "smc": ("every=0.25", "start=0.25", "stop=0.75"),
-    "dno": ("iterations=1", "shuffles=1"),
-    "tfg": ("draws=2",),
-}
-TOY = ["weights=tiny", "prompts.per_task=1", "prompts.limit=1", "steps=4", "images=2"]
-FAMILIES = {
-    "sd15": ["judge=mask2former", "judge.shorter=64", "judge.longer=64"],
-    "sdxl": ["judge=none", "scores=[]"],
-    "flux_dev": ["judge=none", "scores=[]", "backbone.pixels=16", "backbone.tokens=16"],
-}
+JUDGED = ["judge=mask2former", "judge.shorter=64", "judge.longer=64"]
 
 
 @pytest.fixture(scope="module")
@@ -44,32 +26,13 @@ def no_network():
         yield
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=("sd15", "sdxl", "flux_dev"))
 def saved(request, tmp_path_factory, no_network):
     """(family, overrides): a pipeline folder as save_pretrained writes it."""
     folder = tmp_path_factory.mktemp(request.param)
     tiny(request.param).pipeline.save_pretrained(folder)
-    own = [f"backbone={request.param}", f"backbone.weights={folder}", *FAMILIES[request.param]]
-    return request.param, [*TOY, *own]
-
-
-@cache
-def small(method):
-    """What makes a method small enough for a test."""
-    composed = cell_settings([f"method={method}"], [])["method"]
-    return [
-        f"method.{side}.{kind}.{change}"
-        for side in ("efr", "steer")
-        for kind in composed[side]
-        for change in SMALL.get(kind, ())
-    ]
-
-
-def overrides(family, method):
-    """A method small enough for a test, with the target solver that it needs."""
-    noisy, still = ("ancestral", "euler") if family == "flux_dev" else ("ddpm", "ddim")
-    solver = still if method == "noise_search" else noisy
-    return [f"method={method}", f"solver={solver}", *small(method)]
+    judged = JUDGED if request.param == "sd15" else []
+    return request.param, [f"backbone={request.param}", f"backbone.weights={folder}", *judged]
 
 
 def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monkeypatch):

@@ -262,6 +262,13 @@ def test_another_batch_size_gives_the_same_samples_to_rounding(estimator, steer,
         torch.testing.assert_close(four, parts, atol=1e-8, rtol=1e-8)
 
 
+@each([(e, s) for e, s in FITTING if pair(e, s).differentiates])
+def test_gradients_of_some_particles_at_a_time_make_the_same_samples(estimator, steer, on_mixture):
+    problem, method = where(on_mixture, steer), pair(estimator, steer)
+    whole, parts = (sample(replace(problem, graph=limit), method) for limit in (None, 3))
+    torch.testing.assert_close(whole.latents, parts.latents, atol=1e-8, rtol=1e-8)
+
+
 @pytest.mark.parametrize("estimator", EVERY_ESTIMATOR)
 def test_value_and_shift_answer_in_the_shape_of_their_question(estimator, on_mixture):
     estimators = {estimator: made(EVERY_ESTIMATOR[estimator], estimator)}

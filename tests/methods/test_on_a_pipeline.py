@@ -6,38 +6,15 @@ import pytest
 import torch
 from calls import expected
 
-from bench.config.build import build_method
-from bench.config.compose import cell_settings, groups
 from bench.run.measure import Task, measure
 from methods.method import Method
 from methods.sample import sample
-
-ANALYTIC = ("exact", "exact_smc", "probe")
-SMALL = {
-    "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
-    "rollout": {"n": 2},
-    "repel": {"count": 3},
-    "noise_search": {"n": 2, "rounds": 2},
-    "best_of_n": {"n": 2},
-    "search": {"n": 2, "every": 1},
-    "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
-    "dno": {"iterations": 1, "shuffles": 1},
-    "tfg": {"draws": 2},
-}
-METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
-
-
-def small(name):
-    given = cell_settings([f"method={name}"], [])["method"]
-    for parts in (given["efr"], given["steer"]):
-        for kind, options in parts.items():
-            options |= SMALL.get(kind, {})
-    return build_method(given)
+from tests.small import METHODS, small_method
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_runs_costs_what_it_says_and_repeats_itself(problem, name):
-    method = small(name)
+    method = small_method(name)
     solver = "ddim" if name == "noise_search" else "ddpm"
     problem = replace(problem, images=2, solver=solver)
     task = Task(problem.backbone, problem.reward, solver, 4, 2, 0)
@@ -57,7 +34,7 @@ def test_a_method_runs_costs_what_it_says_and_repeats_itself(problem, name):
 @pytest.mark.parametrize("name", ["date", "ug", "ug_full", "das", "lgd", "tfg", "dno"])
 def test_gradients_reach_through_the_real_classes(problem, name):
     """Steered samples differ from vanilla's, and nothing keeps a graph."""
-    steered = sample(problem, small(name))
+    steered = sample(problem, small_method(name))
     assert not steered.latents.requires_grad
     assert not torch.equal(steered.latents, sample(problem, Method("vanilla")).latents)
     pipeline = problem.backbone.pipeline

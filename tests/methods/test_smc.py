@@ -77,24 +77,24 @@ def smc(on_mixture, **settings):
     """A steer on one population of six, its memory, and its resampling of them."""
     problem, steer = on_mixture(images=6), Smc(**settings)
     memory = begun(problem, steer, {"tweedie": TweedieEstimator(1.0)})
-    return steer, memory, lambda step: steer.resampled(problem, memory, step, {})
+    return steer, memory, lambda log_w, step: steer.resampled(problem, memory, log_w, step, {})
 
 
 def test_weights_that_were_not_used_are_carried_to_the_next_weighing(on_mixture):
     steer, memory, resampled = smc(on_mixture, adaptive=True, threshold=0.01)
     values = [torch.tensor([0.0, 0.3, -0.2, 0.1, 0.4, 0.0]), torch.full((6,), 0.5)]
     for value in values:
-        steer.weigh(memory, value, final=False)
-        assert resampled(0) is None
+        log_w = steer.weighed(memory, value, final=False)
+        assert resampled(log_w, 0) is None
     torch.testing.assert_close(memory["log_w"], values[1].double())  # the differences telescope
 
 
 def test_the_last_weights_are_used_up_though_resampling_is_adaptive(on_mixture):
     """What is delivered is delivered with equal weight: no weight may be left over."""
     steer, memory, resampled = smc(on_mixture, adaptive=True, scheme="multinomial")
-    steer.weigh(memory, torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0, 0.5]), final=True)
-    assert memory["log_w"].any()
-    resampled(LAST)
+    log_w = steer.weighed(memory, torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0, 0.5]), final=True)
+    assert log_w.any()
+    resampled(log_w, LAST)
     assert not memory["log_w"].any()
 
 

@@ -8,7 +8,7 @@ from bench.config.cell import identity, make_cell
 from bench.config.compose import cell_settings
 from bench.errors import BenchError
 from bench.geneval.detector import Detections
-from bench.judge.judges import ImageJudge, diversity, load_judge
+from bench.judge.judges import ImageJudge, diversity, load_detector, load_judge
 from bench.rewards import KINDS, differentiable, load_reward, used
 
 TINY = {k: {"kind": k, "weights": "tiny"} for k in ("imagereward", "clip", "hps")}
@@ -206,3 +206,13 @@ def test_a_cell_guided_by_a_mix_of_pretrained_kinds_runs_at_tiny_size(tmp_path):
     (record,) = read_records(folder / "records.jsonl").by_index.values()
     assert record.error is None and list(record.scores) == ["both", "hps"]
     assert record.calls["denoise"]["reward_backward"] > 0 and record.diversity > 0
+
+
+def test_one_clip_model_serves_all_who_ask_for_its_weights():
+    settings = cell_settings(["backbone=sd15", "weights=tiny"], [])
+    rewards = {k: load_reward(k, settings["rewards"]) for k in ("clip", "aesthetic", "hps")}
+    judge = load_detector(settings["judge"])
+    shared = rewards["clip"].encoder.model
+    assert rewards["aesthetic"].encoder.model is shared
+    assert judge.classifier.clip is shared
+    assert rewards["hps"].encoder.model is not shared

@@ -1,0 +1,67 @@
+"""Every method, at settings that are small enough for a test."""
+
+from copy import deepcopy
+from functools import cache
+
+from bench.config.build import build_method
+from bench.config.compose import cell_settings, groups
+
+ANALYTIC = ("exact", "exact_smc", "probe")
+METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
+SMALL = {
+    "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
+    "rollout": {"n": 2},
+    "repel": {"count": 3},
+    "noise_search": {"n": 2, "rounds": 2},
+    "best_of_n": {"n": 2},
+    "search": {"n": 2, "every": 1},
+    "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
+    "dno": {"iterations": 1, "shuffles": 1},
+    "tfg": {"draws": 2},
+}
+TOY = ("weights=tiny", "prompts.per_task=1", "prompts.limit=1", "steps=4", "images=2")
+NO_JUDGE = ("judge=none", "scores=[]")
+FAMILIES = {
+    "sd15": (),
+    "sdxl": NO_JUDGE,
+    "flux_dev": (*NO_JUDGE, "backbone.pixels=16", "backbone.tokens=16"),
+}
+
+
+@cache
+def composed(method):
+    """A method's settings as they are."""
+    return cell_settings([f"method={method}"], [])["method"]
+
+
+def small(method):
+    """What makes a method small enough for a test."""
+    return [
+        f"method.{side}.{kind}.{key}={value}"
+        for side in ("efr", "steer")
+        for kind in composed(method)[side]
+        for key, value in SMALL.get(kind, {}).items()
+    ]
+
+
+def small_method(method, lookahead_solver="dpm"):
+    """The small method itself."""
+    given = deepcopy(composed(method))
+    for side in ("efr", "steer"):
+        for kind, own in given[side].items():
+            own |= SMALL.get(kind, {})
+    if "lookahead" in given["efr"]:
+        given["efr"]["lookahead"]["solver"] = lookahead_solver
+    return build_method(given)
+
+
+def target_solver(family, method):
+    """A target solver that suits the method."""
+    noisy, still = ("ancestral", "euler") if family == "flux_dev" else ("ddpm", "ddim")
+    return still if method == "noise_search" else noisy
+
+
+def overrides(family, method):
+    """A cell that is small enough for a test."""
+    solver = target_solver(family, method)
+    return [*TOY, *FAMILIES[family], f"method={method}", f"solver={solver}", *small(method)]
