@@ -9,6 +9,7 @@ from pipelines import tiny
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings, groups
 from bench.report.build import build
+from bench.report.document import Section
 from bench.run.cells import Bench, run_cell
 from bench.store.records import read_records
 
@@ -74,6 +75,9 @@ def overrides(family, method):
 
 def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(Bench, "warm_up", lambda bench, prompt: None)
+    monkeypatch.setattr("bench.run.cells.changed", lambda settings: None)  # composes anew
+    none = Section("Figures", ())
+    monkeypatch.setattr("bench.report.sections.figure_section", lambda *_: none)
     family, base = saved
     for method in METHODS:
         cell = make_cell(cell_settings([*base, *overrides(family, method)], []))
