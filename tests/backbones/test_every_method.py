@@ -1,7 +1,6 @@
 """Every method on a saved pipeline of every family: folder to records, images and report."""
 
 import socket
-from functools import cache
 
 import pytest
 from pipelines import tiny
@@ -16,15 +15,15 @@ from bench.store.records import read_records
 ANALYTIC = ("exact", "exact_smc", "probe")
 METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
 SMALL = {
-    "lookahead": ("n=6", "steps=2", "scale=2.0"),
-    "rollout": ("n=2",),
-    "repel": ("count=3",),
-    "noise_search": ("n=2", "rounds=2"),
-    "best_of_n": ("n=2",),
-    "search": ("n=2", "every=1"),
-    "smc": ("every=0.25", "start=0.25", "stop=0.75"),
-    "dno": ("iterations=1", "shuffles=1"),
-    "tfg": ("draws=2",),
+    "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
+    "rollout": {"n": 2},
+    "repel": {"count": 3},
+    "noise_search": {"n": 2, "rounds": 2},
+    "best_of_n": {"n": 2},
+    "search": {"n": 2, "every": 1},
+    "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
+    "dno": {"iterations": 1, "shuffles": 1},
+    "tfg": {"draws": 2},
 }
 TOY = ["weights=tiny", "prompts.per_task=1", "prompts.limit=1", "steps=4", "images=2"]
 FAMILIES = {
@@ -54,23 +53,16 @@ def saved(request, tmp_path_factory, no_network):
     return request.param, [*TOY, *own]
 
 
-@cache
-def small(method):
-    """What makes a method small enough for a test."""
-    composed = cell_settings([f"method={method}"], [])["method"]
-    return [
-        f"method.{side}.{kind}.{change}"
-        for side in ("efr", "steer")
-        for kind in composed[side]
-        for change in SMALL.get(kind, ())
-    ]
-
-
-def overrides(family, method):
-    """A method small enough for a test, with the target solver that it needs."""
+def small(family, base, method):
+    """A cell of the method, small enough for a test, with the target solver that it needs."""
     noisy, still = ("ancestral", "euler") if family == "flux_dev" else ("ddpm", "ddim")
     solver = still if method == "noise_search" else noisy
-    return [f"method={method}", f"solver={solver}", *small(method)]
+    settings = cell_settings([*base, f"method={method}", f"solver={solver}"], [])
+    for parts in (settings["method"]["efr"], settings["method"]["steer"]):
+        for kind, options in parts.items():
+            assert {*SMALL.get(kind, ())} <= {*options}
+            options.update(SMALL.get(kind, {}))
+    return make_cell(settings)
 
 
 def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monkeypatch):
@@ -80,8 +72,7 @@ def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monk
     monkeypatch.setattr("bench.report.sections.figure_section", lambda *_: none)
     family, base = saved
     for method in METHODS:
-        cell = make_cell(cell_settings([*base, *overrides(family, method)], []))
-        folder = run_cell(cell, tmp_path, lambda: None)
+        folder = run_cell(small(family, base, method), tmp_path, lambda: None)
         records = read_records(folder / "records.jsonl").by_index
         (record,) = records.values()
         assert record.error is None, (method, record.error)
