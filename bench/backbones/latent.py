@@ -133,9 +133,6 @@ class LatentDiffusion:
         self, x: Tensor, condition: TextCondition
     ) -> Iterator[tuple[Tensor, TextCondition]]:
         size = max(1, self.limits.denoiser // condition.evaluations)
-        if len(x) <= size:
-            yield x, condition
-            return
         for start in range(0, len(x), size):
             part = slice(start, start + size)
             yield x[part], condition.rows(part)
