@@ -22,6 +22,7 @@ from methods.settings import whole
 T = TypeVar("T")
 WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", NoneType: "null"}
 LISTS, GROUPS = (list, tuple, Sequence), (dict, Mapping)
+FREE = (Any, dict[str, Any], Mapping[str, Any])  # types of a group about which nothing is declared
 
 
 def nearest(name: Any, known: Sequence[str]) -> str:
@@ -66,8 +67,14 @@ def settings(cls: type[T], given: Mapping[str, Any] | None, where: str) -> T:
     for key, value in given.items():  # OmegaConf takes a number for true or false
         if kinds[key] is bool and not isinstance(value, bool):
             raise BenchError(f"{_at(where, key)} must be true or false, got {value!r}")
+    # Groups are declared where they are at home, and OmegaConf takes long over whatever is nested.
+    groups = {k: v for k, v in given.items() if kinds[k] in FREE and isinstance(v, dict)}
+    others = {k: v for k, v in given.items() if k not in groups}
     try:
-        made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), dict(given)))
+        typed: Any = OmegaConf.to_container(
+            OmegaConf.merge(OmegaConf.structured(cls), others), resolve=True
+        )
+        made = cls(**groups, **{key: typed[key] for key in others})
     except OmegaConfBaseException as error:
         key = re.split(r"[.\[]", getattr(error, "full_key", None) or "")[0]
         if key not in given:
@@ -76,7 +83,6 @@ def settings(cls: type[T], given: Mapping[str, Any] | None, where: str) -> T:
         raise BenchError(said) from None
     except ValueError as error:
         raise BenchError(_at(where, str(error))) from None
-    assert isinstance(made, cls)
     return made
 
 

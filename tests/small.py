@@ -1,8 +1,5 @@
 """Every method, at settings that are small enough for a test."""
 
-from copy import deepcopy
-from functools import cache
-
 from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 
@@ -28,28 +25,18 @@ FAMILIES = {
 }
 
 
-@cache
-def composed(method):
-    """A method's settings as they are."""
-    return cell_settings([f"method={method}"], [])["method"]
-
-
-def small(method):
-    """What makes a method small enough for a test."""
-    return [
-        f"method.{side}.{kind}.{key}={value}"
-        for side in ("efr", "steer")
-        for kind in composed(method)[side]
-        for key, value in SMALL.get(kind, {}).items()
-    ]
+def shrunk(method):
+    """A method's settings, made small."""
+    for side in ("efr", "steer"):
+        for kind, own in method[side].items():
+            assert {*SMALL.get(kind, ())} <= {*own}
+            own.update(SMALL.get(kind, {}))
+    return method
 
 
 def small_method(method, lookahead_solver="dpm"):
     """The small method itself."""
-    given = deepcopy(composed(method))
-    for side in ("efr", "steer"):
-        for kind, own in given[side].items():
-            own |= SMALL.get(kind, {})
+    given = shrunk(cell_settings([f"method={method}"], [])["method"])
     if "lookahead" in given["efr"]:
         given["efr"]["lookahead"]["solver"] = lookahead_solver
     return build_method(given)
@@ -61,7 +48,9 @@ def target_solver(family, method):
     return still if method == "noise_search" else noisy
 
 
-def overrides(family, method):
-    """A cell that is small enough for a test."""
-    solver = target_solver(family, method)
-    return [*TOY, *FAMILIES[family], f"method={method}", f"solver={solver}", *small(method)]
+def small_settings(family, method, *own):
+    """A cell's settings, composed once: the method made small, and a target solver that suits it."""
+    chosen = (f"method={method}", f"solver={target_solver(family, method)}")
+    settings = cell_settings([*TOY, *FAMILIES[family], *own, *chosen], [])
+    shrunk(settings["method"])
+    return settings

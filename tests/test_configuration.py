@@ -89,7 +89,7 @@ def test_a_pair_is_named_on_the_command_line():
 def test_the_command_line_wins_over_the_experiment_s_cell():
     plain = cell_settings(["steps=7", "method.efr.lookahead.n=9"], ["method=lidar", "steps=3"])
     assert plain["steps"] == 7 and plain["method"]["efr"]["lookahead"]["n"] == 9
-    assert plain["prompts"]["per_task"] == 3  # the demo's
+    assert plain["prompts"]["per_task"] == 2  # the demo's
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ class LatentDiffusion:
     students: Mapping[str, Any] = field(default_factory=dict)
     student: str | None = None
     pixels: int | None = None
+    _solvers: dict[tuple[str, int], SchedulerSolver] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         for part in self.pipeline.components.values():
@@ -54,6 +55,8 @@ class LatentDiffusion:
         self.teacher = self._denoiser()
         self.denoiser = self.teacher if self.student is None else self.students[self.student]
         self.device: torch.device = self.vae.device
+        # Asked once: diffusers walks the whole model to say it.
+        self.dtype, self.decoder_dtype = self.teacher.dtype, self.vae.dtype
         self.kind = parameterization(self.scheduler)
         self.latent_shape: tuple[int, ...] = self._shape()
         self.usual = self.guidance  # the weight of solvers that bring none
@@ -114,8 +117,7 @@ class LatentDiffusion:
             # Filled on the device: a number copied to it would hold up the host.
             t = torch.full((len(x),), level.t, device=x.device)
             text = text.expand(len(x))
-            dtype = self.teacher.dtype
-            return self._call(x.to(dtype), t, text.to(dtype), condition.guidance)
+            return self._call(x.to(self.dtype), t, text.to(self.dtype), condition.guidance)
 
         z, text, empty = model_input(x, level, self.kind), condition.text, condition.empty
         if not condition.guided or empty is None:
@@ -148,15 +150,18 @@ class LatentDiffusion:
     def decode(self, x0: Tensor) -> Tensor:
         config = self.vae.config
         scaled = x0 / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
-        parts = scaled.to(self.vae.dtype).split(self.limits.decoder)
+        parts = scaled.to(self.decoder_dtype).split(self.limits.decoder)
         images = (self.vae.decode(part).sample.float() for part in parts)
         return torch.cat([(image / 2 + 0.5).clamp(0, 1) for image in images])
 
     def solver(self, name: str, steps: int) -> SchedulerSolver:
         one_of("solver", name, list(self.solvers))
-        settings = self.solvers[name]
-        scheduler = make_scheduler(self.scheduler, settings)
-        return SchedulerSolver(scheduler, steps, settings, self._schedule(steps))
+        if (name, steps) not in self._solvers:  # diffusers takes ten times as long as a copy
+            settings = self.solvers[name]
+            scheduler = make_scheduler(self.scheduler, settings)
+            made = SchedulerSolver(scheduler, steps, settings, self._schedule(steps))
+            self._solvers[name, steps] = made
+        return self._solvers[name, steps].fresh()
 
     def level(self, fraction: float) -> Level:
         """The level at t = round(fraction · T), at most T − 1; clean at 0."""

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any
 
 from torch import Tensor
@@ -122,6 +122,12 @@ class SchedulerSolver:
                 )
         start, end = self.levels[index], self._next(index)
         return ancestral_slope(start, end, self.eta), transition_std(start, end, self.eta)
+
+    def fresh(self) -> SchedulerSolver:
+        """Another trajectory, at its beginning."""
+        made = copy(self)
+        made.restart()
+        return made
 
     def restart(self) -> None:
         self.scheduler = deepcopy(self._fresh)

@@ -23,6 +23,7 @@ from bench.device import release, resolve_device, set_precision
 from bench.errors import BenchError
 from bench.judge.judges import Judge, load_judge, names_used
 from bench.rewards import load_reward
+from bench.run import standing
 from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
 from bench.run.fit import models_fit
 from bench.run.measure import Task
@@ -30,7 +31,7 @@ from bench.run.progress import Progress, progress_on
 from bench.run.reuse import Reusable, reusable
 from bench.store.disk import DiskError
 from bench.store.folder import CellStore, Say
-from bench.store.records import read_records
+from bench.store.records import Records, read_records
 from bench.weights.needs import check_here
 
 
@@ -129,10 +130,9 @@ def run_cell(cell: Cell, results: Path, advance: Callable[[], None], say: Say = 
     return ready.store.folder
 
 
-def failures(ready: Ready) -> str:
+def failures(ready: Ready, records: Records) -> str:
     """ "" where every prompt of the cell's shard succeeded, else which did not, and what to do."""
-    records = read_records(ready.store.records_path).by_index
-    mine = [records.get(prompt.index) for prompt in ready.cell.prompts]
+    mine = [records.by_index.get(prompt.index) for prompt in ready.cell.prompts]
     failed = [record for record in mine if record and record.error is not None]
     if not failed:
         return ""
@@ -152,13 +152,14 @@ def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
     folders: list[Path] = []
     problems: list[str] = []
     refused: list[str] = []
+    headed = None  # the reward in the table's heading
     with progress_on(console, sum(len(c.prompts) for c in cells)) as progress:
         dropped = max((c.settings["prompts"]["duplicates"] for c in cells), default=0)
         if dropped:
             progress.say(f"prompts left out because their text had come before: {dropped}")
-        for cell in cells:
+        for number, cell in enumerate(cells, start=1):
             progress.begin(cell.method.name)
-            ready = None
+            ready, line = None, ""
             try:
                 ready = prepare(cell, results, progress.say)
                 if sample_missing(ready, progress) == 0:
@@ -168,14 +169,19 @@ def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
             except BenchError as error:
                 problems.append(f"{cell.method.name}: {error}")
                 refused += [] if isinstance(error, CellStopped) else [str(error)]
-            progress.end()
-            if ready is None:
-                continue
             try:
-                problems += filter(None, [failures(ready)])
-                folders.append(ready.store.folder)
+                if ready is not None:
+                    records = read_records(ready.store.records_path)
+                    problems += filter(None, [failures(ready, records)])
+                    folders.append(ready.store.folder)
+                    place, done = f"{number}/{len(cells)}", records.finished.values()
+                    line = standing.line(place, cell.method.name, done, cell.reward)
             except BenchError as error:  # its records are damaged: no report can read them
                 problems.append(f"{cell.method.name}: {error}")
+            if line and cell.reward != headed:
+                progress.say(standing.heading(cell.reward))
+                headed = cell.reward
+            progress.end(line)
     if len(refused) == len(cells):
         raise BenchError("; ".join(dict.fromkeys(refused)))
     return Done(folders, list(dict.fromkeys(problems)))

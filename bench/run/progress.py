@@ -27,8 +27,8 @@ class Progress:
     def advance(self) -> None:
         """One more prompt is done."""
 
-    def end(self) -> None:
-        """The cell is done, or has stopped."""
+    def end(self, line: str = "") -> None:
+        """The cell is done, with this line of the table, or it has stopped."""
 
 
 class Bar(Progress):
@@ -46,6 +46,10 @@ class Bar(Progress):
 
     def advance(self) -> None:
         self.bar.advance(self.task)
+
+    def end(self, line: str = "") -> None:
+        if line:
+            self.say(line)
 
 
 class Lines(Progress):
@@ -80,15 +84,17 @@ class Lines(Progress):
         if now - self.told >= SILENCE:
             self._tell(self._where())
 
-    def end(self) -> None:
-        self._tell(self._where())
+    def end(self, line: str = "") -> None:
+        self._tell(line + self._left() if line else self._where())
 
     def _where(self) -> str:
-        line = f"prompt {self.done} of {self.total}, {self.cell}"
+        return f"prompt {self.done} of {self.total}, {self.cell}{self._left()}"
+
+    def _left(self) -> str:
         left = self.total - self.done
         if not left or not self.sampled:
-            return line
-        return f"{line}, {duration(self.spent / self.sampled * left)} left"
+            return ""
+        return f", {duration(self.spent / self.sampled * left)} left"
 
     def _tell(self, line: str) -> None:
         if line != self.last:

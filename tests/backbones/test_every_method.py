@@ -6,11 +6,11 @@ import pytest
 from pipelines import tiny
 
 from bench.config.cell import make_cell
-from bench.config.compose import cell_settings
 from bench.report.build import build
+from bench.report.document import Section
 from bench.run.cells import Bench, run_cell
 from bench.store.records import read_records
-from tests.small import METHODS, overrides
+from tests.small import METHODS, small_settings
 
 JUDGED = ["judge=mask2former", "judge.shorter=64", "judge.longer=64"]
 
@@ -37,10 +37,12 @@ def saved(request, tmp_path_factory, no_network):
 
 def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(Bench, "warm_up", lambda bench, prompt: None)
+    monkeypatch.setattr("bench.run.cells.changed", lambda settings: None)  # composes anew
+    none = Section("Figures", ())
+    monkeypatch.setattr("bench.report.sections.figure_section", lambda *_: none)
     family, base = saved
     for method in METHODS:
-        cell = make_cell(cell_settings([*base, *overrides(family, method)], []))
-        folder = run_cell(cell, tmp_path, lambda: None)
+        folder = run_cell(make_cell(small_settings(family, method, *base)), tmp_path, lambda: None)
         records = read_records(folder / "records.jsonl").by_index
         (record,) = records.values()
         assert record.error is None, (method, record.error)

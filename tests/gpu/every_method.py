@@ -13,14 +13,13 @@ from pathlib import Path
 import torch
 
 from bench.config.cell import make_cell
-from bench.config.compose import cell_settings
 from bench.rewards import load_reward
 from bench.run.cells import prepare
 from bench.run.measure import measure
 from methods.base import Steer
 from methods.method import Method
 from tests.gpu.pretended import pretended
-from tests.small import FAMILIES, METHODS, overrides, small_method, target_solver
+from tests.small import FAMILIES, METHODS, small_method, small_settings, target_solver
 
 # Methods on a device, and how many particles they differentiate at a time.
 RUNS = {"cuda:1": (METHODS, None), "cuda:0": (("vanilla", "das"), 1)}
@@ -126,8 +125,10 @@ def main(out):
         for device, (methods, graph) in RUNS.items():
             began = len(mode.events)
             for family in FAMILIES:
-                given = [f"backbone={family}", f"device={device}", *overrides(family, "lidar")]
-                ready = prepare(make_cell(cell_settings(given, [])), Path(folder), print)
+                own = (f"backbone={family}", f"device={device}")
+                ready = prepare(
+                    make_cell(small_settings(family, "lidar", *own)), Path(folder), print
+                )
                 at = ready.task.backbone.device
                 # Constants and the prompt's tokens are copied at a reward's first call.
                 ready.task.reward(torch.zeros(1, 3, 16, 16, device=at), ready.cell.prompts[0].text)

@@ -11,24 +11,18 @@ import torch
 
 from bench.backbones.latent import Limits
 from bench.config.cell import make_cell
-from bench.config.compose import cell_settings, groups
+from bench.config.compose import cell_settings
 from bench.run.cells import prepare, run_cell
 from bench.run.fit import batch, measure_fitting
 from bench.run.measure import measure
 from bench.store.records import read_records
+from tests.small import FAMILIES, METHODS, small_settings
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here"),
 ]
-ANALYTIC = ("exact", "exact_smc", "probe")
-METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
 TOY = ["weights=tiny", "judge=none", "scores=[]", "prompts.limit=1", "steps=4", "images=2"]
-FAMILIES = {
-    "sd15": ["backbone=sd15"],
-    "sdxl": ["backbone=sdxl"],
-    "flux_dev": ["backbone=flux_dev", "backbone.pixels=16", "backbone.tokens=16"],
-}
 SMALL = ["method.efr.lookahead.n=6", "method.efr.lookahead.steps=2"]
 TRUE_SIZE = ["backbone=sd15", "weights=random", "judge=none", "scores=[]", "prompts.limit=1"]
 
@@ -48,10 +42,9 @@ def delivered(tmp_path: Any, *overrides: str) -> np.ndarray:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_method_runs_in_half_precision(family: str, tmp_path: Any) -> None:
-    noisy, still = ("ancestral", "euler") if family == "flux_dev" else ("ddpm", "ddim")
     for method in METHODS:
-        solver = still if method == "noise_search" else noisy
-        own = cell(*TOY, *FAMILIES[family], f"method={method}", f"solver={solver}", "device=cuda")
+        given = (f"backbone={family}", "judge=none", "scores=[]", "device=cuda")
+        own = make_cell(small_settings(family, method, *given))
         folder = run_cell(own, tmp_path, lambda: None)
         (record,) = read_records(folder / "records.jsonl")
         assert record.error is None, (method, record.error)
