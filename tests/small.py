@@ -49,7 +49,7 @@ def target_solver(family, method):
 
 
 def small_settings(family, method, *own):
-    """A cell's settings, composed once: the method made small, and a target solver that suits it."""
+    """A cell's settings, composed once, with a target solver that suits the small method."""
     chosen = (f"method={method}", f"solver={target_solver(family, method)}")
     settings = cell_settings([*TOY, *FAMILIES[family], *own, *chosen], [])
     shrunk(settings["method"])
