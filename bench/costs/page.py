@@ -242,15 +242,18 @@ def _by_n(
     costed: Sequence[Costed], parts: Parts, sizes: Sequence[int], pixels: int
 ) -> pd.DataFrame:
     """LiDAR by each lookahead solver of its cells, over n: its lookahead's calls grow with n."""
-    rows, seen = [], set()
+    rows: list[dict[str, Any]] = []
+    seen: set[tuple[Any, ...]] = set()
     for one in costed:
         lookahead = (one.settings["method"].get("efr") or {}).get("lookahead")
-        key = lookahead and (lookahead["solver"], lookahead["steps"], one.settings["solver"])
-        if one.method != "lidar" or key in seen:
+        if one.method != "lidar" or lookahead is None:
+            continue
+        key = (lookahead["solver"], lookahead["steps"], one.settings["solver"])
+        if key in seen:
             continue
         seen.add(key)
         samples = by_part(one.calls, one.texts)
-        target = {k: v for k, v in by_part(one.vanilla, one.texts).items()}
+        target = by_part(one.vanilla, one.texts)
         each = {k: (v - target.get(k, 0)) / lookahead["n"] for k, v in samples.items()}
         base = total_seconds(parts, target, PAPERS, _as(one))
         plain = sum(total_flops(parts, target).values())

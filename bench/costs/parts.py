@@ -70,25 +70,22 @@ def flops_of(backbone: Any, reward: Reward | None) -> dict[str, int] | None:
     pixels = backbone.latent_shape[-1] * 2 ** (len(vae.config.block_out_channels) - 1)
     length = backbone.pipeline.text_encoder.config.max_position_embeddings
     modules = {part_of(backbone.pipeline): denoiser, "vae": vae}
-    sizes = Sizes(
-        {name: (type(m).__name__, dict(m.config)) for name, m in modules.items()},
-        pixels,
-        *(str(m.dtype).removeprefix("torch.") for m in modules.values()),
-        getattr(backbone, "tokens", length),
-    )
+    parts = {name: (type(m).__name__, dict(m.config)) for name, m in modules.items()}
+    dtype, vae_dtype = (str(m.dtype).removeprefix("torch.") for m in modules.values())
+    sizes = Sizes(parts, pixels, dtype, vae_dtype, getattr(backbone, "tokens", length))
     small = sum(p.numel() for m in modules.values() for p in m.parameters()) < SMALL
     if small:
-        parts = _computed(denoiser, vae, reward, _text(sizes))
+        found = _computed(denoiser, vae, reward, _text(sizes))
     else:
-        parts = dict(of_pipeline(sizes)) | (_of_reward(reward, pixels) if reward else {})
-    return {kind: sum(op.flops * n for op, n in found.items()) for kind, found in parts.items()}
+        found = {**of_pipeline(sizes), **(_of_reward(reward, pixels) if reward else {})}
+    return {kind: sum(op.flops * n for op, n in own.items()) for kind, own in found.items()}
 
 
 @lru_cache(maxsize=1)
-def _computed(denoiser: Any, vae: Any, reward: Reward | None, text: str) -> Parts:
+def _computed(denoiser: Any, vae: Any, reward: Any, text: str) -> Parts:
     sizes = _sizes(text)
     found = _pipeline_passes(denoiser, vae, sizes)
-    return found | (_scored(reward, sizes.pixels, vae.device) if reward else {})
+    return {**found, **(_scored(reward, sizes.pixels, vae.device) if reward else {})}
 
 
 def of_pipeline(sizes: Sizes) -> Parts:

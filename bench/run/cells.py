@@ -19,17 +19,20 @@ from rich.console import Console
 from bench.backbones import load_backbone
 from bench.config.cell import Cell, code_digest, identity, parse_shard
 from bench.config.defaults import changed
+from bench.costs.parts import flops_of
 from bench.device import resolve_device
 from bench.errors import BenchError
 from bench.judge.judges import Judge, load_judge, names_used
+from bench.outside import TARGET
 from bench.rewards import load_reward
-from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
+from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt, one_line
 from bench.run.fit import release
 from bench.run.measure import Task
 from bench.run.progress import Progress, progress_on
 from bench.store.disk import DiskError
 from bench.store.folder import CellStore, Say
 from bench.store.records import read_records
+from methods.interfaces import Backbone
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,25 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config |= {"cell": name, "experiment": results.name}
     config |= {"code": code_digest(), "weights": digests}
     config |= {"changed": changed(cell.settings)}
+    config |= _flops(cell, backbone, rewards[cell.reward], say)
     config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
     store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
     return Ready(cell, store, task, judge, config)
+
+
+def _flops(cell: Cell, backbone: Backbone, reward: Any, say: Say) -> dict[str, Any]:
+    """Floating-point operations of a sample of each part, where they can be counted."""
+    own = TARGET not in cell.settings["rewards"][cell.reward]
+    try:
+        found = flops_of(backbone, reward if own else None)
+    except (
+        Exception
+    ) as error:  # a model unlike those that are known; it can be sampled all the same
+        say(f"floating-point operations are not counted: {one_line(error)}")
+        return {}
+    return {} if found is None else {"flops": found}
 
 
 def sample_missing(ready: Ready, progress: Progress) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,13 @@ from bench.backbones import load_backbone
 from bench.backbones.architectures import ARCHITECTURES
 from bench.config.cell import Cell
 from bench.config.defaults import changed
+from bench.costs.echo import Brightness, echoing
 from bench.costs.page import Costed, report
 from bench.costs.parts import Parts, of_pipeline, of_true_reward, true_sizes
-from bench.device import resolve_device
 from bench.errors import BenchError, explained
 from bench.report import files, table
-from bench.rewards import load_reward
+from bench.rewards import differentiable
 from bench.run.measure import Task, measure
-from bench.run.progress import progress_on
 from bench.store.cells import labels, texts
 from methods.method import Method
 from methods.settings import at_least, whole
@@ -45,20 +45,17 @@ def run_cost_model(cells: Sequence[Cell], settings: Any, folder: Path, console: 
         for n in settings["n"]:
             whole("cost_model.n: each", n, 1)
     alone = backbone["name"] in settings["alone"]
-    with progress_on(console, len(cells)) as progress:
-        costed: list[Costed] = []
-        references: dict[tuple[str, int, int], Any] = {}
-        for cell, label in zip(cells, _labels(cells), strict=True):
-            progress.begin(cell.method.name)
-            together = 1 if alone and cell.method.differentiates else cell.images
-            config = {**cell.settings, "changed": changed(cell.settings)}
-            target = cell.solver, cell.steps, cell.images
-            if target not in references:
-                references[target] = _calls(cell, Method("vanilla"))
-            calls = _calls(cell, cell.method)
-            costed.append(Costed(label, config, calls, references[target], together))
-            progress.advance()
-            progress.end()
+    every = list({json.dumps(cell.settings, default=str): cell for cell in cells}.values())
+    costed: list[Costed] = []
+    references: dict[tuple[str, int, int], Any] = {}
+    for cell, label in zip(every, _labels(every), strict=True):
+        target = cell.solver, cell.steps, cell.images
+        if target not in references:
+            references[target] = _calls(cell, Method("vanilla"))
+        together = 1 if alone and cell.method.differentiates else cell.images
+        config = {**cell.settings, "changed": changed(cell.settings)}
+        calls = _calls(cell, cell.method)
+        costed.append(Costed(label, config, calls, references[target], together))
     own = backbone.get("pixels") or ARCHITECTURES[backbone["architecture"]](False).pixels
     sides = sorted({max(SIDE, round(own * f / SIDE) * SIDE) for f in settings["pixels"]} | {own})
     rewards = cells[0].settings["rewards"]
@@ -79,11 +76,10 @@ def _parts(backbone: Any, reward: str, rewards: Any, side: int) -> Parts:
 
 
 def _calls(cell: Cell, method: Method) -> Any:
-    """What the method itself calls, by phase and kind, on the cell's toy model."""
-    device = resolve_device("cpu")
-    backbone, _ = load_backbone(cell.backbone, "cpu", cell.solvers)
-    reward = load_reward(cell.reward, cell.settings["rewards"], device)
-    task = Task(backbone, reward, cell.solver, cell.steps, cell.images, cell.seed)
+    """What the method itself calls, by phase and kind, on models that compute nothing."""
+    backbone: Any = load_backbone(cell.backbone, "cpu", cell.solvers)[0]
+    reward = Brightness(differentiable(cell.reward, cell.settings["rewards"]))
+    task = Task(echoing(backbone), reward, cell.solver, cell.steps, cell.images, cell.seed)
     return measure(task, method, cell.prompts[0].text).calls
 
 
