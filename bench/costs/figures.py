@@ -57,16 +57,16 @@ def parts(frame: pd.DataFrame) -> Figure:
     ax.axvline(1, color=style.INK, linewidth=0.8, linestyle=":")
     style.rows(ax, frame.label)
     ax.set_xlabel("floating-point operations / vanilla's", fontsize=9)
-    ax.legend(fontsize=7, frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
+    ax.legend(fontsize=7, frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.4, 1.0))
     return fig
 
 
 def by_n(frame: pd.DataFrame) -> Figure:
     """LiDAR's cost over n by each lookahead solver, and the guided steps' own arithmetic."""
     fig, axes = style.figure(8.2, 3.6, columns=2)
-    for (lookahead, target), own in frame.groupby(["lookahead", "target"], sort=False):
-        name = f"{lookahead}; target {target}"
-        axes[0].plot(own.n, own.roofline, marker="o", markersize=3, linewidth=1.3, label=name)
+    for name, own in frame.groupby("lookahead", sort=False):
+        axes[0].plot(own.n, own.roofline, marker="o", markersize=3, linewidth=1.3,
+                     label=style.plain(str(name)))  # fmt: skip
         axes[1].plot(own.n, 100 * own.guidance, marker="o", markersize=3, linewidth=1.3)
     for ax, said in zip(
         axes, ("cost / vanilla's", "guidance itself, % of vanilla's cost"), strict=True
@@ -76,5 +76,5 @@ def by_n(frame: pd.DataFrame) -> Figure:
         style.log_ticks(ax)
         ax.set_xlabel("lookahead samples n", fontsize=9)
         ax.set_ylabel(said, fontsize=9)
-    style.legend(fig, axes, 2)
+    style.legend(fig, axes, 4)
     return fig

@@ -75,7 +75,7 @@ def flops_of(backbone: Any, reward: Reward | None) -> dict[str, int] | None:
     sizes = Sizes(parts, pixels, dtype, vae_dtype, getattr(backbone, "tokens", length))
     small = sum(p.numel() for m in modules.values() for p in m.parameters()) < SMALL
     if small:
-        found = _computed(denoiser, vae, reward, _text(sizes))
+        found = _computed(denoiser, vae, reward, _text(sizes))  # type: ignore[arg-type]
     else:
         found = {**of_pipeline(sizes), **(_of_reward(reward, pixels) if reward else {})}
     return {kind: sum(op.flops * n for op, n in own.items()) for kind, own in found.items()}

@@ -59,8 +59,8 @@ COSTS = (
     "encoding and lookahead samples, annotation their rewards, target the steered sampling and its "
     "decoding. Memory: peak GiB allocated / reserved. Batch: images sampled together / most "
     "samples a call of the denoiser / of the decoder. TFLOP: floating-point operations of the "
-    "networks, from the architecture and the calls; text encoders are left out. The paper's figures "
-    "(one A100 80 GB, trained weights) are its own, not measured here."
+    "networks, from the architecture and the calls; text encoders are left out. The paper's "
+    "figures (one A100 80 GB, trained weights) are its own, not measured here."
 )
 SCORES = (
     "The mean of every other score, and diversity; then the change to vanilla on the same prompts "

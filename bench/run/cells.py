@@ -26,6 +26,7 @@ from bench.judge.judges import Judge, load_judge, names_used
 from bench.outside import TARGET
 from bench.rewards import load_reward
 from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt, one_line
+from bench.run.counted import warning
 from bench.run.fit import release
 from bench.run.measure import Task
 from bench.run.progress import Progress, progress_on
@@ -166,6 +167,8 @@ def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
         dropped = max((c.settings["prompts"]["duplicates"] for c in cells), default=0)
         if dropped:
             progress.say(f"prompts left out because their text had come before: {dropped}")
+        if slow := warning(cells):
+            progress.say(slow)
         for cell in cells:
             progress.begin(cell.method.name)
             ready = None

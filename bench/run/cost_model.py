@@ -1,26 +1,24 @@
-"""``experiment=cost_model``: every method's calls on a toy model, and the report of its costs."""
+"""``experiment=cost_model``: every method's calls without computing them, and what they cost."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
-from bench.backbones import load_backbone
 from bench.backbones.architectures import ARCHITECTURES
 from bench.config.cell import Cell
 from bench.config.defaults import changed
-from bench.costs.echo import Brightness, echoing
+from bench.costs.model import Calls
 from bench.costs.page import Costed, report
-from bench.costs.parts import Parts, of_pipeline, of_true_reward, true_sizes
 from bench.errors import BenchError, explained
 from bench.report import files, table
-from bench.rewards import differentiable
-from bench.run.measure import Task, measure
+from bench.run.counted import calls_of, parts_of
 from bench.store.cells import labels, texts
 from methods.method import Method
 from methods.settings import at_least, whole
@@ -44,22 +42,10 @@ def run_cost_model(cells: Sequence[Cell], settings: Any, folder: Path, console: 
             at_least("cost_model.pixels: each", factor, 0.1)
         for n in settings["n"]:
             whole("cost_model.n: each", n, 1)
-    alone = backbone["name"] in settings["alone"]
-    every = list({json.dumps(cell.settings, default=str): cell for cell in cells}.values())
-    costed: list[Costed] = []
-    references: dict[tuple[str, int, int], Any] = {}
-    for cell, label in zip(every, _labels(every), strict=True):
-        target = cell.solver, cell.steps, cell.images
-        if target not in references:
-            references[target] = _calls(cell, Method("vanilla"))
-        together = 1 if alone and cell.method.differentiates else cell.images
-        config = {**cell.settings, "changed": changed(cell.settings)}
-        calls = _calls(cell, cell.method)
-        costed.append(Costed(label, config, calls, references[target], together))
     own = backbone.get("pixels") or ARCHITECTURES[backbone["architecture"]](False).pixels
     sides = sorted({max(SIDE, round(own * f / SIDE) * SIDE) for f in settings["pixels"]} | {own})
-    rewards = cells[0].settings["rewards"]
-    parts = {side: _parts(backbone, cells[0].reward, rewards, side) for side in sides}
+    parts = {side: parts_of(cells[0], side) for side in sides}
+    costed = _costed(cells, backbone["name"] in settings["alone"])
     made = report(costed, parts, own, sorted(settings["n"]))
     folder.mkdir(parents=True, exist_ok=True)
     page, source = files.write(made.document, folder)
@@ -70,20 +56,31 @@ def run_cost_model(cells: Sequence[Cell], settings: Any, folder: Path, console: 
     return source
 
 
-def _parts(backbone: Any, reward: str, rewards: Any, side: int) -> Parts:
-    """At true size."""
-    return {**of_pipeline(true_sizes(backbone, side)), **of_true_reward(reward, rewards, side)}
-
-
-def _calls(cell: Cell, method: Method) -> Any:
-    """What the method itself calls, by phase and kind, on models that compute nothing."""
-    backbone: Any = load_backbone(cell.backbone, "cpu", cell.solvers)[0]
-    reward = Brightness(differentiable(cell.reward, cell.settings["rewards"]))
-    task = Task(echoing(backbone), reward, cell.solver, cell.steps, cell.images, cell.seed)
-    return measure(task, method, cell.prompts[0].text).calls
+def _costed(cells: Sequence[Cell], alone: bool) -> list[Costed]:
+    """Each different cell with its calls and vanilla's. ``alone``: methods that differentiate run
+    one image at a time."""
+    made: list[Costed] = []
+    references: dict[tuple[str, int], Calls] = {}
+    for (solver, steps), group in groupby(cells, key=lambda cell: (cell.solver, cell.steps)):
+        own = list({json.dumps(cell.settings["method"]): cell for cell in group}.values())
+        usual = (solver, steps) == (cells[0].solver, cells[0].steps)
+        for cell, label in zip(own, _labels(own), strict=True):
+            if (solver, steps) not in references:
+                references[solver, steps] = calls_of(cell, Method("vanilla"))
+            made.append(
+                Costed(
+                    label if usual else f"{label}, {solver} {steps}",
+                    {**cell.settings, "changed": changed(cell.settings)},
+                    calls_of(cell, cell.method),
+                    references[solver, steps],
+                    1 if alone and cell.method.differentiates else cell.images,
+                )
+            )
+    return made
 
 
 def _labels(cells: Sequence[Cell]) -> list[str]:
+    """By what the cells differ in, all of one target."""
     rows = [
         {
             "cell": str(place),
@@ -91,7 +88,6 @@ def _labels(cells: Sequence[Cell]) -> list[str]:
             "settings": texts(cell.settings["method"]),
             "config": dict(cell.settings),
             "code": "",
-            "path": Path(),
             **{key: getattr(cell, key) for key in ("seed", "steps", "solver", "images")},
         }
         for place, cell in enumerate(cells)

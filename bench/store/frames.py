@@ -25,10 +25,11 @@ class Frames:
     nothing is missing).
     ``prompts``: cell, index, prompt, tag, seconds.<phase>, seconds.total, calls.<kind> (over all
     phases), calls.<phase>.<kind>, flops (NaN where not counted), yardstick.vanilla and
-    yardstick.method (NaN where not timed), images, correct (how many; NaN where nothing was judged), diversity, score.<name> (means over
-    images), memory.allocated and memory.reserved (peak GiB; NaN on a CPU), device, torch, batch
-    (images together / most samples a call of the denoiser / of the decoder), field.<name> of the
-    prompt's metadata; on the mixture also distance.<name>, target.<score>, target_diversity, info.
+    yardstick.method (NaN where not timed), images, correct (how many; NaN where nothing was
+    judged), diversity, score.<name> (means over images), memory.allocated and memory.reserved
+    (peak GiB; NaN on a CPU), device, torch, batch (images together / most samples a call of the
+    denoiser / of the decoder), field.<name> of the prompt's metadata; on the mixture also
+    distance.<name>, target.<score>, target_diversity, info.
     ``images``: cell, index, position, path (below the cell's images), correct, reasons,
     score.<name>.
     ``notes``: what a reader should know, a sentence each.
