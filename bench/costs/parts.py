@@ -153,10 +153,11 @@ def of_true_reward(name: str, rewards: Mapping[str, Any], pixels: int) -> Parts:
 
     prepare(torch.zeros(1, 3, 1, 1), 1)  # keeps a tensor for the process: a real one
     with without_data():
-        return _scored(_true_reward(given), pixels)
+        return _scored(true_reward(given), pixels)
 
 
-def _true_reward(given: Mapping[str, Any]) -> Any:
+def true_reward(given: Mapping[str, Any]) -> Any:
+    """A reward of these settings at true size, to be made and called `without_data`."""
     from bench.rewards import aesthetic, clip_model, cosine, imagereward, pretrained, tokens
 
     kind, batch = given["kind"], given["batch"]
