@@ -22,7 +22,7 @@ PAPER, ROOFLINE, PLAIN = "#000000", "#D55E00", "#0072B2"
 
 def against(known: pd.DataFrame) -> Figure:
     """Ratios to vanilla: the paper's, the roofline's and by plain operations; a row a cell."""
-    fig, (ax,) = style.figure(8.2, 1.4 + 0.3 * len(known))
+    fig, (ax,) = style.figure(8.2, 1.3 + 0.24 * len(known))
     places = np.arange(len(known))
     ax.hlines(places, known.flops, known.roofline, color=style.FAINT, linewidth=2, zorder=1)
     ax.plot(known.flops, places, "o", color=PLAIN, markersize=6, markerfacecolor="white",

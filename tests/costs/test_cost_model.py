@@ -78,6 +78,7 @@ def test_the_report_says_what_it_assumes(folder):
     assert (folder / "report.html").exists() and (folder / "figures" / "predicted.png").exists()
 
 
+@pytest.mark.slow
 def test_the_methods_compose_where_noise_is_a_solver_of_its_own():
     overrides = ["experiment=cost_model", "backbone=flux_dev"]
     cells = plan(composed(overrides), overrides)
