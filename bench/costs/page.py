@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -12,28 +11,29 @@ from bench.costs import figures
 from bench.costs.devices import DEVICES
 from bench.costs.model import (
     Assumptions,
-    Calls,
     by_part,
     flops,
     seconds,
-    shift_seconds,
-    total_flops,
     total_seconds,
 )
 from bench.costs.parts import Parts
+from bench.costs.predicted import (
+    PAPERS,
+    VARIANTS,
+    Costed,
+    assumed,
+    by_n,
+    by_pixels,
+    efficiency,
+    ratio,
+    row_of,
+)
 from bench.report.document import Bullets, Document, Part, Picture, Report, Section, Table
 from bench.report.lidar.published import published
 
-PAPERS = DEVICES["a100"]
 GUESS = 0.5  # share of the peaks, where no seconds of a backbone's vanilla are published
 NONE = "–"
 MOST = 20.0  # times vanilla's operations, in a figure
-VARIANTS = {
-    "roofline": Assumptions(),
-    "peaks alone": Assumptions(bytes=False),
-    "TF32 products": Assumptions(tf32=True),
-    "half-precision reward": Assumptions(half_reward=True),
-}
 ABOUT = (
     "Ratios of a prompt's cost to vanilla's by the same target solver and steps. FLOPs: plain "
     "floating-point operations. Roofline: each operation takes the longer of its floating-point "
@@ -68,51 +68,29 @@ PEAKS = (
 )
 
 
-@dataclass(frozen=True)
-class Costed:
-    """A method's cell, and its calls. ``vanilla``: vanilla's calls by the same target solver and
-    steps. ``together``: images sampled at a time."""
-
-    label: str
-    settings: Mapping[str, Any]
-    calls: Calls
-    vanilla: Calls
-    together: int
-
-    @property
-    def method(self) -> str:
-        return str(self.settings["method"]["name"])
-
-    @property
-    def texts(self) -> int:
-        """Texts that are encoded: the prompt, and the empty one for classifier-free guidance."""
-        backbone = self.settings["backbone"]
-        return 2 if backbone["kind"] != "flux" and (backbone["guidance"] or 0) > 1 else 1
-
-
 def report(
-    costed: Sequence[Costed], by_pixels: Mapping[int, Parts], pixels: int, sizes: Sequence[int]
+    costed: Sequence[Costed], sides: Mapping[int, Parts], pixels: int, sizes: Sequence[int]
 ) -> Report:
-    """``by_pixels``: the parts at each side of the image, of which ``pixels`` is the backbone's
+    """``sides``: the parts at each side of the image, of which ``pixels`` is the backbone's
     own. ``sizes``: numbers of lookahead samples."""
-    parts, backbone = by_pixels[pixels], costed[0].settings["backbone"]
-    frame = pd.DataFrame([_row(one, parts) for one in costed])
-    fitted = _efficiency(costed, parts)
-    efficiency = fitted or GUESS
+    parts, backbone = sides[pixels], costed[0].settings["backbone"]
+    frame = pd.DataFrame([row_of(one, parts) for one in costed])
+    fitted = efficiency(costed, parts)
+    share = fitted or GUESS
     for key, device in DEVICES.items():
-        own = [total_seconds(parts, by_part(c.calls, c.texts), device, _as(c)) for c in costed]
-        frame[f"seconds.{key}"] = [value / efficiency for value in own]
-    told = f"{efficiency:.2f}, fitted on vanilla's published seconds"
+        own = [total_seconds(parts, by_part(c.calls, c.texts), device, assumed(c)) for c in costed]
+        frame[f"seconds.{key}"] = [value / share for value in own]
+    told = f"{share:.2f}, fitted on vanilla's published seconds"
     if fitted is None:
-        told = f"{efficiency:.2f}, a guess: no seconds of this backbone's vanilla are published"
+        told = f"{share:.2f}, a guess: no cell is a vanilla whose seconds are published"
     known = frame[frame["paper"].notna() & (frame["paper"] != 1)]
-    n_table = _by_n(costed, parts, sizes, pixels)
-    sides = _by_pixels(costed, by_pixels)
     sections = (
         Section("Predicted against published", _against(known)),
         Section("What each method costs", _costs(frame, costed, parts, told)),
         Section("What the assumptions move", (_sensitivity(costed, parts),)),
-        Section("How costs grow", _growth(n_table, sides)),
+        Section(
+            "How costs grow", _growth(by_n(costed, parts, sizes, pixels), by_pixels(costed, sides))
+        ),
         Section("One sample of each part", (_one_sample(parts),)),
         Section("Devices", (_devices(),)),
         Section("Assumptions", (Bullets(_assumptions(costed[0], told)),)),
@@ -132,55 +110,6 @@ def report(
         f"cost model: {backbone['name']}", facts, notes, tuple(s for s in sections if s.parts)
     )
     return Report(document, _brief(frame), f"predicted costs, {backbone['name']}", notes)
-
-
-def _as(one: Costed, given: Assumptions = VARIANTS["roofline"]) -> Assumptions:
-    return Assumptions(given.tf32, given.half_reward, given.bytes, one.together)
-
-
-def _target(one: Costed) -> str:
-    return f"{one.settings['solver']} {one.settings['steps']}"
-
-
-def _ratio(one: Costed, parts: Parts, given: Assumptions = VARIANTS["roofline"]) -> float:
-    """Of the roofline's seconds to vanilla's, on the paper's device."""
-    own = total_seconds(parts, by_part(one.calls, one.texts), PAPERS, _as(one, given))
-    whole = Assumptions(given.tf32, given.half_reward, given.bytes, one.settings["images"])
-    return own / total_seconds(parts, by_part(one.vanilla, one.texts), PAPERS, whole)
-
-
-def _row(one: Costed, parts: Parts) -> dict[str, Any]:
-    samples = by_part(one.calls, one.texts)
-    spent = total_flops(parts, samples)
-    base = sum(total_flops(parts, by_part(one.vanilla, one.texts)).values())
-    found = published(one.settings)
-    row: dict[str, Any] = {
-        "label": one.label,
-        "method": one.method,
-        "target": _target(one),
-        "alone": one.together < one.settings["images"],
-        "TFLOP": sum(spent.values()),
-        "flops": sum(spent.values()) / base,
-        "roofline": _ratio(one, parts),
-        "peaks": _ratio(one, parts, VARIANTS["peaks alone"]),
-        "paper": found.ratio if found else None,
-        "paper.seconds": found.seconds if found else None,
-    }
-    for (phase, kind), value in spent.items():
-        row[f"phase.{phase}"] = row.get(f"phase.{phase}", 0.0) + value
-        row[f"part.{kind}"] = row.get(f"part.{kind}", 0.0) + value / base
-        row[f"TFLOP.{phase}.{kind}"] = value
-    return row
-
-
-def _efficiency(costed: Sequence[Costed], parts: Parts) -> float | None:
-    """The roofline's seconds over those published, of vanilla by the first target."""
-    for one in costed:
-        found = published(one.settings) if one.method == "vanilla" else None
-        if found is not None and found.seconds:
-            own = total_seconds(parts, by_part(one.calls, one.texts), PAPERS, _as(one))
-            return own / found.seconds
-    return None
 
 
 def _against(known: pd.DataFrame) -> tuple[Part, ...]:
@@ -212,7 +141,8 @@ def _costs(
     shown = pd.DataFrame({"method": frame.label + frame.alone.map({True: " *", False: ""})})
     shown["TFLOP"] = frame.TFLOP.map("{:,.0f}".format)
     for phase in ("prepare", "annotate", "denoise", "decode"):
-        shown[phase] = frame[f"phase.{phase}"].fillna(0).map("{:,.0f}".format)
+        spent = frame.get(f"phase.{phase}", pd.Series(0.0, frame.index))
+        shown[phase] = spent.fillna(0).map("{:,.0f}".format)
     shown["FLOPs / vanilla"] = frame.flops.map("{:.2f}×".format)
     shown["roofline / vanilla"] = frame.roofline.map("{:.2f}×".format)
     for key, device in DEVICES.items():
@@ -234,7 +164,7 @@ def _sensitivity(costed: Sequence[Costed], parts: Parts) -> Table:
             continue
         found = published(one.settings)
         row = {"method": one.label, "paper": found.ratio if found else None}
-        row |= {name: _ratio(one, parts, given) for name, given in VARIANTS.items()}
+        row |= {name: ratio(one, parts, given) for name, given in VARIANTS.items()}
         samples, base = by_part(one.calls, one.texts), by_part(one.vanilla, one.texts)
         single = Assumptions(together=1)
         row["one by one"] = total_seconds(parts, samples, PAPERS, single) / total_seconds(
@@ -248,81 +178,24 @@ def _sensitivity(costed: Sequence[Costed], parts: Parts) -> Table:
     return Table("sensitivity", shown, SENSITIVITY, full)
 
 
-def _by_n(
-    costed: Sequence[Costed], parts: Parts, sizes: Sequence[int], pixels: int
-) -> pd.DataFrame:
-    """LiDAR by each lookahead solver of its cells, over n: its lookahead's calls grow with n."""
-    rows: list[dict[str, Any]] = []
-    seen: set[tuple[Any, ...]] = set()
-    for one in costed:
-        lookahead = (one.settings["method"].get("efr") or {}).get("lookahead")
-        if one.method != "lidar" or lookahead is None or _target(one) != _target(costed[0]):
-            continue
-        key = (lookahead["solver"], lookahead["steps"])
-        if key in seen:
-            continue
-        seen.add(key)
-        samples = by_part(one.calls, one.texts)
-        target = by_part(one.vanilla, one.texts)
-        each = {k: (v - target.get(k, 0)) / lookahead["n"] for k, v in samples.items()}
-        base = total_seconds(parts, target, PAPERS, _as(one))
-        plain = sum(total_flops(parts, target).values())
-        low, high = one.settings["method"]["steer"]["guidance"]["interval"]
-        steps = round((high - low) * one.settings["steps"])
-        channels = 16 if one.settings["backbone"]["kind"] == "flux" else 4
-        latent = channels * (pixels // 8) ** 2
-        for n in sizes:
-            drawn = {k: target.get(k, 0) + v * n for k, v in each.items()}
-            guiding = shift_seconds(n, one.settings["images"], latent, steps, PAPERS)
-            whole = total_seconds(parts, drawn, PAPERS, _as(one)) + guiding
-            rows.append(
-                {
-                    "lookahead": f"{key[0]}, {key[1]} step{'s' if key[1] > 1 else ''}",
-                    "n": n,
-                    "flops": sum(total_flops(parts, drawn).values()) / plain,
-                    "roofline": whole / base,
-                    "guidance": guiding / base,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _by_pixels(costed: Sequence[Costed], by_pixels: Mapping[int, Parts]) -> pd.DataFrame:
-    rows = []
-    for one in costed:
-        row: dict[str, Any] = {"label": one.label, "method": one.method}
-        row |= {str(side): _ratio(one, own) for side, own in by_pixels.items()}
-        rows.append(row)
-    base = costed[0]
-    own = {
-        str(side): total_seconds(p, by_part(base.vanilla, base.texts), PAPERS, _as(base))
-        for side, p in by_pixels.items()
-    }
-    least = min(own.values())
-    return pd.DataFrame(
-        [{"label": "vanilla, seconds over those of the smallest", "method": ""}
-         | {side: value / least for side, value in own.items()}, *rows]
-    )  # fmt: skip
-
-
-def _growth(by_n: pd.DataFrame, by_pixels: pd.DataFrame) -> tuple[Part, ...]:
+def _growth(over_n: pd.DataFrame, over_pixels: pd.DataFrame) -> tuple[Part, ...]:
     parts: list[Part] = []
-    if not by_n.empty:
-        shown = by_n.assign(
-            n=by_n.n.astype(str),
-            flops=by_n.flops.map("{:.2f}×".format),
-            roofline=by_n.roofline.map("{:.2f}×".format),
-            guidance=by_n.guidance.map("{:.2%}".format),
+    if not over_n.empty:
+        shown = over_n.assign(
+            n=over_n.n.astype(str),
+            flops=over_n.flops.map("{:.2f}×".format),
+            roofline=over_n.roofline.map("{:.2f}×".format),
+            guidance=over_n.guidance.map("{:.2%}".format),
         ).rename(columns={"flops": "FLOPs"})
         parts += [
-            Picture("by_n", "LiDAR over n", BY_N, figures.by_n(by_n)),
-            Table("by_n", shown, BY_N, by_n),
+            Picture("by_n", "LiDAR over n", BY_N, figures.by_n(over_n)),
+            Table("by_n", shown, BY_N, over_n),
         ]
-    sides = [*by_pixels][2:]
-    shown = by_pixels[["label", *sides]].rename(columns={"label": "method"})
+    sides = [*over_pixels][2:]
+    shown = over_pixels[["label", *sides]].rename(columns={"label": "method"})
     for side in sides:
         shown[side] = shown[side].map("{:.2f}×".format)
-    return (*parts, Table("by_pixels", shown, BY_PIXELS, by_pixels))
+    return (*parts, Table("by_pixels", shown, BY_PIXELS, over_pixels))
 
 
 def _one_sample(parts: Parts) -> Table:
@@ -370,6 +243,7 @@ def _assumptions(one: Costed, told: str) -> tuple[str, ...]:
         "fused, nothing stays in a cache. Weights are read once for the images sampled together.",
         "DATE's gradient ends at the text embedding, the others' at the latent; both are counted "
         "as the latter, which is 3 to 8 % more.",
+        "A reward that is no network of the package costs nothing here.",
         "The text encoders run once a prompt and text. Distilled denoisers have the teacher's "
         "architecture.",
         "Not counted: the host, launches of kernels, copies, the solver's and the noise's "

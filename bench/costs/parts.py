@@ -29,6 +29,8 @@ CPU = torch.device("cpu")
 DENOISERS = ("unet", "transformer")
 PATCH = 2  # of FLUX: the side of what is one token
 TEXT = "text"
+SCORING = ("reward", f"reward{BACK}")
+NETWORKS = ("imagereward", "clip", "hps", "pickscore", "aesthetic")
 SMALL = 50e6  # parameters
 
 Parts = Mapping[str, Operations]  # by kind of call, as the meter counts them; and TEXT, of a text
@@ -144,11 +146,14 @@ def _of_reward(reward: Reward, pixels: int) -> Parts:
 
 
 def of_true_reward(name: str, rewards: Mapping[str, Any], pixels: int) -> Parts:
-    """Operations of a configured reward at true size on one picture."""
+    """Operations of a configured reward at true size on one picture; none of one that is no network
+    of the package."""
     given = rewards[name]
-    if given["kind"] == "mix":
+    if given.get("kind") == "mix":
         every = [of_true_reward(part, rewards, pixels) for part in given["of"]]
-        return {kind: sum((e[kind] for e in every), Counter()) for kind in every[0]}
+        return {kind: sum((e[kind] for e in every), Counter()) for kind in SCORING}
+    if given.get("kind") not in NETWORKS:
+        return {kind: Counter() for kind in SCORING}
     from bench.rewards.preprocess import prepare
 
     prepare(torch.zeros(1, 3, 1, 1), 1)  # keeps a tensor for the process: a real one

@@ -77,9 +77,9 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config |= {"cell": name, "experiment": results.name}
     config |= {"code": code_digest(), "weights": digests}
     config |= {"changed": changed(cell.settings)}
-    config |= _flops(cell, backbone, rewards[cell.reward], say)
     config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
+    config |= _flops(cell, backbone, rewards[cell.reward], say)
     store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
     return Ready(cell, store, task, judge, config)

@@ -15,7 +15,8 @@ from bench.backbones.architectures import ARCHITECTURES
 from bench.config.cell import Cell
 from bench.config.defaults import changed
 from bench.costs.model import Calls
-from bench.costs.page import Costed, report
+from bench.costs.page import report
+from bench.costs.predicted import Costed
 from bench.errors import BenchError, explained
 from bench.report import files, table
 from bench.run.counted import calls_of, parts_of
