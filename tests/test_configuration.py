@@ -8,7 +8,7 @@ from bench.config.cell import identity, make_cell, parse_shard
 from bench.config.compose import CONF, cell_settings, composed, groups
 from bench.config.overrides import check_command_line, expand
 from bench.errors import BenchError
-from bench.run.job import plan
+from bench.run.job import cell_lines, plan
 from methods.efr import ESTIMATORS
 from methods.steer import STEERS
 
@@ -274,10 +274,31 @@ def test_every_line_of_every_experiment_is_valid(experiment, monkeypatch):
     overrides = [f"experiment={experiment}"]
     config = composed(overrides)
     cells = plan(config, overrides)
-    named = {n for line in config.cells for n in line.split()[0].split("=")[1].split(",")}
+    named = {
+        n for line in cell_lines(config.cells) for n in line.split()[0].split("=")[1].split(",")
+    }
     assert {c.method.name for c in cells} - {"exact_svdd"} == named - {"pair"}
     if experiment == "miniature":
         assert cells[0].total == 553 and cells[0].steps == 50
+
+
+@pytest.mark.parametrize(
+    ("overrides", "steps"),
+    [
+        ("backbone=sd15 method=lidar", 100),
+        ("backbone=sdxl method=lidar", 100),
+        ("backbone=flux_dev method=lidar", 28),
+        ("backbone=flux_schnell method=lidar", 4),
+        ("method=lidar", 20),
+        ("backbone=mixture method=lidar", 20),
+        ("experiment=miniature", 50),
+        ("experiment=cost backbone=flux_dev", 28),
+        ("backbone=sd15 scale=quick", 10),
+        ("backbone=sd15 method=lidar steps=30", 30),
+    ],
+)
+def test_a_backbone_brings_its_steps_unless_an_experiment_or_the_user_says_others(overrides, steps):
+    assert settings(*overrides.split())["steps"] == steps
 
 
 def test_a_backbone_brings_its_judge_and_the_command_line_chooses_another():

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 import bench
@@ -42,3 +43,20 @@ def test_a_row_of_the_findings_is_recomputed_from_the_committed_records(named, i
         vanilla = images[images.label == CELLS["vanilla"]]
         change = mine.geneval.mean() - vanilla.geneval.mean()
         assert told[1].startswith(f"{change:+.3f}".replace("-", "−"))
+
+
+def test_the_cost_model_is_as_near_to_the_paper_as_readme_says():
+    folders = (ROOT / "results" / "measured").glob("cost_model_sd*")
+    tables = [pd.read_csv(folder / "tables" / "predicted.csv") for folder in folders]
+    found = pd.concat(tables)
+    error = (found.roofline / found.paper - 1).abs()
+    words = " ".join(README.split())
+    near, count, percent = map(
+        int,
+        re.search(
+            r"(\d+) of the (\d+) cost ratios that the paper measured within (\d+) %", words
+        ).groups(),
+    )
+    assert len(found) == count and (error <= percent / 100).sum() == near
+    assert (error <= 0.055).sum() > near / 2, "most within 5 %"
+    assert set(found.method[error > percent / 100]) == {"date"}

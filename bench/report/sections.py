@@ -43,6 +43,12 @@ FRONTIERS = (
     "and steps, timed on the same prompts beside the method. Lines are frontiers: the best {0} "
     "for at most each cost, where a method's budget was swept."
 )
+AXES = (
+    "The typical cells of the commonest target, by three measures of what they cost, relative to "
+    "vanilla: samples through the denoiser, forward and backward; floating-point operations of all "
+    "networks; seconds. Where the order of methods changes between them, the cheapest method "
+    "depends on the device and on the model."
+)
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "
     "them, is cheaper than the method [95% interval]; in units of vanilla's seconds on "
@@ -53,8 +59,9 @@ COSTS = (
     "Seconds a prompt (means) from the prompt's text to images on the host: lookahead is text "
     "encoding and lookahead samples, annotation their rewards, target the steered sampling and its "
     "decoding. Memory: peak GiB allocated / reserved. Batch: images sampled together / most "
-    "samples a call of the denoiser / of the decoder. The paper's figures (one A100 80 GB, trained "
-    "weights) are its own, not measured here."
+    "samples a call of the denoiser / of the decoder. TFLOP: floating-point operations of the "
+    "networks, from the architecture and the calls; text encoders are left out. The paper's "
+    "figures (one A100 80 GB, trained weights) are its own, not measured here."
 )
 SCORES = (
     "The mean of every other score, and diversity; then the change to vanilla on the same prompts "
@@ -143,8 +150,13 @@ def cost_section(evidence: Evidence) -> Section:
     means = frames[[f"seconds.{phase}" for phase in (*PHASES, "total")]].mean()
     peaks = frames[["memory.allocated", "memory.reserved"]].max()
     batch = frames.batch.agg(lambda sizes: "; ".join(sorted(set(sizes) - {""})))
-    full = means.join(peaks).join(batch).join(evidence.summary[["label", *_ends("cost")]])
+    full = (
+        means.join(peaks)
+        .join(batch)
+        .join(evidence.summary[["label", "flops", "work", *_ends("cost")]])
+    )
     full = full.loc[evidence.summary.index]
+    full["TFLOP"] = full.flops / 1e12
     full["seconds.target"] = full["seconds.denoise"] + full["seconds.decode"]
     heads = {"s/prompt": "total", "lookahead": "prepare", "annotation": "annotate"}
     heads |= {"target": "target"}
@@ -153,6 +165,9 @@ def cost_section(evidence: Evidence) -> Section:
         own = {"method": row.label}
         own |= {h: table.number(row, f"seconds.{p}", "{:.3g}") for h, p in heads.items()}
         own["ratio"] = table.spread(row, "cost", "{:.2f}")
+        if full.flops.notna().any():
+            own["TFLOP"] = table.number(row, "TFLOP", "{:.3g}")
+            own["TFLOP / vanilla"] = table.number(row, "work", "{:.2f}")
         held = row["memory.allocated"], row["memory.reserved"]
         own["memory"] = table.NONE if np.isnan(held[0]) else "{:.2f} / {:.2f}".format(*held)
         shown.append(own | {"batch": row.batch})
@@ -232,6 +247,8 @@ def figure_section(evidence: Evidence, coverage: str) -> Section:
     made = (
         *((name, f"{results.axis} against cost{of}", figure, FRONTIERS.format(results.axis))
           for name, of, figure in cost.by_target(results, summary, looks)),
+        ("axes", f"{results.axis} against three costs",
+         cost.axes_of_cost(results, summary, looks), AXES),
         ("speedup", "LiDAR's speedup", cost.saved(evidence.speedups),
          "At matched quality where both budgets were swept, and the plain ratio at typical "
          f"settings: a smaller budget would be cheaper and perhaps as good.{without}"),

@@ -54,7 +54,8 @@ def summarize(results: Results) -> pd.DataFrame:
     cell, on common prompts), improvement (probability that a prompt does better than vanilla's),
     seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its parts),
     lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
-    calls.<phase>.<kind> (mean a prompt).
+    calls.<phase>.<kind> (mean a prompt), flops (mean a prompt), evaluations (of the denoiser,
+    forward and backward) and work (floating-point operations), both relative to vanilla's.
     """
     cells = results.cells[results.cells.done > 0]
     lidar = choice.base_of(results.cells, "lidar")
@@ -78,6 +79,7 @@ def summarize(results: Results) -> pd.DataFrame:
         parts = results.timed(str(cell))[[f"seconds.{phase}" for phase in PHASES]].sum()
         row |= {f"cost.{p}": row["cost"] * parts[f"seconds.{p}"] / parts.sum()
                 if parts.sum() else np.nan for p in PHASES}  # fmt: skip
+        row |= work(results, str(cell))
         rows.append(row | own[calls].mean().to_dict())
     return pd.DataFrame(rows).set_index("cell")
 
@@ -168,6 +170,19 @@ def cost(results: Results, cell: str) -> stats.Interval:
     if tags.empty:
         return NOTHING
     return stats.cost_ratio(method[0], vanilla[0], plain_draws(len(tags)))
+
+
+def work(results: Results, cell: str) -> dict[str, float]:
+    """Operations a prompt; and evaluations and operations relative to the vanilla cell's means,
+    where that is of the same target solver and steps."""
+    columns = ["flops", "calls.denoiser", "calls.denoiser_backward"]
+    mine, base = results.of(cell)[columns].mean(), results.references.get(cell)
+    found = {"flops": mine["flops"], "evaluations": np.nan, "work": np.nan}
+    if base is not None and choice.same_target(results.cells, base, cell):
+        theirs = results.of(base)[columns].mean()
+        found["evaluations"] = mine[columns[1:]].sum() / theirs[columns[1:]].sum()
+        found["work"] = mine["flops"] / theirs["flops"]
+    return found
 
 
 def lidar_speedup(results: Results, lidar: str, cell: str) -> stats.Interval:

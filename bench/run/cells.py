@@ -19,12 +19,15 @@ from rich.console import Console
 from bench.backbones import load_backbone
 from bench.config.cell import Cell, code_digest, identity, parse_shard
 from bench.config.defaults import changed
+from bench.costs.parts import flops_of
 from bench.device import release, resolve_device, set_precision
 from bench.errors import BenchError
 from bench.judge.judges import Judge, load_judge, names_used
+from bench.outside import TARGET
 from bench.rewards import load_reward
 from bench.run import standing
-from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt
+from bench.run.attempt import ALIKE, Bench, CellStopped, DeviceLost, Streak, attempt, one_line
+from bench.run.counted import warning
 from bench.run.fit import models_fit
 from bench.run.measure import Task
 from bench.run.progress import Progress, progress_on
@@ -33,6 +36,7 @@ from bench.store.disk import DiskError
 from bench.store.folder import CellStore, Say
 from bench.store.records import Records, read_records
 from bench.weights.needs import check_here
+from methods.interfaces import Backbone
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,23 @@ def prepare(cell: Cell, results: Path, say: Say = print) -> Ready:
     config |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
     config |= {"precision": precision}
     config |= {"load_seconds": round(time.perf_counter() - began, 3)}
+    config |= _flops(cell, backbone, rewards[cell.reward], say)
     store = CellStore(results / "cells" / name, say)
     task = Task(backbone, rewards[cell.reward], cell.solver, cell.steps, cell.images, cell.seed)
     return Ready(cell, store, task, judge, config, reusable(cell, results, digests, device))
+
+
+def _flops(cell: Cell, backbone: Backbone, reward: Any, say: Say) -> dict[str, Any]:
+    """Floating-point operations of a sample of each part, where they can be counted."""
+    own = TARGET not in cell.settings["rewards"][cell.reward]
+    try:
+        found = flops_of(backbone, reward if own else None)
+    except (
+        Exception
+    ) as error:  # a model unlike those that are known; it can be sampled all the same
+        say(f"floating-point operations are not counted: {one_line(error)}")
+        return {}
+    return {} if found is None else {"flops": found}
 
 
 def sample_missing(ready: Ready, progress: Progress) -> int:
@@ -157,6 +175,8 @@ def run_cells(cells: Sequence[Cell], results: Path, console: Console) -> Done:
         dropped = max((c.settings["prompts"]["duplicates"] for c in cells), default=0)
         if dropped:
             progress.say(f"prompts left out because their text had come before: {dropped}")
+        if slow := warning(cells):
+            progress.say(slow)
         for number, cell in enumerate(cells, start=1):
             progress.begin(cell.method.name)
             ready, line = None, ""

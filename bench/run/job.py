@@ -96,6 +96,11 @@ def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> Do
 
     results = results_folder(config) / experiment_name(config, overrides)
     cells = plan(config, overrides)
+    if "cost_model" in config:
+        from bench.run.cost_model import run_cost_model
+
+        print(run_cost_model(cells, config.cost_model, results, Console()))
+        return Done([], [])
     with at_work(results, sweep) as others:
         try:
             done = run_cells(cells, results, Console())

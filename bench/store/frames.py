@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -25,12 +25,12 @@ class Frames:
     """``cells``: as `read_cells`, and done, failed, images_done, images_total, coverage ("" where
     nothing is missing).
     ``prompts``: cell, index, prompt, tag, seconds.<phase> and seconds.total (NaN where lookahead
-    samples were reused), calls.<kind> (over all phases), calls.<phase>.<kind>, yardstick.vanilla
-    and yardstick.method (NaN where not timed), images, correct (how many; NaN where nothing was
-    judged), diversity, score.<name> (means over images), memory.allocated and memory.reserved (peak
-    GiB; NaN on a CPU), device, torch, batch (images together / most samples a call of the denoiser
-    / of the decoder), field.<name> of the prompt's metadata; on the mixture also distance.<name>,
-    target.<score>, target_diversity, info.
+    samples were reused), calls.<kind> (over all phases), calls.<phase>.<kind>, flops (NaN where not
+    counted), yardstick.vanilla and yardstick.method (NaN where not timed), images, correct (how
+    many; NaN where nothing was judged), diversity, score.<name> (means over images),
+    memory.allocated and memory.reserved (peak GiB; NaN on a CPU), device, torch, batch (images
+    together / most samples a call of the denoiser / of the decoder), field.<name> of the prompt's
+    metadata; on the mixture also distance.<name>, target.<score>, target_diversity, info.
     ``images``: cell, index, position, path (below the cell's images), correct, reasons,
     score.<name>.
     ``notes``: what a reader should know, a sentence each.
@@ -75,7 +75,8 @@ def read(folder: Path, only: Collection[str] | None = None) -> Frames:
         if len(broken) > SHOWN:
             notes.append(f"{row.label}: and {len(broken) - SHOWN} failed prompts more")
         finished = list(records.finished.values())
-        prompts.append(prompt_rows(finished).assign(cell=cell))
+        rows = prompt_rows(finished).assign(cell=cell)
+        prompts.append(rows.assign(flops=flops(rows, row.config.get("flops"))))
         images.append(image_rows(finished).assign(cell=cell))
     if unsealed:
         notes.append(
@@ -92,6 +93,18 @@ def read(folder: Path, only: Collection[str] | None = None) -> Frames:
     cells["coverage"] = [coverage(row) for row in cells.itertuples()]
     notes += [f"{row.label}: {row.coverage}" for row in cells.itertuples() if row.coverage]
     return Frames(folder, cells, stacked(prompts), stacked(images), tuple(notes))
+
+
+def flops(prompts: pd.DataFrame, each: Mapping[str, int] | None) -> pd.Series:
+    """Floating-point operations of each prompt: its calls times those of one sample, by kind. NaN
+    where what was called was not counted."""
+    if each is None:
+        return pd.Series(np.nan, prompts.index)
+    total = pd.Series(0.0, prompts.index)
+    for kind in KINDS:
+        calls = prompts[f"calls.{kind}"]
+        total += (calls * each.get(kind, np.nan)).where(calls > 0, 0.0)
+    return total
 
 
 def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -30,6 +30,8 @@ def load(folder: str | Path) -> pd.DataFrame:
     seconds, calls.<kind>   of the prompt: seconds in all (NaN where lookahead samples of another
                             cell were reused), and samples of denoiser, decode, reward and of their
                             backward passes
+    flops                   of the prompt: floating-point operations of the networks; NaN where they
+                            were not counted
 
     Prompts that failed have no image, so no row. On the mixture a row is the file of a prompt's
     points. Raises BenchError where there is no cell, and for a file that is damaged or was changed.
@@ -50,7 +52,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     calls = [f"calls.{kind}" for kind in KINDS]
     fields = [column for column in frames.prompts if column.startswith("field.")]
     prompts = frames.prompts[
-        ["cell", "index", "prompt", "tag", *fields, "diversity", "seconds.total", *calls]
+        ["cell", "index", "prompt", "tag", *fields, "diversity", "seconds.total", "flops", *calls]
     ]
     images = frames.images.rename(columns={"position": "image", "correct": "geneval"})
     found = images.merge(prompts, on=["cell", "index"]).join(known, on="cell")
@@ -58,5 +60,15 @@ def load(folder: str | Path) -> pd.DataFrame:
     found = found.rename(columns={"seconds.total": "seconds"})
     scores = [column for column in images if column.startswith("score.")]
     own = ["cell", "method", "label", *(f"set.{key}" for key in varied), "index", "prompt", "tag"]
-    image = ["image", "path", "geneval", "reasons", *scores, "diversity", "seconds", *calls]
+    image = [
+        "image",
+        "path",
+        "geneval",
+        "reasons",
+        *scores,
+        "diversity",
+        "seconds",
+        "flops",
+        *calls,
+    ]
     return found[[*own, *fields, *image]]

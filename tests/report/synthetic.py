@@ -25,7 +25,8 @@ EFFECTS = {
     "search": (0.54, 0.42, 0.012, 0.2, 8.5),
 }
 KINDS = ("denoiser", "denoiser_backward", "decode", "decode_backward", "reward", "reward_backward")
-
+# Operations of one sample of each kind.
+FLOPS = dict(zip(KINDS, (10**9, 2 * 10**9, 10**8, 10**8, 10**7, 10**7), strict=True))
 
 Effect = tuple[float, float, float, float, float]
 
@@ -92,7 +93,7 @@ def cell(
     config = {
         "cell": name, "code": "c0de", "experiment": "demo", "seed": 0, "images": 4, "steps": 50,
         "reward": "preference", "method": {"name": kind}, "backbone": {"name": "miniature"},
-        "solver": "ddim", "prompts": {"total": total},
+        "solver": "ddim", "prompts": {"total": total}, "flops": FLOPS,
     } | changes  # fmt: skip
     write_config(path / "config.yaml", config)
     rng = np.random.default_rng(sum(map(ord, name)))
