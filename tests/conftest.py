@@ -28,8 +28,8 @@ SOLVERS = {
 }
 
 
-# Hydra parses every file again for each configuration that it composes, and tests compose a thousand
-# of the same files: a quarter of the time that this takes. A file's text decides what it is.
+# Hydra parses every file again for each configuration that it composes, and tests compose a
+# thousand of the same files: a quarter of the time that takes. A file's text decides what it is.
 load = OmegaConf.load
 parsed = cache(lambda text: load(StringIO(text)))
 
