@@ -1,7 +1,7 @@
 """Cells from start to finish on the miniature: bytes, resume, shards, failures, the demo."""
 
 import json
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -151,31 +151,15 @@ def test_a_prompt_whose_reward_is_not_finite_is_recorded_and_the_rest_goes_on(
     assert all("preference" in r.error and repr(r.prompt) in r.error for r in failed)
 
 
-def bench(*arguments, cwd=None):
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-        check=False,
-    )
-
-
-def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path):
-    done = bench(
-        f"results={tmp_path}",
-        *TOY,
-        "prompts.limit=2",
-        'cells=["method=vanilla","method=ug","method=fk_smc"]',
-    )
-    assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs_miniature"
-    assert done.stdout.strip().endswith("report.md")
+def test_the_demo_at_toy_size_writes_its_table_figures_and_grid(tmp_path, capsys):
+    cells = 'cells=["method=vanilla","method=ug","method=fk_smc"]'
+    assert command([f"results={tmp_path}", *TOY, "prompts.limit=2", cells]) == 0
+    folder, said = tmp_path / "runs_miniature", capsys.readouterr().out
+    grown = [line.split()[:2] for line in said.splitlines() if re.match(" +[123]/3 ", line)]
+    assert grown == [["1/3", "vanilla"], ["2/3", "ug"], ["3/3", "fk_smc"]]
+    assert said.strip().endswith("report.md") and str(folder / "report.html") in said
     for name in ("tables/results.csv", "figures/grid.png", "figures/phases.pdf", "report.html"):
         assert (folder / name).stat().st_size > 0
-    assert str(folder / "report.html") in done.stdout
     table = (folder / "tables" / "results.md").read_text()
     assert all(method in table for method in ("vanilla", "ug", r"fk\_smc"))
     metadata = json.loads(next(folder.glob("cells/ug-*/images/*/metadata.jsonl")).read_text())

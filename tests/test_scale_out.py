@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.__main__ import command
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
 from bench.config.overrides import PLUGINS, check_command_line
@@ -115,30 +116,37 @@ def test_optuna_finds_the_best_of_its_trials_by_the_objective(tmp_path):
     assert scale == pytest.approx(best["method"]["steer"]["guidance"]["scale"])
 
 
-@pytest.mark.parametrize(
-    "launch",
-    [
-        pytest.param([], id="basic"),
-        pytest.param(["launch=joblib"], id="joblib", marks=plugin("launch", "joblib")),
-    ],
-)
-def test_a_failed_job_lets_the_next_finish(launch, tmp_path):
+def failing_once(folder: Path) -> list[str]:
+    """A sweep of two jobs, of which the first finds no weights."""
     small = ["prompts.per_task=1", "prompts.limit=1", "steps=2", "images=1", "method=vanilla"]
-    (tmp_path / "empty").mkdir()
-    weights = f"backbone.weights={tmp_path}/empty,null"
-    done = bench("-m", *launch, f"results={tmp_path}", *small, weights, "seed=5")
-    assert done.returncode == 1
-    assert "empty is no folder of a diffusers pipeline" in done.stderr
+    (folder / "empty").mkdir()
+    weights = f"backbone.weights={folder}/empty,null"
+    return ["-m", f"results={folder}", *small, weights, "seed=5"]
+
+
+def check_the_next_finished(folder: Path, code: int, errors: str) -> None:
+    assert code == 1 and "empty is no folder of a diffusers pipeline" in errors
     configs = [
-        yaml.safe_load(f.read_text()) for f in tmp_path.glob("runs_miniature/cells/*/config.yaml")
+        yaml.safe_load(f.read_text()) for f in folder.glob("runs_miniature/cells/*/config.yaml")
     ]
     assert [config["seed"] for config in configs] == [5]
-    assert (tmp_path / "runs_miniature" / "report.md").is_file()
+    assert (folder / "runs_miniature" / "report.md").is_file()
+
+
+def test_a_failed_job_lets_the_next_finish(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = command(failing_once(tmp_path))
+    check_the_next_finished(tmp_path, code, capsys.readouterr().err)
+
+
+@plugin("launch", "joblib")
+def test_a_failed_job_lets_the_next_finish_side_by_side(tmp_path):
+    done = bench("launch=joblib", *failing_once(tmp_path))
+    check_the_next_finished(tmp_path, done.returncode, done.stderr)
 
 
 def test_usage_statistics_of_ray_are_off_before_it_starts(monkeypatch):
     import bench.run.job as app
-    from bench.run.command import main as command
 
     monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
     monkeypatch.setattr(app, "main", lambda: None)
