@@ -51,9 +51,10 @@ BREAK_EVEN = (
 COSTS = (
     "Seconds a prompt (means) from the prompt's text to images on the host: lookahead is text "
     "encoding and lookahead samples, annotation their rewards, target the steered sampling and its "
-    "decoding. Memory: peak GiB allocated / reserved. Batch: images sampled together / most "
-    "samples a call of the denoiser / of the decoder. The paper's figures (one A100 80 GB, trained "
-    "weights) are its own, not measured here."
+    "decoding. Memory: GiB at the peak / at that of target sampling / resident before the method "
+    "began, which is part of both; on a CPU of the whole process. Batch: images sampled together / "
+    "most samples a call of the denoiser / of the decoder. The paper's figures (one A100 80 GB, "
+    "trained weights) are its own, not measured here."
 )
 SCORES = (
     "The mean of every other score, and diversity; then the change to vanilla on the same prompts "
@@ -140,7 +141,8 @@ def cost_section(evidence: Evidence) -> Section:
     """What each cell's seconds are spent on, and the memory that it needs."""
     frames = evidence.results.prompts.groupby("cell")
     means = frames[[f"seconds.{phase}" for phase in (*PHASES, "total")]].mean()
-    peaks = frames[["memory.allocated", "memory.reserved"]].max()
+    held = [f"memory.{kind}" for kind in ("allocated", "target", "resident")]
+    peaks = frames[[*held, "memory.reserved"]].max()
     batch = frames.batch.agg(lambda sizes: "; ".join(sorted(set(sizes) - {""})))
     full = means.join(peaks).join(batch).join(evidence.summary[["label", *_ends("cost")]])
     full = full.loc[evidence.summary.index]
@@ -152,8 +154,8 @@ def cost_section(evidence: Evidence) -> Section:
         own = {"method": row.label}
         own |= {h: table.number(row, f"seconds.{p}", "{:.3g}") for h, p in heads.items()}
         own["ratio"] = table.spread(row, "cost", "{:.2f}")
-        held = row["memory.allocated"], row["memory.reserved"]
-        own["memory"] = table.NONE if np.isnan(held[0]) else "{:.2f} / {:.2f}".format(*held)
+        told = " / ".join(f"{row[kind]:.3f}" for kind in held)
+        own["memory"] = table.NONE if np.isnan(row[held[0]]) else told
         shown.append(own | {"batch": row.batch})
     part = Table("costs", pd.DataFrame(shown), COSTS, full.reset_index())
     return Section("Costs", (part,))

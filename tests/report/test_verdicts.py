@@ -146,15 +146,22 @@ def test_target_sampling_is_compared_up_to_the_claimed_n(tmp_path: Path) -> None
     assert cost.target_time(evidence(tmp_path)).outcome == FAILS
 
 
-@pytest.mark.parametrize(("held", "outcome"), [(8.9, HOLDS), (12.0, FAILS), (None, UNKNOWN)])
-def test_memory_is_compared_where_it_was_counted(tmp_path: Path, held, outcome) -> None:
+@pytest.mark.parametrize(("held", "outcome"), [(1.02, HOLDS), (1.3, FAILS), (None, UNKNOWN)])
+def test_target_sampling_s_memory_is_compared_above_what_was_resident(
+    tmp_path: Path, held, outcome
+) -> None:
     plant(tmp_path, "vanilla", name="vanilla")
     lidar(tmp_path, 800)
-    for cell, gib in (("vanilla", 8.9), ("lidar800", held)):
+    for cell, mib in (("vanilla", 20), ("lidar800", held and 20 * held)):
         path = tmp_path / "cells" / cell
-        memory = gib and {"allocated": gib * 2**30}
+        own = mib and {"allocated": 990 * 2**20, "target": (500 + mib) * 2**20}
+        memory = own and own | {"resident": 500 * 2**20}  # as a CPU's, which has no "reserved"
         synthetic.write(path, [r | {"memory": memory} for r in synthetic.read(path)])
-    assert cost.memory(evidence(tmp_path)).outcome == outcome
+    found = cost.memory(evidence(tmp_path))
+    assert found.outcome == outcome
+    if held:
+        whole = (500 + 20 * held) / 520
+        assert f"n = 800: {held:.2f}×" in found.measured and f"{whole:.3f}×" in found.measured
 
 
 @pytest.mark.parametrize(
