@@ -37,7 +37,8 @@ class Record:
                           and decode); resident, what was in use before the method began, every
                           model of the cell included, and part of both peaks. On CUDA of tensors,
                           and reserved, the peak of what the allocator keeps; on a CPU under Linux
-                          of the whole process. None elsewhere
+                          of the whole process. None elsewhere. Where vanilla was timed beside the
+                          method also vanilla, its target less its resident
     batch                 images sampled together, and the most samples in a call of the denoiser
                           and of the decoder (None: no limit); smaller where memory ran out
     yardstick             seconds of vanilla and of the method, timed one after the other on this

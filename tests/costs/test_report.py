@@ -48,4 +48,6 @@ def test_the_cost_experiment_runs_to_its_report_at_toy_size(tmp_path):
     ratios = prompts["yardstick.method"] / prompts["yardstick.vanilla"]
     for cell, label in frames.cells.label.items():
         assert costs.cost[label] == pytest.approx(ratios[cell])
+    held = prompts[[f"memory.{kind}" for kind in ("allocated", "target", "resident", "vanilla")]]
+    assert (held.notna() == RESET.exists()).all(axis=None)
     assert (tmp_path / "figures" / "phases.png").stat().st_size > 10_000

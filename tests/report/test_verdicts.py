@@ -152,11 +152,10 @@ def test_target_sampling_s_memory_is_compared_above_what_was_resident(
 ) -> None:
     plant(tmp_path, "vanilla", name="vanilla")
     lidar(tmp_path, 800)
-    for cell, mib in (("vanilla", 20), ("lidar800", held and 20 * held)):
-        path = tmp_path / "cells" / cell
-        own = mib and {"allocated": 990 * 2**20, "target": (500 + mib) * 2**20}
-        memory = own and own | {"resident": 500 * 2**20}  # as a CPU's, which has no "reserved"
-        synthetic.write(path, [r | {"memory": memory} for r in synthetic.read(path)])
+    path = tmp_path / "cells" / "lidar800"
+    memory = held and {"allocated": 990, "target": 500 + 20 * held, "resident": 500, "vanilla": 20}
+    memory = memory and {name: int(mib * 2**20) for name, mib in memory.items()}  # as on a CPU
+    synthetic.write(path, [r | {"memory": memory} for r in synthetic.read(path)])
     found = cost.memory(evidence(tmp_path))
     assert found.outcome == outcome
     if held:

@@ -116,33 +116,31 @@ def memory(evidence: Evidence) -> Verdict:
     sizes_of = evidence.results.prompts[["cell", "batch"]].drop_duplicates()
     if sizes_of[sizes_of.cell.isin([*cells.values(), vanilla])].batch.nunique() > 1:
         return missing(MEMORY, "the cells were sampled in batches of different sizes")
-    peaks = {n: target_peaks(evidence, cell, vanilla) for n, cell in cells.items()}
+    peaks = {n: target_peaks(evidence, cell) for n, cell in cells.items()}
     if any(own.empty or not (own > 0).all(axis=None) for own in peaks.values()):
-        return missing(MEMORY, "memory was not counted, or is too little to be seen")
-    ratios = {
-        n: stats.cost_ratio(
-            own.lidar.to_numpy(), own.vanilla.to_numpy(), plain_draws(len(own)), level=_level(cells)
-        )
-        for n, own in peaks.items()
-    }
-    held = max(1024 * own.vanilla.max() for own in peaks.values())
+        return missing(MEMORY, "memory was not counted beside vanilla, or is too little to be seen")
+    ratios = {n: memory_ratio(own, _level(cells)) for n, own in peaks.items()}
+    base = max(1024 * own.vanilla.max() for own in peaks.values())
     whole = max(
-        ((own.lidar + own.resident) / (own.vanilla + own.resident)).max() for own in peaks.values()
+        ((own.method + own.resident) / (own.vanilla + own.resident)).max() for own in peaks.values()
     )
-    measured = f"vanilla {held:.0f} MiB above what was resident; {_told(ratios)}"
+    measured = f"vanilla at most {base:.0f} MiB above what was resident; {_told(ratios)}"
     measured += f"; with what was resident at most {whole:.3f}×"
     return _up_to(MEMORY, max(ratios), _within(MEMORY, ratios), measured)
 
 
-def target_peaks(evidence: Evidence, cell: str, vanilla: str) -> pd.DataFrame:
-    """GiB on the prompts common to both: target sampling's peaks above what was ``resident`` before
-    the cell's method began."""
-    own, base = evidence.results.of(cell), evidence.results.of(vanilla)
-    above_it = [of["memory.target"] - of["memory.resident"] for of in (own, base)]
-    columns = dict(zip(("lidar", "vanilla"), above_it, strict=True))
-    return pd.DataFrame(columns | {"resident": own["memory.resident"]}).loc[
-        own.index.intersection(base.index)
-    ]
+def target_peaks(evidence: Evidence, cell: str) -> pd.DataFrame:
+    """GiB on the timed prompts: target sampling's peak above what was ``resident``, the
+    ``method``'s and that of ``vanilla`` beside it."""
+    own = evidence.results.timed(cell)
+    above_it = own["memory.target"] - own["memory.resident"]
+    found = {"method": above_it, "vanilla": own["memory.vanilla"]}
+    return pd.DataFrame(found | {"resident": own["memory.resident"]})
+
+
+def memory_ratio(peaks: pd.DataFrame, level: float) -> stats.Interval:
+    own, base = peaks.method.to_numpy(float), peaks.vanilla.to_numpy(float)
+    return stats.cost_ratio(own, base, plain_draws(len(peaks)), level=level)
 
 
 def _level(cells: Mapping[float, str]) -> float:
