@@ -47,7 +47,7 @@ def surroundings(results: Results) -> Iterator[str]:
                 "those of this size, the images mean nothing"
             )
     if results.prompts["memory.allocated"].isna().all():
-        yield "memory is counted on GPUs alone"
+        yield "memory was not counted: that takes CUDA, or a CPU under Linux"
 
 
 def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:

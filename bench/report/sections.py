@@ -58,8 +58,9 @@ MOST_BARS = 40  # of a figure that a reader can take in
 COSTS = (
     "Seconds a prompt (means) from the prompt's text to images on the host: lookahead is text "
     "encoding and lookahead samples, annotation their rewards, target the steered sampling and its "
-    "decoding. Memory: peak GiB allocated / reserved. Batch: images sampled together / most "
-    "samples a call of the denoiser / of the decoder. TFLOP: floating-point operations of the "
+    "decoding. Memory: GiB at the peak / at that of target sampling / resident before the method "
+    "began, which is part of both; on a CPU of the whole process. Batch: images sampled together / "
+    "most samples a call of the denoiser / of the decoder. TFLOP: floating-point operations of the "
     "networks, from the architecture and the calls; text encoders are left out. The paper's "
     "figures (one A100 80 GB, trained weights) are its own, not measured here."
 )
@@ -148,7 +149,8 @@ def cost_section(evidence: Evidence) -> Section:
     """What each cell's seconds are spent on, and the memory that it needs."""
     frames = evidence.results.prompts.groupby("cell")
     means = frames[[f"seconds.{phase}" for phase in (*PHASES, "total")]].mean()
-    peaks = frames[["memory.allocated", "memory.reserved"]].max()
+    held = [f"memory.{kind}" for kind in ("allocated", "target", "resident")]
+    peaks = frames[[*held, "memory.reserved"]].max()
     batch = frames.batch.agg(lambda sizes: "; ".join(sorted(set(sizes) - {""})))
     full = (
         means.join(peaks)
@@ -168,8 +170,8 @@ def cost_section(evidence: Evidence) -> Section:
         if full.flops.notna().any():
             own["TFLOP"] = table.number(row, "TFLOP", "{:.3g}")
             own["TFLOP / vanilla"] = table.number(row, "work", "{:.2f}")
-        held = row["memory.allocated"], row["memory.reserved"]
-        own["memory"] = table.NONE if np.isnan(held[0]) else "{:.2f} / {:.2f}".format(*held)
+        told = " / ".join(f"{row[kind]:.3f}" for kind in held)
+        own["memory"] = table.NONE if np.isnan(row[held[0]]) else told
         shown.append(own | {"batch": row.batch})
     part = Table("costs", pd.DataFrame(shown), COSTS, full.reset_index())
     return Section("Costs", (part,))

@@ -78,16 +78,16 @@ class Bench:
         self.task = replace(task, reusable=None)
         return measured
 
-    def vanilla_seconds(self, prompt: str) -> float:
+    def vanilla(self, prompt: str) -> Measured:
         measured, self.yardstick = measure_fitting(self.yardstick, VANILLA, prompt)
-        return float(measured.seconds["total"])
+        return measured
 
-    def pair(self, prompt: str, vanilla_first: bool) -> tuple[Measured, float]:
-        """The measurement and vanilla's seconds on the same prompt, one after the other."""
+    def pair(self, prompt: str, vanilla_first: bool) -> tuple[Measured, Measured]:
+        """The measurement and vanilla's on the same prompt, one after the other."""
         if vanilla_first:
-            vanilla = self.vanilla_seconds(prompt)
+            vanilla = self.vanilla(prompt)
             return self.measure(prompt), vanilla
-        return self.measure(prompt), self.vanilla_seconds(prompt)
+        return self.measure(prompt), self.vanilla(prompt)
 
 
 def shortened(task: Task, method: Method) -> Task:
@@ -142,12 +142,17 @@ def _measured(
     began = time.perf_counter()
     judged = judge.judge(prompt.metadata, from_host(measured.delivered))
     seconds = {k: round(v, 6) for k, v in measured.seconds.items()}
-    pair = {"vanilla": round(vanilla, 6), "method": seconds["total"]} if vanilla else None
+    memory, pair = measured.memory, None
+    if vanilla is not None:
+        pair = {"vanilla": round(vanilla.seconds["total"], 6), "method": seconds["total"]}
+        if memory and vanilla.memory:
+            beside = vanilla.memory["target"] - vanilla.memory["resident"]
+            memory = {**memory, "vanilla": beside}
     return {
         "seconds": seconds,
         "calls": measured.calls,
         "reused": measured.reused,
-        "memory": measured.memory,
+        "memory": memory,
         "batch": batch(bench.task),
         "yardstick": pair,
         "judge_seconds": round(time.perf_counter() - began, 6),

@@ -3,7 +3,7 @@
 Seconds run from the prompt's text to the decoded images on the host, the device synchronised at
 both ends of every phase; model load and judging lie outside. Counts are samples, not batches: a
 denoiser call on 4 latents under classifier-free guidance counts 8. A backward count is added when
-autograd really passes through the wrapped call.
+autograd really passes through the wrapped call. Peaks of memory are read while the clock stands.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.run.memory import Peaks
 from bench.store.schema import KINDS, PHASES
 from methods.interfaces import Backbone, Condition, Level, Reward, Solver
 from methods.mixture import Quadratic
@@ -29,23 +30,6 @@ def synchronize(device: torch.device) -> None:
     """Wait for the device's queued work, so that the host clock sees it."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
-
-
-def begin_memory(device: torch.device) -> int:
-    """Bytes allocated now, on a GPU; its peaks are counted from here on."""
-    if device.type != "cuda":
-        return 0
-    torch.cuda.reset_peak_memory_stats(device)
-    return int(torch.cuda.memory_allocated(device))
-
-
-def peak_memory(device: torch.device, resident: int) -> dict[str, int] | None:
-    """Peak bytes since ``begin_memory``; None where torch does not count them."""
-    if device.type != "cuda":
-        return None
-    allocated = int(torch.cuda.max_memory_allocated(device))
-    reserved = int(torch.cuda.max_memory_reserved(device))
-    return {"allocated": allocated, "reserved": reserved, "resident": resident}
 
 
 @dataclass(frozen=True)
@@ -77,13 +61,17 @@ class Meter:
     under_way: Call | None = None
     _phase: str = OTHER
     _since: float = 0.0
+    _peaks: Peaks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._peaks = Peaks(self.device)
 
     def _switch(self, name: str) -> None:
         """Let the time since the last switch belong to the phase until now."""
         synchronize(self.device)
-        now = time.perf_counter()
-        self.seconds[self._phase] += now - self._since
-        self._phase, self._since = name, now
+        self.seconds[self._phase] += time.perf_counter() - self._since
+        self._peaks.switch(self._phase, name)
+        self._phase, self._since = name, time.perf_counter()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -99,12 +87,12 @@ class Meter:
     def whole(self) -> Iterator[None]:
         """The boundary of the clock around one prompt."""
         synchronize(self.device)
-        resident = begin_memory(self.device)
+        self._peaks.begin()
         self._since = time.perf_counter()
         yield
         self._switch(OTHER)
         self.seconds["total"] = sum(self.seconds[p] for p in (*PHASES, OTHER))
-        self.memory = peak_memory(self.device, resident)
+        self.memory = self._peaks.summary()
 
     def reuse(self, calls: Mapping[str, Mapping[str, int]]) -> None:
         """Count the calls, by phase, behind something that is reused, and note that they were not

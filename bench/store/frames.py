@@ -28,9 +28,10 @@ class Frames:
     samples were reused), calls.<kind> (over all phases), calls.<phase>.<kind>, flops (NaN where not
     counted), yardstick.vanilla and yardstick.method (NaN where not timed), images, correct (how
     many; NaN where nothing was judged), diversity, score.<name> (means over images),
-    memory.allocated and memory.reserved (peak GiB; NaN on a CPU), device, torch, batch (images
-    together / most samples a call of the denoiser / of the decoder), field.<name> of the prompt's
-    metadata; on the mixture also distance.<name>, target.<score>, target_diversity, info.
+    memory.allocated, memory.target, memory.resident, memory.vanilla and memory.reserved (GiB, as in
+    the record; NaN where not counted), device, torch, batch (images together / most samples a call
+    of the denoiser / of the decoder), field.<name> of the prompt's metadata; on the mixture also
+    distance.<name>, target.<score>, target_diversity, info.
     ``images``: cell, index, position, path (below the cell's images), correct, reasons,
     score.<name>.
     ``notes``: what a reader should know, a sentence each.
@@ -147,7 +148,8 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
         for p, phase in enumerate(PHASES)
         for k, kind in enumerate(KINDS)
     }
-    for key, sides in (("yardstick", ("vanilla", "method")), ("memory", ("allocated", "reserved"))):
+    held = ("allocated", "target", "resident", "vanilla", "reserved")
+    for key, sides in (("yardstick", ("vanilla", "method")), ("memory", held)):
         for side in sides:
             values = [(getattr(r, key) or {}).get(side, np.nan) for r in records]
             columns[f"{key}.{side}"] = np.array(values, float) / (GIB if key == "memory" else 1)

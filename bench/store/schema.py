@@ -34,9 +34,12 @@ class Record:
     calls                 by phase and kind, in samples; classifier-free guidance counts two
     reused                those of the calls that were not made, because another cell had drawn the
                           same lookahead samples; the seconds are then not the method's
-    memory                peak bytes on an accelerator: allocated; reserved (kept by the allocator
-                          from earlier work too); resident (every model of the cell, judges
-                          included, allocated before the method began). None on a CPU
+    memory                bytes: allocated, the peak; target, the peak of target sampling (denoise
+                          and decode); resident, what was in use before the method began, every
+                          model of the cell included, and part of both peaks. On CUDA of tensors,
+                          and reserved, the peak of what the allocator keeps; on a CPU under Linux
+                          of the whole process. None elsewhere. Where vanilla was timed beside the
+                          method also vanilla, its target less its resident
     batch                 images sampled together, and the most samples in a call of the denoiser
                           and of the decoder (None: no limit); smaller where memory ran out
     yardstick             seconds of vanilla and of the method, timed one after the other on this

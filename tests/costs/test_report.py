@@ -8,6 +8,7 @@ from rich.console import Console
 from bench.report.build import build
 from bench.run.cells import run_cells
 from bench.run.job import plan
+from bench.run.memory import RESET
 from bench.store.frames import read
 from bench.store.schema import PHASES
 
@@ -31,7 +32,8 @@ def test_the_cost_experiment_runs_to_its_report_at_toy_size(tmp_path):
     assert labels == ["vanilla", "lidar", "ug", "fk_smc", "date", "date", "rollout"]
     run_cells(cells, tmp_path, Console(quiet=True))
     page = build(tmp_path).read_text()
-    assert "random weights" in page and "memory is counted on GPUs alone" in page
+    assert "random weights" in page
+    assert ("memory was not counted" in page) == (not RESET.exists())
     assert "no GenEval: costs alone" in page and "GenEval by task" not in page
     costs = pd.read_csv(tmp_path / "tables" / "costs.csv").set_index("label")
     parts = costs[[f"seconds.{phase}" for phase in PHASES]].sum(axis=1)
@@ -46,4 +48,6 @@ def test_the_cost_experiment_runs_to_its_report_at_toy_size(tmp_path):
     ratios = prompts["yardstick.method"] / prompts["yardstick.vanilla"]
     for cell, label in frames.cells.label.items():
         assert costs.cost[label] == pytest.approx(ratios[cell])
+    held = prompts[[f"memory.{kind}" for kind in ("allocated", "target", "resident", "vanilla")]]
+    assert (held.notna() == RESET.exists()).all(axis=None)
     assert (tmp_path / "figures" / "phases.png").stat().st_size > 10_000

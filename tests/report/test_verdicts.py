@@ -146,15 +146,21 @@ def test_target_sampling_is_compared_up_to_the_claimed_n(tmp_path: Path) -> None
     assert cost.target_time(evidence(tmp_path)).outcome == FAILS
 
 
-@pytest.mark.parametrize(("held", "outcome"), [(8.9, HOLDS), (12.0, FAILS), (None, UNKNOWN)])
-def test_memory_is_compared_where_it_was_counted(tmp_path: Path, held, outcome) -> None:
+@pytest.mark.parametrize(("held", "outcome"), [(1.02, HOLDS), (1.3, FAILS), (None, UNKNOWN)])
+def test_target_sampling_s_memory_is_compared_above_what_was_resident(
+    tmp_path: Path, held, outcome
+) -> None:
     plant(tmp_path, "vanilla", name="vanilla")
     lidar(tmp_path, 800)
-    for cell, gib in (("vanilla", 8.9), ("lidar800", held)):
-        path = tmp_path / "cells" / cell
-        memory = gib and {"allocated": gib * 2**30}
-        synthetic.write(path, [r | {"memory": memory} for r in synthetic.read(path)])
-    assert cost.memory(evidence(tmp_path)).outcome == outcome
+    path = tmp_path / "cells" / "lidar800"
+    memory = held and {"allocated": 990, "target": 500 + 20 * held, "resident": 500, "vanilla": 20}
+    memory = memory and {name: int(mib * 2**20) for name, mib in memory.items()}  # as on a CPU
+    synthetic.write(path, [r | {"memory": memory} for r in synthetic.read(path)])
+    found = cost.memory(evidence(tmp_path))
+    assert found.outcome == outcome
+    if held:
+        whole = (500 + 20 * held) / 520
+        assert f"n = 800: {held:.2f}×" in found.measured and f"{whole:.3f}×" in found.measured
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+
+import pandas as pd
 
 from bench import stats
 from bench.report import choice
@@ -75,18 +77,15 @@ def _beside(matched: stats.Matched) -> str:
 
 def target_time(evidence: Evidence) -> Verdict:
     cells = sizes(evidence)
-    level = 1 - (1 - stats.LEVEL) / max(len(cells), 1)
+    level = _level(cells)
     ratios = {n: target_ratio(evidence, cell, level) for n, cell in cells.items()}
     known = {n: ratio for n, ratio in ratios.items() if ratio is not None}
     if not known:
         return missing(TIME, "prompts of lidar timed beside vanilla are needed")
-    measured = "; ".join(f"n = {n:g}: {text(r, '{:.2f}×')}" for n, r in known.items())
+    measured = _told(known)
     if off := placebo(evidence.summary):
         return Verdict(TIME, UNKNOWN, measured, "; ".join(off))
-    below = [
-        opposite(above(ratio, TIME.threshold)) for n, ratio in known.items() if n <= PUBLISHED_N
-    ]
-    return _up_to(TIME, max(known), every(below), measured)
+    return _up_to(TIME, max(known), _within(TIME, known), measured)
 
 
 def sizes(evidence: Evidence) -> dict[float, str]:
@@ -117,16 +116,47 @@ def memory(evidence: Evidence) -> Verdict:
     sizes_of = evidence.results.prompts[["cell", "batch"]].drop_duplicates()
     if sizes_of[sizes_of.cell.isin([*cells.values(), vanilla])].batch.nunique() > 1:
         return missing(MEMORY, "the cells were sampled in batches of different sizes")
-    base = evidence.results.of(vanilla)["memory.allocated"].max()
-    held = {n: evidence.results.of(cell)["memory.allocated"].max() for n, cell in cells.items()}
-    if np.isnan(base) or any(np.isnan(gib) for gib in held.values()):
-        return missing(MEMORY, "memory is counted on accelerators alone")
-    measured = f"vanilla {base:.2f} GiB; " + "; ".join(
-        f"n = {n:g}: {gib:.2f} GiB" for n, gib in held.items()
+    peaks = {n: target_peaks(evidence, cell) for n, cell in cells.items()}
+    if any(own.empty or not (own > 0).all(axis=None) for own in peaks.values()):
+        return missing(MEMORY, "memory was not counted beside vanilla, or is too little to be seen")
+    ratios = {n: memory_ratio(own, _level(cells)) for n, own in peaks.items()}
+    base = max(1024 * own.vanilla.max() for own in peaks.values())
+    whole = max(
+        ((own.method + own.resident) / (own.vanilla + own.resident)).max() for own in peaks.values()
     )
-    kept = [HOLDS if gib <= base * (TIME.threshold) else FAILS for n, gib in held.items()
-            if n <= PUBLISHED_N]  # fmt: skip
-    return _up_to(MEMORY, max(held), every(kept), measured)
+    measured = f"vanilla at most {base:.0f} MiB above what was resident; {_told(ratios)}"
+    measured += f"; with what was resident at most {whole:.3f}×"
+    return _up_to(MEMORY, max(ratios), _within(MEMORY, ratios), measured)
+
+
+def target_peaks(evidence: Evidence, cell: str) -> pd.DataFrame:
+    """GiB on the timed prompts: target sampling's peak above what was ``resident``, the
+    ``method``'s and that of ``vanilla`` beside it."""
+    own = evidence.results.timed(cell)
+    above_it = own["memory.target"] - own["memory.resident"]
+    found = {"method": above_it, "vanilla": own["memory.vanilla"]}
+    return pd.DataFrame(found | {"resident": own["memory.resident"]})
+
+
+def memory_ratio(peaks: pd.DataFrame, level: float) -> stats.Interval:
+    own, base = peaks.method.to_numpy(float), peaks.vanilla.to_numpy(float)
+    return stats.cost_ratio(own, base, plain_draws(len(peaks)), level=level)
+
+
+def _level(cells: Mapping[float, str]) -> float:
+    """Of each interval, so that together they are of ``stats.LEVEL``."""
+    return 1 - (1 - stats.LEVEL) / max(len(cells), 1)
+
+
+def _told(ratios: Mapping[float, stats.Interval]) -> str:
+    return "; ".join(f"n = {n:g}: {text(ratio, '{:.2f}×')}" for n, ratio in ratios.items())
+
+
+def _within(claim: Claim, ratios: Mapping[float, stats.Interval]) -> Outcome:
+    """Whether no ratio up to the claim's n is above its threshold."""
+    return every(
+        [opposite(above(r, claim.threshold)) for n, r in ratios.items() if n <= PUBLISHED_N]
+    )
 
 
 def _up_to(claim: Claim, largest: float, outcome: Outcome, measured: str) -> Verdict:
