@@ -16,6 +16,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
+from yaml import YAMLError
 
 from bench.backbones.latent import LatentDiffusion
 from bench.noise import Ledger
@@ -35,7 +36,13 @@ parsed = cache(lambda text: load(StringIO(text)))
 
 
 def load_once(file: Any) -> Any:
-    return deepcopy(parsed(file.read())) if hasattr(file, "read") else load(file)
+    if not hasattr(file, "read"):
+        return load(file)
+    try:
+        return deepcopy(parsed(file.read()))
+    except YAMLError:
+        file.seek(0)
+        return load(file)  # for the file's name in the error
 
 
 OmegaConf.load = staticmethod(load_once)  # type: ignore[method-assign]

@@ -62,6 +62,7 @@ def test_every_experiment_runs_to_its_report(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(bench.config.cell, "make_cell", small)
     monkeypatch.setattr(bench.run.job, "expand", one_a_method)
     monkeypatch.setattr(Bench, "warm_up", lambda bench, prompt: None)
+    monkeypatch.setattr("bench.run.cells.changed", lambda settings: None)  # composes anew
     points = experiment in ON_POINTS
     images = 8 if points else 4 if experiment in IN_FOURS else 2
     overrides = [f"experiment={experiment}", *TOY, f"images={images}", f"results={tmp_path}"]

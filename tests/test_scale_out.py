@@ -74,9 +74,16 @@ def one(tmp_path_factory) -> Path:
         ),
     ],
 )
-def test_shards_are_one_process_and_the_last_reports_on_all(launch, one, tmp_path):
-    done = bench("-m", *launch, f"results={tmp_path}", *TOY, *LIDAR, SHARDS)
-    assert done.returncode == 0, done.stderr
+def test_shards_are_one_process_and_the_last_reports_on_all(
+    launch, one, tmp_path, tmp_path_factory, monkeypatch
+):
+    arguments = ["-m", *launch, f"results={tmp_path}", *TOY, *LIDAR, SHARDS]
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    if launch:
+        done = bench(*arguments)
+        assert done.returncode == 0, done.stderr
+    else:
+        assert command(arguments) == 0
     (folder,) = (tmp_path / "runs_miniature" / "cells").iterdir()
     assert folder.name == one.name
     assert len(results(folder)) == 4 and results(folder) == results(one)
