@@ -10,7 +10,7 @@ comma := ,
 PAPER := $(sort $(filter-out %/table4.yaml,$(wildcard conf/experiment/paper/*.yaml)))
 PAPER := $(subst $(NO) $(NO),$(comma),$(PAPER:conf/experiment/%.yaml=%))
 
-.PHONY: setup demo reproduce conformance test test-scale-out lint train-miniature
+.PHONY: setup demo reproduce conformance test test-scale-out gpu lint train-miniature
 
 setup: $(READY)
 
@@ -29,6 +29,20 @@ test: $(READY) lint
 test-scale-out: $(READY)
 	$(RUN) -m pip install --quiet -c constraints.txt -e '.[scale-out]'
 	$(RUN) -m pytest -q tests/test_scale_out.py
+
+# What only a GPU can show, in less than 25 minutes of an H100 or H200 (an estimate: no GPU has run it yet): tests,
+# costs at true size beside the cost model's, torch.compile, and a profile. docs/real-models.md has more.
+GPU := backbone=sd15 weights=random judge=none scores=[] device=cuda results=results/gpu
+gpu: $(READY)
+	$(RUN) -m pytest -q -m gpu tests/gpu
+	$(RUN) -m bench experiment=cost backbone=sd15 device=cuda results=results/gpu
+	$(RUN) -m bench.costs results/gpu/cost_sd15_random
+	$(RUN) -m bench -m experiment=cost backbone=sd15 device=cuda results=results/gpu experiment_name=compiled \
+		method=vanilla,lidar backbone.compile=false,true
+	$(RUN) -m bench -m experiment=cost backbone=sdxl device=cuda results=results/gpu prompts.limit=1 \
+		method=vanilla,lidar,ug
+	$(RUN) -m bench.costs results/gpu/cost_sdxl_random
+	$(RUN) -m bench profile $(GPU) method=lidar steps=20
 
 # The conformance suite on an estimator or steer of one's own: make conformance PART=my_module.MySteer
 conformance: $(READY)
