@@ -49,7 +49,7 @@ class Results(Frames):
 
     @cached_property
     def memo(self) -> dict[Any, Any]:
-        """What was worked out once: columns as (prompts, cells), and estimates of sweeps."""
+        """What was worked out once: columns (prompts, cells), and estimates of sweeps."""
         return {}
 
     def shared(
@@ -68,7 +68,8 @@ class Results(Frames):
 
     def timed(self, cell: str) -> pd.DataFrame:
         """The cell's prompts on which vanilla was timed beside the method."""
-        return self.of(cell).dropna(subset=SIDES)
+        own = self.of(cell)
+        return own[own[SIDES[0]].notna() & own[SIDES[1]].notna()]
 
     @cached_property
     def tags(self) -> pd.Series:
@@ -85,15 +86,16 @@ class Results(Frames):
         """
         cells = self.cells
         vanilla = [str(c) for c in cells.index[(cells.method == "vanilla") & (cells.done > 0)]]
+        rows = {str(cell): row for cell, row in cells.iterrows()}
         usual = {v: int((cells[TARGET] == cells.loc[v, TARGET]).sum().sum()) for v in vanilla}
 
         def near(cell: str, v: str) -> tuple[int, ...]:
-            keys = choice.apart(cells.loc[cell], cells.loc[v])
-            return -len(keys & set(TARGET)), -len(keys), int(cells.done[v]), usual[v]
+            keys = choice.apart(rows[cell], rows[v])
+            return -len(keys & set(TARGET)), -len(keys), int(rows[v].done), usual[v]
 
         return {
             cell: cell if cell in usual else max(vanilla, key=lambda v: near(cell, v))
-            for cell in map(str, cells.index)
+            for cell in rows
             if vanilla
         }
 

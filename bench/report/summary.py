@@ -86,10 +86,12 @@ def summarize(results: Results) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Sampled:
-    """An estimate, its value in every draw, and the prompts that it is over (as bytes)."""
+    """An estimate, its value in every draw, the draws, and the prompts that it is over (as
+    bytes)."""
 
     interval: stats.Interval
     samples: stats.Array
+    draws: stats.Draws
     prompts: bytes
 
 
@@ -98,11 +100,11 @@ def sampled(results: Results, cell: str) -> dict[str, Sampled]:
     if (cell, "means") in results.memo:
         return dict(results.memo[cell, "means"])
     own, found = results.of(cell), {}
-    judged = own.dropna(subset=["correct"])
+    judged = own.loc[own.correct.notna(), ["correct", "images", "tag"]]
     if len(judged):
         tags, drawn = judged.tag.to_numpy(), draws(judged.tag)
         whole, by_task, samples = stats.geneval_tasks(*marks(judged), tags, drawn)
-        found["geneval"] = Sampled(whole, samples, judged.index.to_numpy().tobytes())
+        found["geneval"] = Sampled(whole, samples, drawn, judged.index.to_numpy().tobytes())
         results.memo[cell, "tasks"] = by_task
     alike: dict[bytes, list[str]] = {}
     for name in measured(results):  # columns of the same prompts are resampled in one product
@@ -115,7 +117,7 @@ def sampled(results: Results, cell: str) -> dict[str, Sampled]:
         means = stats.means(own.loc[known, group].to_numpy(float).T, drawn)
         for k, name in enumerate(group):
             interval = stats.student(means.value[k], means.samples[:, k], drawn)
-            found[name] = Sampled(interval, means.samples[:, k], prompts)
+            found[name] = Sampled(interval, means.samples[:, k], drawn, prompts)
     results.memo[cell, "means"] = found
     return dict(found)
 
@@ -133,9 +135,8 @@ def changes(results: Results, cell: str, base: str | None) -> dict[str, stats.In
     for name in {*mine} & {*theirs}:
         one, other = mine[name], theirs[name]
         if one.prompts == other.prompts:  # then the draws are the same
-            drawn = draws(results.of(cell).tag[np.frombuffer(one.prompts, int)])
             gap = one.interval.value - other.interval.value
-            change = stats.student(gap, one.samples - other.samples, drawn)
+            change = stats.student(gap, one.samples - other.samples, one.draws)
         else:
             change = difference(results, cell, base, name) or NOTHING
         found[f"{name}.change"] = change

@@ -53,7 +53,8 @@ class Sweep:
 def paired(*sweeps: Sweep) -> Draws:
     """The draws that all the sweeps share. Raises ValueError where they were drawn apart."""
     first = sweeps[0].draws
-    if not all(np.array_equal(first.weights, other.draws.weights) for other in sweeps[1:]):
+    same = (o.draws is first or np.array_equal(first.weights, o.draws.weights) for o in sweeps[1:])
+    if not all(same):
         raise ValueError("the sweeps were resampled apart: use one set of prompts and one Draws")
     return first
 

@@ -93,6 +93,8 @@ def labels(cells: pd.DataFrame) -> list[str]:
 
     for columns in (settings, origins):
         for _, own in cells.groupby(names()):
+            if len(own) == 1:
+                continue
             table = columns(own)
             for place, column in enumerate(table):
                 values = table.iloc[:, place]
