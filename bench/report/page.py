@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench import stats
 from bench.report import sections, table
+from bench.report.cost_section import cost_section
 from bench.report.document import Document, Report, Section
 from bench.report.evidence import Evidence, gather
 from bench.report.gallery import gallery
@@ -47,7 +48,7 @@ def compose(evidence: Evidence) -> Document:
         sections.verdict_section(evidence),
         sections.figure_section(evidence, about),
         sections.comparison_section(evidence),
-        sections.cost_section(evidence),
+        cost_section(evidence),
         Section("Images", (gallery(results),)),
         sections.provenance_section(evidence),
     )

@@ -12,7 +12,6 @@ from bench.report.document import Part, Picture, Section, Table, Text
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts import apply, decided, verdicts
 from bench.report.lidar.verdicts.base import Verdict
-from bench.store.schema import PHASES
 
 VERDICTS = (
     "Each claim of the paper (arXiv 2602.03211), then what it leaves open. Published figures stand "
@@ -55,15 +54,6 @@ BREAK_EVEN = (
     "the same prompt. “Never”: its images cost no less."
 )
 MOST_BARS = 40  # of a figure that a reader can take in
-COSTS = (
-    "Seconds a prompt (means) from the prompt's text to images on the host: lookahead is text "
-    "encoding and lookahead samples, annotation their rewards, target the steered sampling and its "
-    "decoding. Memory: GiB at the peak / at that of target sampling / resident before the method "
-    "began, which is part of both; on a CPU of the whole process. Batch: images sampled together / "
-    "most samples a call of the denoiser / of the decoder. TFLOP: floating-point operations of the "
-    "networks, from the architecture and the calls; text encoders are left out. The paper's "
-    "figures (one A100 80 GB, trained weights) are its own, not measured here."
-)
 SCORES = (
     "The mean of every other score, and diversity; then the change to vanilla on the same prompts "
     "[95% interval]."
@@ -143,42 +133,6 @@ def seed_section(evidence: Evidence) -> Section:
     shown["deviation between seeds"] = seeds.deviation.map("{:.3f}".format)
     text = "GenEval over the images of all seeds: prompts stay the unit, seeds are pooled in each."
     return Section("Seeds", (Table("seeds", shown, text, seeds),))
-
-
-def cost_section(evidence: Evidence) -> Section:
-    """What each cell's seconds are spent on, and the memory that it needs."""
-    frames = evidence.results.prompts.groupby("cell")
-    means = frames[[f"seconds.{phase}" for phase in (*PHASES, "total")]].mean()
-    held = [f"memory.{kind}" for kind in ("allocated", "target", "resident")]
-    peaks = frames[[*held, "memory.reserved"]].max()
-    batch = frames.batch.agg(lambda sizes: "; ".join(sorted(set(sizes) - {""})))
-    full = (
-        means.join(peaks)
-        .join(batch)
-        .join(evidence.summary[["label", "flops", "work", *_ends("cost")]])
-    )
-    full = full.loc[evidence.summary.index]
-    full["TFLOP"] = full.flops / 1e12
-    full["seconds.target"] = full["seconds.denoise"] + full["seconds.decode"]
-    heads = {"s/prompt": "total", "lookahead": "prepare", "annotation": "annotate"}
-    heads |= {"target": "target"}
-    shown = []
-    for _, row in full.iterrows():
-        own = {"method": row.label}
-        own |= {h: table.number(row, f"seconds.{p}", "{:.3g}") for h, p in heads.items()}
-        own["ratio"] = table.spread(row, "cost", "{:.2f}")
-        if full.flops.notna().any():
-            own["TFLOP"] = table.number(row, "TFLOP", "{:.3g}")
-            own["TFLOP / vanilla"] = table.number(row, "work", "{:.2f}")
-        told = " / ".join(f"{row[kind]:.3f}" for kind in held)
-        own["memory"] = table.NONE if np.isnan(row[held[0]]) else told
-        shown.append(own | {"batch": row.batch})
-    part = Table("costs", pd.DataFrame(shown), COSTS, full.reset_index())
-    return Section("Costs", (part,))
-
-
-def _ends(name: str) -> list[str]:
-    return [name, f"{name}.low", f"{name}.high"]
 
 
 def comparison_section(evidence: Evidence) -> Section:
