@@ -25,7 +25,6 @@ from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from methods.base import Memory, Steer
 from methods.interfaces import Solver
-from methods.path import renoise
 from methods.problem import Problem, located
 from methods.state import NOBODY, Prepared, Step, check_shape, posterior_mean
 
@@ -76,7 +75,7 @@ def denoise(
             raise ValueError(f"a route steps from {here} to {here + 1} or back, not to {there}")
         if there < here:
             fresh = problem.normal_like(x, "upward", there, visits[there])
-            x = renoise(x, levels[here], levels[there], fresh)
+            x = problem.kernel.renoise(x, levels[here], levels[there], fresh)
             solver.restart()
             continue
         with located(f"at step {here} of {len(levels) - 1}"):

@@ -103,8 +103,8 @@ class GaussianMixture:
         tilted = GaussianMixture(weights, self.means + scale * step, covariances)
         return weights.logsumexp(dim=-1), tilted
 
-    def sample(self, normal: Tensor, uniform: Tensor) -> Tensor:
-        """Exact samples like ``normal`` (…, n, D), from these standard normal numbers and as many
+    def sample(self, uniform: Tensor, normal: Tensor) -> Tensor:
+        """Exact samples like ``normal`` (…, n, D), from these standard normal numbers and
         ``uniform`` ones (…, n); n samples of each mixture of the batch."""
         weights = torch.softmax(self.log_weights, dim=-1).cumsum(dim=-1)
         weights = (weights / weights[..., -1:]).expand(*uniform.shape[:-1], -1).contiguous()

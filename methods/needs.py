@@ -40,8 +40,14 @@ SURROUNDINGS = {
         "a reward that has a derivative: choose another reward, or a method that needs none "
         "(lidar, rollout, smc, best_of_n)"
     ),
+    "tokens": "strings of tokens, such as backbone=molecules: these rules are for strings alone",
+    "continuous": (
+        "continuous latents: a string of tokens has no gradient, no Gaussian noise around it and "
+        "no deterministic solver; lookahead, rollouts by sde, smc, search and best_of_n run there"
+    ),
     "analytic": (
-        "a prior and a reward in closed form: backbone=mixture with reward=quadratic or linear"
+        "a prior and a reward in closed form: backbone=mixture with reward=quadratic or linear, "
+        "or backbone=molecules"
     ),
 }
 OTHERS = {
@@ -85,7 +91,9 @@ def check(method: Method, offered: Collection[str], images: int) -> None:
         offers = set(offered).union(*(e.offers for e in estimators.values()))
         offers |= {"value", "shift", "every"} if estimators else set()
         others = {k: other for k, other in method.steers.items() if k != label}
-        for word in sorted(method.needs(label)):
+        words = method.needs(label)
+        words |= {"continuous"} if words & {"derivative", "ancestral"} else set()
+        for word in sorted(words, key=lambda word: (word != "continuous", word)):
             spoiling = [k for k, other in others.items() if word in (*other.spoils, "alone")]
             if spoiling:
                 raise ValueError(

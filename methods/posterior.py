@@ -12,7 +12,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from methods.interfaces import CLEAN, Backbone, Condition, Level
-from methods.path import ancestral_step
+from methods.kernel import Kernel
 
 
 def descent(backbone: Backbone, level: Level, steps: int) -> list[Level]:
@@ -23,13 +23,14 @@ def descent(backbone: Backbone, level: Level, steps: int) -> list[Level]:
     levels = [level]
     for j in range(1, steps):
         inner = backbone.level(level.fraction * (1 - j / steps))
-        if 0 < inner.sigma < levels[-1].sigma:
+        if 0 < inner.fraction < levels[-1].fraction:
             levels.append(inner)
     return [*levels, CLEAN]
 
 
 def ancestral(
     backbone: Backbone,
+    kernel: Kernel,
     condition: Condition,
     x: Tensor,
     x0: Tensor,
@@ -40,7 +41,7 @@ def ancestral(
     """The reverse process itself: SDE (η = 1) or ODE (η = 0). ``noise`` (k, B, …) like x."""
     for j, (start, end) in enumerate(pairwise(levels)):
         mean = x0 if j == 0 else backbone.posterior_mean(x, start, condition)
-        x = ancestral_step(x, mean, start, end, noise[j], eta)
+        x = kernel.step(x, mean, start, end, noise[j], eta)
     return x
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from methods.interfaces import Backbone, Condition, Noise, Reward
+from methods.kernel import GAUSSIAN, Kernel
 from methods.transfer import onto, over
 
 Phase = Callable[[str], AbstractContextManager[Any]]
@@ -64,6 +65,12 @@ class Problem:
     phase: Phase = no_phase
     keep: bool = False
     reuse: Reuse = anew
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kind of noise: the backbone's ``kernel``, or Gaussian where it says nothing."""
+        kernel: Kernel = getattr(self.backbone, "kernel", GAUSSIAN)
+        return kernel
 
     def names(self, particles: int) -> list[tuple[int, int]]:
         """(image, candidate) of each particle: the candidates of one image are neighbours.

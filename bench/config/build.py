@@ -60,14 +60,21 @@ def build_method(given: Mapping[str, Any]) -> Method:
         return Method(str(given["name"]), estimators, steers, given.get("steps_factor", 1))
 
 
-def offered(solver: Mapping[str, Any], differentiable: bool, analytic: bool = False) -> list[str]:
+def offered(
+    solver: Mapping[str, Any],
+    differentiable: bool,
+    analytic: bool = False,
+    tokens: bool = False,
+) -> list[str]:
     """The words of ``methods.needs.SURROUNDINGS`` that hold under a target solver's settings, a
-    reward that has a derivative or none, and a prior and reward in closed form or not."""
+    reward that has a derivative or none, a prior and reward in closed form or not, and where
+    samples are strings of tokens or continuous."""
     holds = {
         "stochastic" if is_stochastic(solver) else "deterministic": True,
         "ancestral": "eta" in solver,
         "derivative": differentiable,
         "analytic": analytic,
+        "tokens" if tokens else "continuous": True,
     }
     return [word for word, true in holds.items() if true]
 

@@ -54,7 +54,7 @@ def exact_samples(tilted: GaussianMixture, count: int, prompt: str, number: int)
     """The ``number``-th set of ``count`` exact samples (count, D)."""
     ledger = Ledger(0, prompt)
     normal = ledger((count, tilted.means.shape[-1]), "truth", number)
-    return tilted.sample(normal, ledger.uniform(count, "truth component", number))
+    return tilted.sample(ledger.uniform(count, "truth component", number), normal)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from bench.mixture.problems import reward
-from methods.mixture import Quadratic
+from methods.mixture import GaussianMixture, Quadratic
 
 
 class MixtureReward:
@@ -19,9 +19,9 @@ class MixtureReward:
     def __init__(self, form: str):
         self.name = self.form = form
 
-    def quadratic(self, prompt: str, dimension: int) -> Quadratic:
-        """Its closed form in ``dimension`` dimensions."""
-        return reward(self.form, prompt, dimension)
+    def closed_form(self, prompt: str, prior: GaussianMixture) -> Quadratic:
+        """The quadratic form in as many dimensions as the prior has."""
+        return reward(self.form, prompt, prior.means.shape[-1])
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         """Points (B, D) -> (B,)."""
@@ -29,7 +29,7 @@ class MixtureReward:
             raise ValueError(
                 f"reward {self.name} scores the mixture's points (B, D), got {tuple(images.shape)}"
             )
-        return self.quadratic(prompt, images.shape[1])(images)
+        return reward(self.form, prompt, images.shape[1])(images)
 
     def digest(self) -> str:
         return self.form

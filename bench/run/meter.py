@@ -21,7 +21,7 @@ from torch import Tensor
 from bench.run.memory import Peaks
 from bench.store.schema import KINDS, PHASES
 from methods.interfaces import Backbone, Condition, Level, Reward, Solver
-from methods.mixture import Quadratic
+from methods.kernel import GAUSSIAN
 
 OTHER = "other"
 
@@ -129,6 +129,7 @@ class MeteredBackbone:
     def __init__(self, backbone: Backbone, meter: Meter):
         self._backbone, self._meter = backbone, meter
         self.latent_shape, self.device = backbone.latent_shape, backbone.device
+        self.kernel = getattr(backbone, "kernel", GAUSSIAN)
 
     def under(self, solver: str) -> Backbone:
         inner = self._backbone.under(solver)
@@ -167,10 +168,10 @@ class MeteredReward:
         self._reward, self._meter = reward, meter
         self.name, self.differentiable = reward.name, reward.differentiable
 
-    def quadratic(self, prompt: str, dimension: int) -> Quadratic:
-        """The closed form of an analytic reward, which costs no call."""
+    def closed_form(self, prompt: str, prior: Any) -> Any:
+        """An analytic reward's closed form on a prior, which costs no call."""
         reward: Any = self._reward
-        return reward.quadratic(prompt, dimension)
+        return reward.closed_form(prompt, prior)
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         return self._meter.count("reward", len(images), self._reward(images, prompt))

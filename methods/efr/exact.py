@@ -1,8 +1,8 @@
 """Exact: V(x_t) and the tilted posterior mean in closed form.
 
-Only for an analytic prior, a Gaussian mixture in ``condition.prior``, and an analytic reward, which
-says by ``reward.quadratic(prompt, D)`` that it is quadratic or linear. What the other estimators
-are measured against.
+Only for an analytic prior in ``condition.prior``, a Gaussian mixture or a table of strings, and an
+analytic reward: ``reward.closed_form(prompt, prior)`` is what tilts the prior, a quadratic form or
+every string's reward. What the other estimators are measured against.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 from torch import Tensor
 
 from methods.base import Estimator
-from methods.mixture import GaussianMixture, Quadratic
+from methods.mixture import GaussianMixture
 from methods.problem import Problem
 from methods.settings import at_least
 from methods.state import Step
+from methods.table import Table
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,18 @@ class ExactEstimator(Estimator):
     def __post_init__(self) -> None:
         at_least("scale", self.scale, 0)
 
-    def prepare(self, problem: Problem) -> Quadratic:
+    def prepare(self, problem: Problem) -> Any:
         reward: Any = problem.reward
-        (dimension,) = problem.backbone.latent_shape
-        quadratic: Quadratic = reward.quadratic(problem.prompt, dimension)
-        return quadratic
+        condition: Any = problem.condition
+        return reward.closed_form(problem.prompt, condition.prior)
 
-    def value(self, step: Step, ready: Quadratic) -> Tensor:
+    def value(self, step: Step, ready: Any) -> Tensor:
         return self._posterior(step).tilted(ready, self.scale)[0]
 
-    def shift(self, step: Step, ready: Quadratic) -> Tensor:
+    def shift(self, step: Step, ready: Any) -> Tensor:
         posterior = self._posterior(step)
         return posterior.tilted(ready, self.scale)[1].mean() - posterior.mean()
 
-    def _posterior(self, step: Step) -> GaussianMixture:
-        prior: GaussianMixture = step.problem.condition.prior  # type: ignore[attr-defined]
+    def _posterior(self, step: Step) -> GaussianMixture | Table:
+        prior: GaussianMixture | Table = step.problem.condition.prior  # type: ignore[attr-defined]
         return prior.posterior(step.x, step.level.alpha, step.level.sigma)

@@ -7,7 +7,8 @@ d_i = ‖x_t − α x̂_0^i‖² / (2σ²),
     x̄_0^r − x̄_0 = Σ_i (softmax(λ r − d)_i − softmax(−d)_i) x̂_0^i  =  (σ²/α) ∇V(x_t).
 
 No derivative of the reward, no further call of the denoiser: the samples and their rewards are
-drawn once per prompt and serve every step and every image.
+drawn once per prompt and serve every step and every image. Strings of tokens take the same formulas
+(``methods.kernel``).
 """
 
 from __future__ import annotations
@@ -122,7 +123,6 @@ class LookaheadEstimator(Estimator):
     Per prompt: n·δ posterior means, n decodes and n rewards (n·draws of them under smoothing).
     """
 
-    requires = frozenset[str]()
     offers = frozenset({"samples", "images"})
     n: int = 50
     solver: str = "dpm"
@@ -140,6 +140,10 @@ class LookaheadEstimator(Estimator):
         whole("draws", self.draws, 1)
         if self.cfg is not None:
             at_least("cfg", self.cfg, 0)
+
+    @property
+    def requires(self) -> frozenset[str]:
+        return frozenset({"continuous"} if self.smoothing > 0 else ())
 
     def prepare(self, problem: Problem) -> Drawn:
         if problem.keep:

@@ -20,6 +20,7 @@ from methods.posterior import ancestral, descent, glass
 from methods.potentials import log_mean_exp
 from methods.settings import at_least, one_of, whole
 from methods.state import Step
+from methods.table import Table
 
 WAYS = ("sde", "ode", "glass", "exact")
 
@@ -67,7 +68,8 @@ class RolloutEstimator(Estimator):
 
     @property
     def requires(self) -> frozenset[str]:
-        return frozenset({"condition"} | ({"analytic"} if self.by == "exact" else set()))
+        own = {"exact": {"analytic"}, "ode": {"continuous"}, "glass": {"continuous"}}
+        return frozenset({"condition"} | own.get(self.by, set()))
 
     def value(self, step: Step, ready: None = None) -> Tensor:
         return log_mean_exp(self.scale * step.once(self.scored)[1])
@@ -86,10 +88,11 @@ class RolloutEstimator(Estimator):
         """Rollouts (B, n, …) from each particle."""
         n, x, problem = self.n, step.x, step.problem
         if self.by == "exact":
-            prior: GaussianMixture = problem.condition.prior  # type: ignore[attr-defined]
+            prior: GaussianMixture | Table = problem.condition.prior  # type: ignore[attr-defined]
             posterior = prior.posterior(x, step.level.alpha, step.level.sigma)
             uniform = step.uniform(n, "rollout component", self).to(x)
-            return posterior.sample(self._noise(step, 1)[0].reshape(len(x), n, -1), uniform)
+            normal = self._noise(step, 1)[0].reshape(len(x), n, *x.shape[1:])
+            return posterior.sample(uniform, normal)
         levels = descent(problem.backbone, step.level, self.steps)
         start, mean = x.repeat_interleave(n, dim=0), step.x0.repeat_interleave(n, dim=0)
         if self.by == "glass":
@@ -97,7 +100,8 @@ class RolloutEstimator(Estimator):
             ends = glass(problem.backbone, problem.condition, start, mean, levels, inner)
         else:
             noise, eta = self._noise(step, self.steps), 1.0 if self.by == "sde" else 0.0
-            ends = ancestral(problem.backbone, problem.condition, start, mean, levels, noise, eta)
+            model = (problem.backbone, problem.kernel, problem.condition)
+            ends = ancestral(*model, start, mean, levels, noise, eta)
         return ends.reshape(len(x), n, *x.shape[1:])
 
     def _noise(self, step: Step, depth: int) -> Tensor:

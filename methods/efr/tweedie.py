@@ -35,6 +35,11 @@ class TweedieEstimator(Estimator):
         at_least("scale", self.scale, 0)
         whole("perturbations", self.perturbations, 0)
 
+    @property
+    def requires(self) -> frozenset[str]:
+        own = {"continuous"} if self.perturbations > 0 else set()
+        return frozenset({"derivative", "graph", *own})
+
     def value(self, step: Step, ready: None = None) -> Tensor:
         m, x0, level = self.perturbations, step.x0, step.level
         if m == 0:

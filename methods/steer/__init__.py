@@ -15,6 +15,7 @@ from methods.steer.restart import Restart
 from methods.steer.search import Search
 from methods.steer.smc import Smc
 from methods.steer.tfg import Tfg
+from methods.steer.token_guidance import TokenGuidance
 
 STEERS: dict[str, type[Steer]] = {
     "backward": Backward,
@@ -31,4 +32,5 @@ STEERS: dict[str, type[Steer]] = {
     "search": Search,
     "smc": Smc,
     "tfg": Tfg,
+    "token_guidance": TokenGuidance,
 }

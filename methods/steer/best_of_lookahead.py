@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from methods.base import Estimator, Steer
 from methods.interfaces import CLEAN
-from methods.path import renoise
 from methods.sample import Run
 from methods.settings import at_least, whole
 from methods.state import Finals
@@ -58,4 +57,5 @@ class BestOfLookahead(Steer):
         floor = max(self.renoise, levels[-1].fraction)
         first = next(k for k, level in enumerate(levels) if level.fraction <= floor)
         noise = run.problem.initial(run.particles, "renoise").to(samples)
-        return run(renoise(samples[order], CLEAN, levels[first], noise), first)
+        x = run.problem.kernel.renoise(samples[order], CLEAN, levels[first], noise)
+        return run(x, first)

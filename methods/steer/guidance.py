@@ -67,7 +67,8 @@ class Guidance(Steer):
 
     @property
     def requires(self) -> frozenset[str]:
-        return frozenset({"shift"} if self.scale > 0 else {"value"})
+        own = {"continuous"} if self.relative is not None or self.clip is not None else set()
+        return frozenset({"shift" if self.scale > 0 else "value", *own})
 
     @property
     def spoils(self) -> frozenset[str]:

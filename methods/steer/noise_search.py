@@ -50,7 +50,7 @@ class NoiseSearch(Steer):
 
     @property
     def requires(self) -> frozenset[str]:
-        solver = {"deterministic"} if self.rounds > 1 else set()
+        solver = {"deterministic", "continuous"} if self.rounds > 1 else set()
         return frozenset({"start", "selection", "pick"} | solver)
 
     @property

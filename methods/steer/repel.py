@@ -50,7 +50,6 @@ class Repel(Steer):
     latent units. No calls beyond the lookahead's.
     """
 
-    requires = frozenset({"samples"})
     spoils = frozenset({"density"})
     rule: str = "safe_denoiser"
     scale: float = 1.0
@@ -67,6 +66,11 @@ class Repel(Steer):
         at_least("strength", self.strength, 0)
         at_least("radius", self.radius, 0)
         interval("interval", self.interval)
+
+    @property
+    def requires(self) -> frozenset[str]:
+        own = {"continuous"} if self.rule == "sparse_repellency" else set()
+        return frozenset({"samples", *own})
 
     def check(self, estimators: Mapping[str, Estimator], particles: int) -> None:
         for name, estimator in estimators.items():

@@ -133,7 +133,7 @@ def test_samples_have_the_mixture_s_moments():
     g = torch.Generator().manual_seed(3)
     n = 200_000
     normal, uniform = torch.randn(n, 3, generator=g), torch.rand(n, generator=g)
-    drawn = prior.sample(normal, uniform)
+    drawn = prior.sample(uniform, normal)
     weights = prior.log_weights.softmax(0)
     mean = prior.mean()
     gap = prior.means - mean
@@ -148,7 +148,7 @@ def test_batched_samples_are_those_of_each_mixture():
     x = torch.tensor([[1.0, 0, 0], [0, -1, 2]]).double()
     posterior = prior.posterior(x, 0.8, 0.6)
     g = torch.Generator().manual_seed(4)
-    drawn = posterior.sample(torch.randn(2, n, 3, generator=g), torch.rand(2, n, generator=g))
+    drawn = posterior.sample(torch.rand(2, n, generator=g), torch.randn(2, n, 3, generator=g))
     torch.testing.assert_close(drawn.mean(dim=1), posterior.mean(), atol=0.03, rtol=0)
 
 
@@ -163,7 +163,7 @@ def test_moments_and_expectations_are_those_of_many_samples():
     root = torch.randn(3, 3, generator=g).double()
     reward = Quadratic(root @ root.T, torch.randn(3, generator=g).double(), 0.7)
     n = 400_000
-    drawn = prior.sample(torch.randn(n, 3, generator=g), torch.rand(n, generator=g))
+    drawn = prior.sample(torch.rand(n, generator=g), torch.randn(n, 3, generator=g))
     torch.testing.assert_close(prior.covariance(), drawn.T.cov(), atol=0.03, rtol=0)
     exact, found = prior.expectation(reward), reward(drawn)
     assert abs(float(found.mean() - exact)) < 4 * float(found.std()) / n**0.5

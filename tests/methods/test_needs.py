@@ -13,7 +13,7 @@ from methods.method import Method
 from methods.sample import sample
 from methods.steer import STEERS, Embedding, Guidance, Probe, Recurrence, Smc, Tfg
 
-SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic")
+SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic", "continuous")
 
 
 @pytest.mark.parametrize("solver", ["ddpm", "ddim"])
@@ -195,4 +195,4 @@ def test_what_a_part_of_one_s_own_forgets_is_said_in_words(estimators, steers, m
 def test_noise_search_needs_a_route_that_adds_no_noise():
     steers = {"restart": STEERS["restart"](), "noise_search": STEERS["noise_search"]()}
     with pytest.raises(ValueError, match=r"deterministic .* cannot be combined with restart"):
-        needs.check(Method("m", {}, steers), ("deterministic", "ancestral"), images=4)
+        needs.check(Method("m", {}, steers), ("deterministic", "ancestral", "continuous"), images=4)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from bench.mixture.backbone import MixtureBackbone
+from methods.kernel import GAUSSIAN
 from methods.posterior import ancestral, descent, glass
 
 PROMPT = "separated mixture 1 of seed 3"
@@ -27,7 +28,7 @@ def drawn(world, way, steps, fraction=0.6, n=N):
     if way == "glass":
         samples = glass(backbone, condition, x, mean, levels, noise[0])
     else:
-        samples = ancestral(backbone, condition, x, mean, levels, noise, eta=1.0)
+        samples = ancestral(backbone, GAUSSIAN, condition, x, mean, levels, noise, eta=1.0)
     return samples, condition.prior.posterior(x[:1], level.alpha, level.sigma)
 
 
@@ -35,7 +36,7 @@ def drawn(world, way, steps, fraction=0.6, n=N):
 def test_many_steps_give_the_exact_posterior(world, way):
     samples, posterior = drawn(world, way, steps=200)
     g = torch.Generator().manual_seed(1)
-    exact = posterior.sample(torch.randn(1, N, 2, generator=g), torch.rand(1, N, generator=g))[0]
+    exact = posterior.sample(torch.rand(1, N, generator=g), torch.randn(1, N, 2, generator=g))[0]
     torch.testing.assert_close(samples.mean(0), exact.mean(0), atol=0.06, rtol=0)
     torch.testing.assert_close(samples.T.cov(), exact.T.cov(), atol=0.08, rtol=0)
     for direction in ([1.0, 0.0], [0.6, -0.8]):

@@ -53,7 +53,7 @@ def test_restart_forgets_an_error_in_what_it_started_from(on_mixture):
     prior = problem.condition.prior
     g = torch.Generator().manual_seed(5)
     normal, uniform = torch.randn(1, 500, 2, generator=g), torch.rand(1, 500, generator=g)
-    truth = prior.sample(normal.double(), uniform.double())[0]
+    truth = prior.sample(uniform.double(), normal.double())[0]
     distances = []
     for steers in ({}, {"restart": Restart(3, (0.1, 0.8))}):
         run = Run(problem, Method("m", {}, steers))

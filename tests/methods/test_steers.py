@@ -34,7 +34,7 @@ VANILLA = Method("vanilla")
 def test_backward_guidance_is_plain_gradient_ascent_on_the_clean_prediction(on_mixture):
     problem = on_mixture()
     step, steer = step_at(problem), Backward(scale=2.0, rate=0.05, inner=3)
-    reward = problem.reward.quadratic(problem.prompt, 2)
+    reward = problem.reward.closed_form(problem.prompt, problem.condition.prior)
     x0 = step.x0
     for _ in range(3):
         x0 = x0 + 0.05 * 2.0 * (reward.vector - x0 @ reward.matrix)

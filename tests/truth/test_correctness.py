@@ -129,7 +129,7 @@ def test_a_linear_reward_s_value_lacks_the_posterior_s_spread_under_tweedie():
     level = one.level(0.6)
     x = made.noise((4, 2), "test").double()
     posterior = made.condition.prior.posterior(x, level.alpha, level.sigma)
-    b = made.reward.quadratic(made.prompt, 2).vector
+    b = made.reward.closed_form(made.prompt, made.condition.prior).vector
     estimators = {"exact": ExactEstimator(3.0), "tweedie": TweedieEstimator(3.0)}
     prepared = Prepared(estimators, {name: e.prepare(made) for name, e in estimators.items()})
     solver = one.solver("ddpm", 10)
@@ -169,7 +169,7 @@ def test_a_guided_last_step_cannot_be_taken_back_and_says_so():
     steers = {"guidance": Guidance(1.0), "smc": Smc(twisted=True)}
     method = Method("d", {"e": ExactEstimator()}, steers)
     with pytest.raises(ValueError, match=r"guidance with last=false .* combined with guidance"):
-        needs.check(method, ("stochastic", "ancestral", "analytic"), images=4)
+        needs.check(method, ("stochastic", "ancestral", "analytic", "continuous"), images=4)
 
 
 def test_search_samples_the_target_as_its_children_grow_in_number():

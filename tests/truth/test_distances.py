@@ -61,7 +61,7 @@ def test_exact_samples_judge_as_the_floor_and_the_prior_s_do_not():
     prompt = metadata["prompt"]
     perfect = exact_samples(target(prompt, "quadratic", 1.0, 2, 4), 300, prompt, 77)
     ledger = Ledger(5, prompt)
-    prior = mixture(prompt, 2, 4).sample(ledger((300, 2), "x"), ledger.uniform(300, "x"))
+    prior = mixture(prompt, 2, 4).sample(ledger.uniform(300, "x"), ledger((300, 2), "x"))
     good, bad = judge.judge(metadata, perfect), judge.judge(metadata, prior)
     assert good["distance"]["w2"] < 1.5 * good["distance"]["w2_floor"]
     assert good["distance"]["mmd"] < 1.8 * good["distance"]["mmd_floor"]
