@@ -3,8 +3,8 @@
 from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 
-ANALYTIC = ("exact", "exact_smc", "probe")
-METHODS = [m for m in groups()["method"] if m not in ANALYTIC]
+ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
+METHODS = [m for m in groups()["method"] if m not in ELSEWHERE]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
     "rollout": {"n": 2},

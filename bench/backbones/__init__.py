@@ -38,13 +38,16 @@ HUB_KEYS = ("architecture", "source", "parts", "accelerated")
 class Kind:
     """How a kind of backbone checks its settings, and how it is loaded with its weights' digest.
 
-    ``guided``: it knows a guidance weight. ``analytic``: its prior is in closed form.
+    ``guided``: it knows a guidance weight. ``analytic``: its prior is in closed form. ``world``:
+    what it makes, as in ``bench.config.model.WORLDS``. ``tokens``: as strings of tokens.
     """
 
     check: Callable[[Settings], None]
     load: Callable[[Settings, torch.device, Solvers], Loaded]
     guided: bool = True
     analytic: bool = False
+    world: str = "pictures"
+    tokens: bool = False
 
 
 def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
@@ -115,7 +118,7 @@ BACKBONES = {
     "sd": Kind(check_pipeline, _pipeline),
     "sdxl": Kind(check_pipeline, _pipeline),
     "flux": Kind(check_pipeline, _pipeline),
-    "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True),
+    "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True, world="points"),
     OUTSIDE: Kind(_check_outside, _outside),
 }
 

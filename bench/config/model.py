@@ -16,7 +16,7 @@ from bench.backbones.settings import check_steps
 from bench.config.build import build_method, check_method, offered
 from bench.device import check_device
 from bench.errors import BenchError
-from bench.judge.judges import NONE, TRUTH, check_judge, names_used
+from bench.judge.judges import NONE, check_judge, names_used
 from bench.outside import OUTSIDE
 from bench.prompts.sources import check_source
 from bench.rewards import differentiable, parsed, used
@@ -24,6 +24,9 @@ from bench.settings import between, check_group, settings
 from methods.method import Method
 from methods.settings import at_least, one_of, whole
 
+PICTURES = "pictures"
+# What a backbone makes, beside pictures: the source of prompts and the judge that go with it.
+WORLDS = {"points": ("mixture", "truth")}
 # Far more than anybody samples, and little enough to be refused for a slip of the keyboard.
 MOST_IMAGES, MOST_STEPS = 10_000, 100_000
 
@@ -96,8 +99,8 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     check_steps("steps", cell.steps * method.steps_factor, cell.solver, backbone)
     _check_lookahead(method, backbone, kind.guided)
     derivative = differentiable(cell.reward, given["rewards"])
-    analytic = kind.analytic and parsed(cell.reward, given["rewards"])[0].points
-    words = offered(backbone["solvers"][cell.solver], derivative, analytic)
+    solver = backbone["solvers"][cell.solver]
+    words = offered(solver, derivative, kind.analytic, kind.tokens)
     check_method(method, words, cell.images)
     return cell, method
 
@@ -113,20 +116,22 @@ def _check_world(cell: CellSettings) -> None:
     """Raise ValueError where backbone, prompts, judge and rewards are not of one world."""
     name, kind = cell.backbone["name"], cell.backbone["kind"]
     judge, source = cell.judge["kind"], cell.prompts["source"]
-    points = kind == "mixture"
-    if (source == "mixture") != points or (judge == TRUTH) != points:
+    world = BACKBONES[kind].world
+    if world in WORLDS and (source, judge) != WORLDS[world]:
         raise ValueError(
-            "backbone=mixture, prompts.source=mixture and judge=truth go together, got "
-            f"{name}, {source} and {judge}"
+            "backbone={}, prompts.source={} and judge={} go together, ".format(name, *WORLDS[world])
+            + f"got {source} and {judge}"
         )
+    for word in (source, judge):
+        if world not in WORLDS and any(word in names for names in WORLDS.values()):
+            raise ValueError(f"{word} goes with another backbone than {name}")
     if judge == "miniature" and kind not in ("miniature", OUTSIDE):
         raise ValueError(f"judge=miniature with {name}: choose mask2former or none")
     for reward in [cell.reward, *cell.scores]:
-        if parsed(reward, cell.rewards)[0].points != points:
-            what = "points" if points else "pictures"
-            raise ValueError(f"reward {reward} does not score the {what} of {name}")
-        if points and cell.rewards[reward]["kind"] != reward:
-            raise ValueError(f"rewards.{reward}: the mixture's rewards are named after their kind")
+        if parsed(reward, cell.rewards)[0].world != world:
+            raise ValueError(f"reward {reward} does not score the {world} of {name}")
+        if world != PICTURES and cell.rewards[reward]["kind"] != reward:
+            raise ValueError(f"rewards.{reward}: the rewards of {name} are named after their kind")
     if judge != NONE and cell.reward not in cell.scores:
         raise ValueError(
             f"scores must hold the guiding reward {cell.reward}, got {cell.scores}; with "

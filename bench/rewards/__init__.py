@@ -56,13 +56,13 @@ class RewardKind:
 
     ``settings``: a dataclass that raises ValueError. ``load``: from an instance of it, the device,
     and a function to load other rewards of the configuration by name. ``differentiable``: of a
-    mixture's parts all must be. ``points``: it scores the mixture backbone's points, not pictures.
+    mixture's parts all must be. ``world``: what it scores, as in ``bench.config.model.WORLDS``.
     """
 
     load: Callable[[Any, torch.device, Part], LoadedReward]
     settings: type = NoSettings
     differentiable: bool = True
-    points: bool = False
+    world: str = "pictures"
 
 
 def _preference(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
@@ -89,7 +89,7 @@ def _mixture(form: str) -> RewardKind:
 
         return MixtureReward(form)
 
-    return RewardKind(load, points=True)
+    return RewardKind(load, world="points")
 
 
 def _cosine(kind: str) -> RewardKind:
@@ -164,8 +164,8 @@ def used(names: Iterable[str], rewards: Rewards) -> dict[str, Settings]:
         for part in settings.of if isinstance(settings, MixSettings) else ():
             one_of(f"rewards.{name}.of", part, list(rewards))
             visit(part, (*above, name))
-            if parsed(part, rewards)[0].points:
-                raise ValueError(f"rewards.{name}.of: {part} scores points, a mix pictures")
+            if (world := parsed(part, rewards)[0].world) != "pictures":
+                raise ValueError(f"rewards.{name}.of: {part} scores {world}, a mix pictures")
 
     for name in names:
         visit(name, ())

@@ -55,7 +55,7 @@ def test_a_kind_says_of_itself_before_loading_what_it_is_when_loaded(kind):
     tiny = {"weights": "tiny"} if "weights" in KINDS[kind].settings.__dataclass_fields__ else {}
     reward = load_reward("it", {"it": {"kind": kind, **tiny}})
     assert reward.name == "it" and reward.differentiable == KINDS[kind].differentiable
-    assert hasattr(reward, "quadratic") == KINDS[kind].points
+    assert hasattr(reward, "closed_form") == (KINDS[kind].world != "pictures")
     assert isinstance(reward.digest(), str)
 
 
