@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.backbones.settings import MixtureSettings, check_pipeline
+from bench.backbones.settings import MixtureSettings, MoleculeSettings, check_pipeline
 from bench.errors import explained
 from bench.outside import OUTSIDE
 from bench.settings import settings as build_settings
@@ -101,6 +101,19 @@ def _mixture(settings: Settings, device: torch.device, solvers: Solvers) -> Load
     return load(settings)
 
 
+def _check_molecules(settings: Settings) -> None:
+    from bench.molecules.molecules import check
+
+    build_settings(MoleculeSettings, settings, "backbone")
+    check(settings["table"], settings["outside"])
+
+
+def _molecules(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
+    from bench.molecules.priors import load
+
+    return load(settings, device)
+
+
 def _check_outside(settings: Settings) -> None:
     from bench.backbones.outside import check
 
@@ -115,10 +128,15 @@ def _outside(settings: Settings, device: torch.device, solvers: Solvers) -> Load
 
 BACKBONES = {
     "miniature": Kind(check_pipeline, _pipeline),
+    "miniature_flow": Kind(check_pipeline, _pipeline),
     "sd": Kind(check_pipeline, _pipeline),
     "sdxl": Kind(check_pipeline, _pipeline),
     "flux": Kind(check_pipeline, _pipeline),
     "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True, world="points"),
+    "molecules": Kind(
+        _check_molecules, _molecules, guided=False, analytic=True, world="molecules", tokens=True
+    ),
+    "udlm": Kind(_check_molecules, _molecules, guided=False, world="molecules", tokens=True),
     OUTSIDE: Kind(_check_outside, _outside),
 }
 

@@ -14,7 +14,7 @@ from bench.backbones.compiled import compiled
 from bench.backbones.folder import TEXTS, check_pipeline_folder, from_folder
 from bench.backbones.kept import OneAtATime
 from bench.device import check_room, resolve_dtype
-from bench.miniature.pipeline import PIPELINE, REMEDY
+from bench.miniature.pipeline import FLOW, PIPELINE, REMEDY
 from bench.weights.files import digest
 from bench.weights.modules import quieted
 from bench.weights.source import Source, locate, mark_of
@@ -23,6 +23,7 @@ RANDOM = ("random", "tiny")
 REMEDY_PATH = "set backbone.weights to a whole pipeline folder"
 PIPELINES = {
     "miniature": "StableDiffusionPipeline",
+    "miniature_flow": "StableDiffusionPipeline",
     "sd": "StableDiffusionPipeline",
     "sdxl": "StableDiffusionXLPipeline",
     "flux": "FluxPipeline",
@@ -47,7 +48,7 @@ def load_pipeline(settings_json: str, device: torch.device) -> tuple[Any, str]:
         check_room(name, weight_bytes(architecture, dtype), device)
         pipeline, mark = _from_hub(settings, architecture, dtype)
     else:
-        folder, remedy = PIPELINE, REMEDY
+        folder, remedy = FLOW if settings["kind"] == "miniature_flow" else PIPELINE, REMEDY
         if weights is not None:
             folder, remedy = Path(weights).expanduser(), f"{REMEDY_PATH} of {name}"
         files = check_pipeline_folder(folder, PIPELINES[settings["kind"]], remedy)

@@ -16,7 +16,7 @@ from methods.settings import at_least, one_of, whole
 OWN = ("scheduler", "eta", "stochastic", "timesteps", "denoiser", "guidance")
 WEIGHTS = ("pretrained", "random", "tiny")
 TRAINING_STEPS = 1000  # of every model here, where a solver does not say otherwise
-CONTINUOUS = ("flux", "mixture", "outside")  # kinds of backbones that can take any number of steps
+CONTINUOUS = ("flux", "miniature_flow", "mixture", "molecules", "udlm", "outside")  # kinds of backbones that can take any number of steps
 
 
 def is_stochastic(settings: Mapping[str, Any]) -> bool:
@@ -121,6 +121,27 @@ class MixtureSettings:
     components: int
     path: str
     solvers: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MoleculeSettings:
+    """Molecules: ``table`` a file of them, ``outside`` what a string is that it lacks; of a trained
+    denoiser also ``weights``, a folder, and ``max_batch``. None: the packaged ones."""
+
+    name: str
+    kind: str
+    table: str | None
+    outside: str
+    solvers: dict[str, Any]
+    weights: str | None = None
+    max_batch: int = 1024
+
+    def __post_init__(self) -> None:
+        whole("max_batch", self.max_batch, 1)
+        for name, options in self.solvers.items():
+            one_of("a solver of molecules", name, ["ancestral"])
+            if options != {"stochastic": True}:
+                raise ValueError(f"solvers.{name} must be {{stochastic: true}}, got {options}")
 
 
 def check_pipeline(settings: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ DECIDING = (
     "bench/judge/judges.py",
     "bench/miniature/*.py",
     "bench/mixture/*.py",
+    "bench/molecules/*.py",
     "bench/tokens/*.py",
     "bench/noise.py",
     "bench/rewards/*.py",

@@ -26,7 +26,10 @@ from methods.settings import at_least, one_of, whole
 
 PICTURES = "pictures"
 # What a backbone makes, beside pictures: the source of prompts and the judge that go with it.
-WORLDS = {"points": ("mixture", "truth")}
+WORLDS = {
+    "points": ("mixture", "truth"),
+    "molecules": ("molecules", "molecules"),
+}
 # Far more than anybody samples, and little enough to be refused for a slip of the keyboard.
 MOST_IMAGES, MOST_STEPS = 10_000, 100_000
 
@@ -125,7 +128,7 @@ def _check_world(cell: CellSettings) -> None:
     for word in (source, judge):
         if world not in WORLDS and any(word in names for names in WORLDS.values()):
             raise ValueError(f"{word} goes with another backbone than {name}")
-    if judge == "miniature" and kind not in ("miniature", OUTSIDE):
+    if judge == "miniature" and kind not in ("miniature", "miniature_flow", OUTSIDE):
         raise ValueError(f"judge=miniature with {name}: choose mask2former or none")
     for reward in [cell.reward, *cell.scores]:
         if parsed(reward, cell.rewards)[0].world != world:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.judge.outside import OutsideJudge
 
 Settings = Mapping[str, Any]  # a ``judge`` config
-TRUTH, NONE = "truth", "none"
+TRUTH, MOLECULES, NONE = "truth", "molecules", "none"
 NAMED = ["name", "kind"]
 FEATURES = "clip"  # the reward whose image features measure diversity, where there is one
 
@@ -78,7 +78,7 @@ def check_judge(settings: Settings) -> None:
     for key in NAMED:
         if not isinstance(settings.get(key), str):
             raise BenchError(f"judge.{key} must be text, got {settings.get(key)!r}")
-    one_of("judge.kind", settings["kind"], [*DETECTORS, TRUTH, NONE])
+    one_of("judge.kind", settings["kind"], [*DETECTORS, TRUTH, MOLECULES, NONE])
     kind = DETECTORS.get(settings["kind"])
     (kind.check if kind else _check_names)(settings)
 
@@ -208,6 +208,13 @@ def load_judge(
 
         scale = settings.get("target_scale")
         return load(settings["scores"], settings["reward"], scale, settings["backbone"])
+    if judge["kind"] == MOLECULES:
+        from bench.molecules.judge import load as load_molecules
+
+        given = settings["rewards"]
+        own_scores = {score: load_reward(score, given) for score in settings["scores"]}
+        exact = settings["backbone"]["kind"] == "molecules"
+        return load_molecules(own_scores, settings["reward"], settings.get("target_scale"), exact)
     detector = None if judge["kind"] in (NONE, OUTSIDE) else load_detector(judge)
     own = _outside(judge) if judge["kind"] == OUTSIDE else None
     rewards = settings["rewards"]

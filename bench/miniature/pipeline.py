@@ -1,7 +1,8 @@
-"""Where the miniature is: a Stable Diffusion pipeline folder inside the package."""
+"""Where the miniatures are: Stable Diffusion pipeline folders inside the package."""
 
 from pathlib import Path
 
 WEIGHTS = Path(__file__).parent / "weights"
 PIPELINE = WEIGHTS / "pipeline"
+FLOW = WEIGHTS / "flow"  # its denoiser predicts flow matching's velocity
 REMEDY = "reinstall the package, or train anew: `make train-miniature` (hours on a CPU)"

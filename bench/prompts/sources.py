@@ -56,9 +56,16 @@ def _mixture(n: int, seed: int) -> list[dict[str, Any]]:
     return generate(n, seed)
 
 
+def _molecules(n: int, seed: int) -> Iterable[Metadata]:
+    from bench.molecules.judge import sets
+
+    return sets(n, seed)
+
+
 SOURCES: dict[str, Source] = {
     "geneval": Source(_geneval),
     "mixture": Source(_mixture),
+    "molecules": Source(_molecules),
     "file": Source(
         files.read, "your prompts: text with one a line, or .csv, .tsv, .json or .jsonl"
     ),

@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.report import files, table
 from bench.store.config import SHARED, leaves, read_config
 
-TRUTH = "truth"
+PAGES = {"truth": "bench.report.truth.page", "molecules": "bench.report.molecules"}
 SOME = 3  # cells of a group that are named
 
 
@@ -33,8 +33,8 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
     groups = [list(own.index) for _, own in found.groupby(list(found))] if cells else []
     if len(groups) > 1:
         raise ValueError("\n".join(_apart(folder, found, sorted(groups, key=len)[::-1])))
-    truth = bool(cells) and found["kind"].iloc[0] == TRUTH
-    module = import_module("bench.report.truth.page" if truth else "bench.report.page")
+    kind = found["kind"].iloc[0] if cells else "pictures"
+    module = import_module(PAGES.get(kind, "bench.report.page"))
     with uncollected():
         report = module.report(folder, only)
         page, source = files.write(report.document, folder)
@@ -62,9 +62,9 @@ def uncollected() -> Iterator[None]:
 
 def _shared(cell: dict[str, object]) -> dict[str, str]:
     """What cells of one report have in common: the kind, and for pictures `SHARED`."""
-    truth = cell.get("judge.kind") == TRUTH
-    own = {key: "none" if truth else str(cell.get(key, "unknown")) for key in SHARED}
-    return own | {"kind": TRUTH if truth else "pictures"}
+    kind = str(cell.get("judge.kind"))
+    own = {key: "none" if kind == "truth" else str(cell.get(key, "unknown")) for key in SHARED}
+    return own | {"kind": kind if kind in PAGES else "pictures"}
 
 
 def _apart(folder: Path, found: pd.DataFrame, groups: list[list[str]]) -> Iterator[str]:

@@ -51,6 +51,18 @@ class NoSettings:
 
 
 @dataclass(frozen=True)
+class MoleculeSettings:
+    """A ``table`` of molecules, None for the packaged one; ``outside``: what a string is that it
+    does not list, "invalid", or to be looked at by RDKit ("rdkit")."""
+
+    table: str | None = None
+    outside: str = "invalid"
+
+    def __post_init__(self) -> None:
+        one_of("outside", self.outside, ("invalid", "rdkit"))
+
+
+@dataclass(frozen=True)
 class RewardKind:
     """How a kind of reward checks its settings and is loaded.
 
@@ -92,6 +104,16 @@ def _mixture(form: str) -> RewardKind:
     return RewardKind(load, world="points")
 
 
+def _molecules(form: str) -> RewardKind:
+    def load(given: MoleculeSettings, device: torch.device, part: Part) -> LoadedReward:
+        from bench.molecules.molecules import molecules
+        from bench.molecules.reward import MoleculeReward
+
+        return MoleculeReward(form, molecules(given.table, given.outside))
+
+    return RewardKind(load, MoleculeSettings, differentiable=False, world="molecules")
+
+
 def _cosine(kind: str) -> RewardKind:
     def load(given: Pretrained, device: torch.device, part: Part) -> LoadedReward:
         return CosineReward.load(kind, given, device)
@@ -109,6 +131,8 @@ KINDS: dict[str, RewardKind] = {
     "jpeg": RewardKind(_jpeg, differentiable=False),
     "quadratic": _mixture("quadratic"),
     "linear": _mixture("linear"),
+    "rings": _molecules("rings"),
+    "qed": _molecules("qed"),
     "imagereward": RewardKind(lambda g, device, part: ImageReward.load(g, device), Pretrained),
     "clip": _cosine("clip"),
     "hps": _cosine("hps"),

@@ -17,6 +17,12 @@ from bench.store.records import read_records
 from bench.store.schema import KINDS, PHASES, Record
 
 GIB = 2**30
+MAPPINGS = (
+    ("distance", "distance"),
+    ("strings", "strings"),
+    ("target", "target"),
+    ("fields", "field"),
+)
 SHOWN = 3  # failures of a cell that are told one by one
 
 
@@ -164,7 +170,7 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
     for name in names("scores"):
         values = [(r.scores or {}).get(name) for r in records]
         columns[f"score.{name}"] = [sum(v) / len(v) if v else np.nan for v in values]
-    for key, prefix in (("distance", "distance"), ("target", "target"), ("fields", "field")):
+    for key, prefix in MAPPINGS:
         for name in names(key):
             columns[f"{prefix}.{name}"] = [(getattr(r, key) or {}).get(name) for r in records]
     columns["info"] = [r.info if r.distance else None for r in records]
@@ -183,7 +189,7 @@ def image_rows(records: Sequence[Record]) -> pd.DataFrame:
         "reasons": ["; ".join(own) for r in records for own in r.reasons or [()] * len(r.images)],
     }
     names = dict.fromkeys(name for r in records for name in r.scores or ())
-    whole = all(r.distance is None for r in records)  # else a file holds many points
+    whole = not any(r.bundled for r in records)  # else a file holds many points
     for name in names if whole else ():
         columns[f"score.{name}"] = [
             value

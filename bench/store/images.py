@@ -43,6 +43,12 @@ def write(folder: Path, delivered: np.ndarray) -> list[str]:
     """Save below ``folder``: samples/0000.png …, or samples.npy; the names."""
     from PIL import Image
 
+    if delivered.dtype == np.uint8 and delivered.ndim == 2:
+        from bench.molecules.text import from_codes
+
+        lines = "\n".join(from_codes(torch.from_numpy(delivered)))
+        (folder / "samples.txt").write_text(lines + "\n", encoding="ascii")
+        return ["samples.txt"]
     if delivered.ndim != 4:
         np.save(folder / "samples.npy", delivered)
         return ["samples.npy"]

@@ -54,7 +54,9 @@ class Record:
     diversity             mean squared distance between the images' normalised features in the
                           reward named clip; None where there is none
     cut                   where a prompt was too long for a score: {score: tokens not read}
-    distance              on the mixture: w2 and mmd to the exact target, and their floors between
+    strings               on molecules, of the whole set: the shares that are valid and unique (of
+                          distinct valid strings), how many are novel, the novel ones' mean reward
+    distance              on molecules: tv of the reward's histogram, and its floor; on the mixture: w2 and mmd to the exact target, and their floors between
                           two exact sets
     target                on the mixture: the target's expectation of each score
     target_diversity      on the mixture: the target's diversity
@@ -83,6 +85,7 @@ class Record:
     geneval: Sequence[bool] | None = None
     reasons: Sequence[Sequence[str]] | None = None
     scores: Mapping[str, Sequence[float]] | None = None
+    strings: Mapping[str, float] | None = None
     diversity: float | None = None
     cut: Mapping[str, int] | None = None
     distance: Mapping[str, float] | None = None
@@ -92,6 +95,11 @@ class Record:
     info: Mapping[str, Any] | None = None
     error: str | None = None
     log: str | None = None
+
+    @property
+    def bundled(self) -> bool:
+        """Whether a file holds all of a prompt's samples: points, or strings."""
+        return self.distance is not None or self.strings is not None
 
     def plain(self) -> dict[str, Any]:
         """The record as a JSON object."""
@@ -135,7 +143,7 @@ def _check(record: Record) -> None:
         sum(_kinds_of(counts))
     if timed and not all(0 < timed[side] < float("inf") for side in ("vanilla", "method")):
         raise ValueError(f"yardstick seconds must be positive, got {timed}")
-    if record.distance is not None:  # points of the mixture are one file
+    if record.bundled:
         return
     lengths = {name: len(values) for name, values in (record.scores or {}).items()}
     if record.geneval is not None:

@@ -1,0 +1,47 @@
+"""Rewards of molecules: their number of rings, or how drug-like they are (QED). Invalid strings: 0.
+
+They score character codes (B, W), not pictures, and tell every table string's value to the exact
+estimator.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bench.molecules.molecules import Molecules, digest
+from bench.molecules.text import from_codes
+from methods.table import Table
+
+FORMS = ("rings", "qed")
+
+
+class MoleculeReward:
+    """``form`` is "rings" or "qed"; ``molecules`` knows what a string is."""
+
+    differentiable = False
+
+    def __init__(self, form: str, molecules: Molecules):
+        self.name = self.form = form
+        self.molecules = molecules
+
+    def closed_form(self, prompt: str, prior: Table) -> Tensor:
+        """The rewards (N,) of the table's strings, in the table's order."""
+        return torch.from_numpy(self.molecules.values(self.form)).to(prior.points)
+
+    def __call__(self, images: Tensor, prompt: str) -> Tensor:
+        """Codes (B, W) -> (B,)."""
+        if images.dtype != torch.uint8 or images.ndim != 2:
+            raise ValueError(
+                f"reward {self.name} scores strings as character codes (B, W), got "
+                f"{images.dtype} of shape {tuple(images.shape)}"
+            )
+        found = [self.molecules.known(string) for string in from_codes(images)]
+        values = [getattr(one, self.form) if one else 0.0 for one in found]
+        return torch.tensor(values, dtype=torch.float32, device=images.device)
+
+    def digest(self) -> str:
+        return f"{self.form}-{digest(self.molecules)}"
+
+    def cut(self, prompt: str) -> int:
+        return 0
