@@ -1,7 +1,7 @@
 """The flow-matching miniature: the denoiser of stage 2 trained on, to predict a velocity.
 
-Path x_t = (1 − t) x_0 + t ε, target ε − x_0 (Lipman et al., arXiv 2210.02747; rectified flow, Liu et
-al., arXiv 2209.03003), t drawn logit-normal as for Stable Diffusion 3 (Esser et al., arXiv
+Path x_t = (1 − t) x_0 + t ε, target ε − x_0 (Lipman et al., arXiv 2210.02747; rectified flow, Liu
+et al., arXiv 2209.03003), t drawn logit-normal as for Stable Diffusion 3 (Esser et al., arXiv
 2403.03206); the model's time is 1000 t. It starts from the packaged miniature's UNet, which
 predicts ε on another path, and keeps its autoencoder and its text encoder as they are.
 """
@@ -28,8 +28,8 @@ from training.diffusion import CAPTION_DROPOUT, encode_bank
 from training.loop import Losses, fit
 
 SEED = 50_000
-STEPS, BATCH, LR = 2_400, 32, 5e-4
-SNAPSHOT_EVERY = 400
+STEPS, BATCH, LR = 1_800, 32, 5e-4
+SNAPSHOT_EVERY = 600
 
 
 def build_scheduler() -> DPMSolverMultistepScheduler:

@@ -102,7 +102,7 @@ def _mixture(settings: Settings, device: torch.device, solvers: Solvers) -> Load
 
 
 def _check_molecules(settings: Settings) -> None:
-    from bench.molecules.molecules import check
+    from bench.molecules.known import check
 
     build_settings(MoleculeSettings, settings, "backbone")
     check(settings["table"], settings["outside"])

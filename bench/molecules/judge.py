@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.noise import Ledger
-from bench.molecules.molecules import Molecules
+from bench.molecules.known import Known
 from bench.molecules.reward import MoleculeReward
 from bench.molecules.text import from_codes
+from bench.noise import Ledger
 
 FLOORS = 8  # exact sets whose distances to the target are averaged
 
@@ -41,18 +41,18 @@ class MoleculeJudge:
     exact: bool
 
     @property
-    def molecules(self) -> Molecules:
-        return self.scores[self.reward].molecules
+    def known(self) -> Known:
+        return self.scores[self.reward].known
 
     def digest(self) -> str:
         return f"molecules-{self.reward}-{self.scale}-{self.exact}"
 
     def judge(self, metadata: Mapping[str, Any], images: Tensor) -> dict[str, Any]:
         """The judging part of a record, of codes (N, W)."""
-        found = [self.molecules.known(string) for string in from_codes(images)]
+        found = self.known.describe(from_codes(images))
         valid = [one for one in found if one is not None]
         distinct = {one.smiles: one for one in valid}
-        novel = [one for one in distinct.values() if not one.listed]
+        novel = [one for one in distinct.values() if not self.known.lists(one)]
         values = {name: r(images, "").tolist() for name, r in self.scores.items()}
         strings: dict[str, float] = {
             "valid": len(valid) / len(found),
@@ -70,9 +70,9 @@ class MoleculeJudge:
         return record | (self._target(np.array(values[self.reward])) if self.exact else {})
 
     def _target(self, delivered: np.ndarray) -> dict[str, Any]:
-        weights, each = tilted(self.scores[self.reward], self.scale)
+        weights, _ = tilted(self.scores[self.reward], self.scale)
         law, floor = reference(self.scores[self.reward], self.scale, len(delivered))
-        exact = {n: float(weights @ self.molecules.values(r.form)) for n, r in self.scores.items()}
+        exact = {n: float(weights @ self.known.values(r.form)) for n, r in self.scores.items()}
         distance = {"tv": total_variation(delivered, law), "tv_floor": floor}
         return {
             "distance": {k: round(v, 6) for k, v in distance.items()},
@@ -83,7 +83,7 @@ class MoleculeJudge:
 @cache
 def tilted(reward: MoleculeReward, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """The target's probability of every string of the table, and its reward as a record has it."""
-    values = reward.molecules.values(reward.form)
+    values = reward.known.values(reward.form)
     weights = np.exp(scale * (values - values.max()))
     return weights / weights.sum(), np.round(values.astype(np.float32).astype(float), 5)
 

@@ -9,25 +9,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.molecules.molecules import Molecules, digest
+from bench.molecules.known import Known
 from bench.molecules.text import from_codes
 from methods.table import Table
 
-FORMS = ("rings", "qed")
-
 
 class MoleculeReward:
-    """``form`` is "rings" or "qed"; ``molecules`` knows what a string is."""
+    """``form`` names a property of molecules: "rings", "qed"; ``known`` says what a string is."""
 
     differentiable = False
 
-    def __init__(self, form: str, molecules: Molecules):
+    def __init__(self, form: str, known: Known):
         self.name = self.form = form
-        self.molecules = molecules
+        self.known = known
 
     def closed_form(self, prompt: str, prior: Table) -> Tensor:
         """The rewards (N,) of the table's strings, in the table's order."""
-        return torch.from_numpy(self.molecules.values(self.form)).to(prior.points)
+        return torch.from_numpy(self.known.values(self.form)).to(prior.points)
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         """Codes (B, W) -> (B,)."""
@@ -36,12 +34,12 @@ class MoleculeReward:
                 f"reward {self.name} scores strings as character codes (B, W), got "
                 f"{images.dtype} of shape {tuple(images.shape)}"
             )
-        found = [self.molecules.known(string) for string in from_codes(images)]
-        values = [getattr(one, self.form) if one else 0.0 for one in found]
+        found = self.known.describe(from_codes(images))
+        values = [0.0 if one is None else getattr(one, self.form) for one in found]
         return torch.tensor(values, dtype=torch.float32, device=images.device)
 
     def digest(self) -> str:
-        return f"{self.form}-{digest(self.molecules)}"
+        return f"{self.form}-{len(self.known.table.rows)}-{self.known.outside}"
 
     def cut(self, prompt: str) -> int:
         return 0

@@ -20,6 +20,7 @@ from bench.report.document import Bullets, Document, Picture, Report, Section, T
 from bench.report.lidar import molecules as paper
 from bench.store.frames import Frames, read
 
+BRIEF = ("method", "valid", "target", "unique", "novel", "calls / vanilla")
 COUNTED = ("unique", "novel")  # of a set as a whole
 CAPTION = (
     "Means over sets of strings, in brackets 95 % intervals over the sets; unique (distinct valid "
@@ -57,8 +58,12 @@ def report(folder: Path, only: Collection[str] | None = None) -> Report:
     }
     document = Document(f"{folder.name}: rewarded molecules", facts, frames.notes, tuple(body))
     brief = ["method", "valid", "rings [95%]", "unique", "calls / vanilla"]
-    brief = [column for column in shown if column.split(" [")[0] in {b.split(" [")[0] for b in brief}]
-    return Report(document, shown[brief], f"{folder.name}: rewarded molecules", (*frames.notes, *lines))
+    brief = [
+        column for column in shown if column.split(" [")[0] in {b.split(" [")[0] for b in brief}
+    ]
+    return Report(
+        document, shown[brief], f"{folder.name}: rewarded molecules", (*frames.notes, *lines)
+    )
 
 
 def summarize(frames: Frames) -> pd.DataFrame:
@@ -67,7 +72,8 @@ def summarize(frames: Frames) -> pd.DataFrame:
     found = pd.DataFrame(rows)
     vanilla = found[found.method == "vanilla"]
     base = vanilla.denoiser.iloc[0] if len(vanilla) else np.nan
-    return found.assign(calls=found.denoiser / base)
+    calls = found.denoiser / base
+    return found.assign(calls=calls, **{"calls.low": calls, "calls.high": calls})
 
 
 def summary_row(frames: Frames, cell: str) -> dict[str, object]:
@@ -133,21 +139,20 @@ def display(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def findings(summary: pd.DataFrame) -> Iterator[str]:
-    """Sentences made from the numbers."""
-    for _, row in summary.iterrows():
-        if row.method == "vanilla":
-            yield f"vanilla: {row.reward} {table.spread(row, f'score.{row.reward}')}"
-    score = f"score.{summary.reward.iloc[0]}"
-    costly = summary[summary.method == "lidar_tokens"]
-    for n, own in costly.groupby("n"):
-        best = own.loc[own[score].idxmax()]
-        told = ", ".join(f"{r.label.split(' (', 1)[-1].rstrip(')')} {r[score]:.2f}" for _, r in
-                         own.iterrows())  # fmt: skip
-        near = summary[(~summary.method.isin(["lidar_tokens", "vanilla"])) & (summary.calls <= best.calls + 0.01)]
-        line = f"n = {n:g}, {best.calls:.2f}× vanilla's calls: {told}"
+    """For each number of lookahead samples the rules side by side, and the best control."""
+    name = str(summary.reward.iloc[0])
+    score = f"score.{name}"
+    for row in (row for _, row in summary.iterrows() if row.method == "vanilla"):
+        yield f"vanilla: {name} {table.spread(row, score)}, valid {row.valid:.3f}"
+    guided = summary.method == "lidar_tokens"
+    controls = summary[~guided & (summary.method != "vanilla")]
+    for n, own in summary[guided].groupby("n"):
+        told = [f"{row.label} {row[score]:.2f}" for _, row in own.iterrows()]
+        line = f"n = {n:g}, {own.calls.max():.2f}× vanilla's calls: {', '.join(told)}"
+        near = controls[controls.calls <= own.calls.max() + 0.01]
         if len(near):
-            top = near.loc[near[score].idxmax()]
-            line += f"; the best control at no more calls, {top.label}: {top[score]:.2f}"
+            best = near.loc[near[score].idxmax()]
+            line += f"; the best control at no more calls, {best.label}: {best[score]:.2f}"
         yield line
 
 

@@ -106,10 +106,10 @@ def _mixture(form: str) -> RewardKind:
 
 def _molecules(form: str) -> RewardKind:
     def load(given: MoleculeSettings, device: torch.device, part: Part) -> LoadedReward:
-        from bench.molecules.molecules import molecules
+        from bench.molecules.known import known
         from bench.molecules.reward import MoleculeReward
 
-        return MoleculeReward(form, molecules(given.table, given.outside))
+        return MoleculeReward(form, known(given.table, given.outside))
 
     return RewardKind(load, MoleculeSettings, differentiable=False, world="molecules")
 

@@ -56,8 +56,8 @@ class Record:
     cut                   where a prompt was too long for a score: {score: tokens not read}
     strings               on molecules, of the whole set: the shares that are valid and unique (of
                           distinct valid strings), how many are novel, the novel ones' mean reward
-    distance              on molecules: tv of the reward's histogram, and its floor; on the mixture: w2 and mmd to the exact target, and their floors between
-                          two exact sets
+    distance              on the mixture w2 and mmd to the exact target, on molecules tv between the
+                          reward's histogram and its exact law; and their floors between exact sets
     target                on the mixture: the target's expectation of each score
     target_diversity      on the mixture: the target's diversity
     judged                what a judge from outside says beyond ``geneval`` and ``reasons``

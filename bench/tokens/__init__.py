@@ -1,4 +1,5 @@
-"""The built-in worlds of strings: small enumerated ones, and molecules; their rewards and judge.
+"""The built-in world of strings of tokens whose truth is known, and what every prior over strings
+shares.
 
 Knows methods and the noise ledger alone.
 """

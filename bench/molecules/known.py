@@ -1,0 +1,59 @@
+"""What a string is: a molecule of the table, another molecule, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.molecules.chemistry import describe, read_smiles_file
+from bench.molecules.table import Molecule, Molecules, built_in, read_table
+from methods.settings import one_of
+
+OUTSIDE = ("invalid", "rdkit")
+
+
+@dataclass(frozen=True)
+class Known:
+    """``outside``: what a string is that the ``table`` lacks, "invalid" where the table is all that
+    there is, or to be looked at by RDKit."""
+
+    table: Molecules
+    outside: str
+
+    def describe(self, strings: Sequence[str]) -> list[Molecule | None]:
+        """Each string's properties, None where it is no molecule."""
+        if self.outside == "rdkit":
+            return self.table.describe(strings)
+        places = (self.table.index.get(string) for string in strings)
+        return [None if place is None else self.table.rows[place] for place in places]
+
+    def lists(self, molecule: Molecule) -> bool:
+        return molecule.smiles in self.table.index
+
+    def values(self, name: str) -> np.ndarray:
+        """A property of every molecule of the table, (N,) float64."""
+        return np.array([getattr(row, name) for row in self.table.rows], dtype=float)
+
+
+def check(table: str | None, outside: str) -> None:
+    """Raise ValueError or BenchError where a table is missing, or RDKit is and will be needed."""
+    one_of("outside", outside, OUTSIDE)
+    if table is not None and not Path(table).expanduser().is_file():
+        raise BenchError(f"table={table} is no file: give a file of SMILES, or null")
+    if outside == "rdkit" or table is not None:
+        describe("C")  # says what to install
+
+
+@cache
+def known(table: str | None, outside: str) -> Known:
+    """The packaged table, one that ``training/molecules.py`` wrote, or a file of SMILES."""
+    check(table, outside)
+    if table is None:
+        return Known(built_in(), outside)
+    path = Path(table).expanduser()
+    return Known(read_table(path) if path.suffix == ".gz" else read_smiles_file(path), outside)
