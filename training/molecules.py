@@ -98,7 +98,7 @@ def _stable(molecule: Chem.RWMol) -> Iterator[str]:
 def train(folder: Path, _: Path) -> None:
     """Write the table into the package."""
     began = time.monotonic()
-    table = Molecules.of(map(describe, grow()))
+    table = Molecules.of(m for smiles in grow() if (m := describe(smiles)))
     table.write(TABLE)
     seconds = time.monotonic() - began
     print(f"{len(table.rows)} molecules in {seconds:.0f} s, {TABLE.stat().st_size} bytes")

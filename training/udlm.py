@@ -7,6 +7,7 @@ tells the share of valid, distinct and new strings among samples drawn with the 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -56,7 +57,7 @@ def sample(network: UdlmNetwork, count: int, levels: int, generator: torch.Gener
     letters, length = network.size.letters, network.size.length
     tokens = torch.randint(letters, (count, length), generator=generator)
     times = torch.linspace(1, 0, levels + 1).clamp(max=1 - LEAST_TIME)
-    for now, then in zip(times[:-1], times[1:], strict=True):
+    for now, then in pairwise(times):
         t = now.expand(count)
         logits = network(tokens, t)
         clean = posterior(logits, tokens, gain(1 - t, letters)[:, None])

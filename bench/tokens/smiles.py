@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -25,34 +26,40 @@ def split(smiles: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """K letters, the pad letter first, and the length L that all strings are padded to."""
+    """K letters, one of which pads, and the length L that all strings are padded to."""
 
     letters: tuple[str, ...]
     length: int
+    pad: ClassVar[str] = PAD
 
     @classmethod
     def of(cls, strings: Iterable[str]) -> Vocabulary:
-        """The letters that the strings use, sorted, and the longest string's length."""
+        """The pad letter and those that the strings use, sorted; the longest string's length."""
         parts = [split(string) for string in strings]
         letters = sorted({letter for part in parts for letter in part})
         return cls((PAD, *letters), max(map(len, parts)))
 
+    def parts(self, string: str) -> list[str]:
+        """The letters of a string, before it is padded."""
+        return split(string)
+
     def encode(self, strings: Sequence[str]) -> Tensor:
         """Token ids (N, L). Raises BenchError for a string too long or with an unknown letter."""
-        ids = {letter: index for index, letter in enumerate(self.letters)}
+        ids = {letter: self.letters.index(letter) for letter in self.letters}
         rows = []
         for string in strings:
-            parts = split(string)
+            parts = self.parts(string)
             if len(parts) > self.length:
                 raise BenchError(
-                    f"the string {string} has {len(parts)} letters; at most {self.length} fit"
+                    f"the string {string} takes {len(parts)} tokens; at most {self.length} fit"
                 )
             if unknown := [part for part in parts if part not in ids]:
                 raise BenchError(
                     f"the string {string} holds {unknown[0]!r}, which is none of the vocabulary's "
-                    f"letters {' '.join(self.letters[1:])}"
+                    f"letters {' '.join(self.letters)}"
                 )
-            rows.append([ids[part] for part in parts] + [0] * (self.length - len(parts)))
+            parts += [self.pad] * (self.length - len(parts))
+            rows.append([ids[part] for part in parts])
         return torch.tensor(rows, dtype=torch.int64).reshape(len(rows), self.length)
 
     def decode(self, tokens: Tensor) -> list[str]:

@@ -17,11 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.errors import BenchError
 from bench.tokens.smiles import Vocabulary
+from bench.weights.files import fill, read_tensors
 
 WEIGHTS = Path(__file__).with_name("weights") / "udlm.safetensors"
 
@@ -73,12 +76,25 @@ def posterior(logits: Tensor, tokens: Tensor, gain: Tensor) -> Tensor:
 
 
 def save_udlm(network: UdlmNetwork, vocabulary: Vocabulary, path: Path) -> None:
-    """Write the weights as float16, their sizes and letters as the file's metadata."""
-    config = {**asdict(network.size), "alphabet": vocabulary.letters}
+    """Write the weights as float16, with the sizes and letters in the file's metadata."""
+    config = {"size": asdict(network.size), "letters": vocabulary.letters}
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {k: v.detach().to(torch.float16).contiguous() for k, v in network.state_dict().items()}
     save_file(state, path, metadata={"udlm": json.dumps(config)})
     path.chmod(0o644)
+
+
+def load_udlm(path: Path = WEIGHTS) -> tuple[UdlmNetwork, Vocabulary]:
+    """The network in float32, ready to sample, and its vocabulary. Raises BenchError."""
+    state = read_tensors(path, "write it with `python -m training udlm`, or fetch it again")
+    with safe_open(path, framework="pt") as file:
+        config = json.loads((file.metadata() or {}).get("udlm", "null"))
+    if config is None:
+        raise BenchError(f"the file {path} tells no sizes of a UDLM: write it with save_udlm")
+    size = UdlmSize(**config["size"])
+    network = UdlmNetwork(size)
+    fill(network, state, f"the file {path}")
+    return network.eval().requires_grad_(False), Vocabulary(tuple(config["letters"]), size.length)
 
 
 class _Letters(nn.Module):
@@ -105,7 +121,7 @@ class _NoiseLevel(nn.Module):
         steps = torch.arange(half, dtype=t.dtype, device=t.device)
         angles = sigma[:, None] * torch.exp(-math.log(10_000) / half * steps)
         features = torch.cat([angles.cos(), angles.sin()], -1)
-        return self.mlp(features.to(self.mlp[0].weight.dtype))
+        return self.mlp(features)
 
 
 class _Block(nn.Module):
