@@ -19,7 +19,7 @@ from bench.tokens.udlm import WEIGHTS, UdlmNetwork, UdlmSize, gain, posterior, s
 from training.loop import Losses, fit
 
 SEED = 50_000
-STEPS, BATCH, LR = 8_000, 128, 2.5e-3
+STEPS, BATCH, LR = 5_500, 128, 2.5e-3
 WIDTH, CONDITION, BLOCKS, HEADS = 128, 64, 4, 4
 SAMPLES, LEVELS = 256, 64
 LEAST_TIME = 1e-3
@@ -106,7 +106,7 @@ def train(folder: Path, _: Path) -> None:
         steps=STEPS,
         lr=LR,
         batch=BATCH,
-        flat=0.4,
+        flat=0.3,
         ema_decay=0.998,
         evaluate=lambda _: quality(network, table, SAMPLES, LEVELS),
         evaluate_every=1_000,
