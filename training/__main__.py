@@ -3,6 +3,9 @@
 The stages, in their order: vae, judge, preference, clip, diffusion, curve, export; ``all`` runs
 every one. Each resumes from its checkpoint and leaves alone what is done. Together they take hours
 on CPU cores, and need the training extra (pip install -e '.[training]').
+
+Apart from these, molecules writes the table of small molecules, and udlm trains on it: they need
+the molecules extra, and ``all`` leaves them out.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 TRAINED = ("vae", "judge", "preference", "clip", "diffusion", "curve")
+MOLECULES = ("molecules", "udlm")
 
 
 def export(folder: Path, vae_folder: Path) -> None:
@@ -36,7 +40,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = [*TRAINED, "export"]
-    parser.add_argument("stages", nargs="+", choices=[*names, "all"], metavar="STAGE")
+    parser.add_argument("stages", nargs="+", choices=[*names, *MOLECULES, "all"], metavar="STAGE")
     parser.add_argument("--folder", type=Path, default=Path("training/runs"))
     options = parser.parse_args()
     vae_folder = options.folder / "vae" / "final"

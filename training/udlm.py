@@ -7,6 +7,7 @@ tells the share of valid, distinct and new strings among samples drawn with the 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from bench.molecules.udlm import WEIGHTS, UdlmNetwork, UdlmSize, gain, posterior
 from training.loop import Losses, fit
 
 SEED = 50_000
-STEPS, BATCH, LR = 8_000, 128, 2.5e-3
+STEPS, BATCH, LR = 5_500, 128, 2.5e-3
 WIDTH, CONDITION, BLOCKS, HEADS = 128, 64, 4, 4
 SAMPLES, LEVELS = 256, 64
 LEAST_TIME = 1e-3
@@ -56,7 +57,7 @@ def sample(network: UdlmNetwork, count: int, levels: int, generator: torch.Gener
     letters, length = network.size.letters, network.size.length
     tokens = torch.randint(letters, (count, length), generator=generator)
     times = torch.linspace(1, 0, levels + 1).clamp(max=1 - LEAST_TIME)
-    for now, then in zip(times[:-1], times[1:], strict=True):
+    for now, then in pairwise(times):
         t = now.expand(count)
         logits = network(tokens, t)
         clean = posterior(logits, tokens, gain(1 - t, letters)[:, None])
@@ -105,7 +106,7 @@ def train(folder: Path, _: Path) -> None:
         steps=STEPS,
         lr=LR,
         batch=BATCH,
-        flat=0.4,
+        flat=0.3,
         ema_decay=0.998,
         evaluate=lambda _: quality(network, table, SAMPLES, LEVELS),
         evaluate_every=1_000,

@@ -24,8 +24,8 @@ def describe(smiles: str) -> Molecule | None:
     return Molecule(
         smiles=chem.MolToSmiles(molecule),
         rings=len(chem.GetSymmSSSR(molecule)),
-        qed=_rdkit("Chem.QED").qed(molecule),
-        logp=_rdkit("Chem.Crippen").MolLogP(molecule),
+        qed=round(_rdkit("Chem.QED").qed(molecule), 4),
+        logp=round(_rdkit("Chem.Crippen").MolLogP(molecule), 3),
     )
 
 
@@ -54,9 +54,7 @@ def read_smiles_file(path: Path) -> Molecules:
     for string in strings:
         molecule = describe(string)
         if molecule is None:
-            raise BenchError(
-                f"the file {path} holds {string!r}, which RDKit reads no molecule from"
-            )
+            raise BenchError(f"the file {path} holds {string!r}, which is no molecule to RDKit")
         found[molecule.smiles] = molecule
     return Molecules.of(found.values())
 

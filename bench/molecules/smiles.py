@@ -45,6 +45,7 @@ class Vocabulary:
 
     def encode(self, strings: Sequence[str]) -> Tensor:
         """Token ids (N, L). Raises BenchError for a string too long or with an unknown letter."""
+        ids = {letter: self.letters.index(letter) for letter in self.letters}
         rows = []
         for string in strings:
             parts = self.parts(string)
@@ -52,13 +53,13 @@ class Vocabulary:
                 raise BenchError(
                     f"the string {string} takes {len(parts)} tokens; at most {self.length} fit"
                 )
-            if unknown := [part for part in parts if part not in self.letters]:
+            if unknown := [part for part in parts if part not in ids]:
                 raise BenchError(
                     f"the string {string} holds {unknown[0]!r}, which is none of the vocabulary's "
                     f"letters {' '.join(self.letters)}"
                 )
             parts += [self.pad] * (self.length - len(parts))
-            rows.append([self.letters.index(part) for part in parts])
+            rows.append([ids[part] for part in parts])
         return torch.tensor(rows, dtype=torch.int64).reshape(len(rows), self.length)
 
     def decode(self, tokens: Tensor) -> list[str]:
