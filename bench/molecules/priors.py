@@ -16,7 +16,7 @@ from bench.molecules.text import to_codes
 from bench.molecules.udlm import WEIGHTS, UdlmNetwork, load_udlm, posterior
 from bench.tokens.backbone import TableBackbone, TokenBackbone
 from bench.weights.files import digest
-from methods.interfaces import Level
+from methods.interfaces import Backbone, Level
 from methods.table import Table
 
 LEAST = 1e-4  # the least time that the network is asked for
@@ -77,7 +77,7 @@ def decoded(vocabulary: Vocabulary, x0: Tensor) -> Tensor:
     return to_codes(strings, width).to(x0.device)
 
 
-def load(settings: Mapping[str, Any], device: torch.device) -> tuple[TokenBackbone, str]:
+def load(settings: Mapping[str, Any], device: torch.device) -> tuple[Backbone, str]:
     """The prior of these settings and the digest of what it is made of."""
     table = known(settings["table"], settings["outside"]).table
     if settings["kind"] == "molecules":
