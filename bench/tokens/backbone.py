@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -64,7 +64,7 @@ class TokenBackbone:
         self.latent_shape: tuple[int, ...] = (length, letters)
         self.device = torch.device(device)
 
-    def under(self, solver: str) -> TokenBackbone:
+    def under(self, solver: str) -> Self:
         return self
 
     def unconditional(self, x: Tensor, level: Level, condition: Any) -> None:
