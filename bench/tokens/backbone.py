@@ -90,9 +90,7 @@ class TableBackbone(TokenBackbone):
         super().__init__(length, letters, table.points.device)
         self.table = table
 
-    def encode(
-        self, prompt: str, guidance: float | None = None, known: Any = None
-    ) -> TableCondition:
+    def encode(self, prompt: str, guidance: float | None = None, known: Any = None) -> Any:
         if guidance is not None:
             raise ValueError("strings have no classifier-free guidance: cfg must be null")
         return TableCondition(self.table)
