@@ -109,7 +109,7 @@ def with_truth(results: Results) -> Results:
     """With the columns ``distance`` (to the exact target over its floor) and ``overshoot`` (reward
     less the target's), where the target is known."""
     prompts, reward = results.prompts, results.reward
-    floors = [column for column in prompts if column.endswith(FLOOR)]
+    floors = [c for c in prompts if c.startswith("distance.") and c.endswith(FLOOR)]
     if floors:
         ratio = prompts[floors[0].removesuffix(FLOOR)] / prompts[floors[0]]
         prompts = prompts.assign(distance=ratio.astype(float))
