@@ -282,6 +282,20 @@ def test_every_line_of_every_experiment_is_valid(experiment, monkeypatch):
         assert cells[0].total == 553 and cells[0].steps == 50
 
 
+def test_in_every_domain_lidar_draws_ahead_for_as_many_calls_as_its_target_sampling_takes():
+    """And each line brings what goes with its own backbone: prompts, judge, tuned settings."""
+    overrides = ["experiment=domains"]
+    cells = plan(composed(overrides), overrides)
+    for cell in cells:
+        points = cell.backbone["name"] == "mixture"
+        assert (cell.judge["kind"] == "truth") == (cell.reward == "quadratic") == points
+        if cell.method.name == "lidar":
+            lookahead = cell.method.estimators["lookahead"]
+            assert lookahead.n * lookahead.steps == cell.images * cell.steps
+            assert cell.method.steers["guidance"].scale == (1.0 if points else 3.0)
+    assert {(c.backbone["name"], c.total) for c in cells} == {("miniature", 48), ("mixture", 16)}
+
+
 @pytest.mark.parametrize(
     ("overrides", "steps"),
     [

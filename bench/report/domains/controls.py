@@ -68,6 +68,24 @@ def settings(domain: Domain, control: str) -> list[str]:
     return sorted(group, key=lambda cell: domain.calls[domain.cells.index(cell)])
 
 
+def nearest(domain: Domain, cells: Sequence[str], cell: str) -> str:
+    """Of ``cells`` the one whose calls are nearest to those of ``cell``, by their ratio."""
+    calls = np.log(domain.calls)
+    mine = calls[domain.cells.index(cell)]
+    return min(cells, key=lambda other: abs(calls[domain.cells.index(other)] - mine))
+
+
+def of_like_calls(domain: Domain) -> set[str]:
+    """LiDAR's typical cell, and of every other method the cell of the nearest calls."""
+    cell, methods = lidar(domain), domain.results.cells.method
+    if cell is None:
+        return set(choice.typicals(domain.results.cells))
+    groups: dict[str, list[str]] = {}
+    for other in domain.cells:
+        groups.setdefault(str(methods[other]), []).append(other)
+    return {nearest(domain, own, cell) for own in groups.values()} - set(lidars(domain)) | {cell}
+
+
 def sweep(domain: Domain, cells: Sequence[str]) -> stats.Sweep:
     """Gain against calls of ``cells``, which are in order of calls."""
     places = [domain.cells.index(cell) for cell in cells]

@@ -14,16 +14,16 @@ TARGET = "exact target"
 
 
 def forest(rows: pd.DataFrame) -> Figure:
-    """Left the gain over vanilla of each method's typical cell, right LiDAR's over the best control
-    at equal calls; where the target is known, its own gain too."""
+    """Left the gain over vanilla of the rows to be ``drawn``, and the target's where it is known;
+    right LiDAR's over the best control at equal calls."""
     domains = list(dict.fromkeys(rows.domain))
-    typical = rows[rows.typical & (rows.method != "vanilla")]
-    methods = [m for m in style.KNOWN if m in set(typical.method)]
-    methods += [m for m in dict.fromkeys(typical.method) if m not in methods]
+    drawn = rows[rows.drawn & (rows.method != "vanilla")]
+    methods = [m for m in style.KNOWN if m in set(drawn.method)]
+    methods += [m for m in dict.fromkeys(drawn.method) if m not in methods]
     looks = style.looks(pd.DataFrame({"label": methods, "method": methods}))
     fig, (left, right) = style.figure(9.6, 1.5 + 0.52 * len(domains), columns=2)
     for place, method in enumerate(methods):
-        own = typical[typical.method == method]
+        own = drawn[drawn.method == method]
         shift = ROOM * ((place + 0.5) / len(methods) - 0.5)
         _draw(left, own, "gain", domains, looks[method], method, shift)
     known = rows[(rows.method == "vanilla") & rows.overshoot.notna()]
@@ -31,7 +31,7 @@ def forest(rows: pd.DataFrame) -> Figure:
         y, x = domains.index(row.domain), row.gain - row.overshoot
         left.plot([x, x], [y - ROOM / 2, y + ROOM / 2], color=style.INK, linewidth=2, zorder=2,
                   label=TARGET if number == 0 else None)  # fmt: skip
-    compared = typical[typical["less.best"].notna()]
+    compared = drawn[drawn["less.best"].notna()]
     for method, own in compared.groupby("method", sort=False):
         _draw(right, own, "less.best", domains, looks[str(method)], None, 0.0)
     for ax, title in (

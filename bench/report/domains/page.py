@@ -16,7 +16,7 @@ from bench.report.domains.figure import forest
 from bench.report.domains.read import Domain, read
 from bench.report.domains.rows import BESIDE, frame, spread
 from bench.report.domains.verdicts import Verdict, family
-from bench.report.notes import notes
+from bench.report.notes import placebo, surroundings
 from bench.report.summary import summarize
 
 UNIT = (
@@ -43,7 +43,8 @@ CAPTION = (
     "over the prompts on which vanilla was timed beside the method."
 )
 FIGURE = (
-    "Each method's typical cell in each domain; lines are 95% intervals. The black bar is the gain "
+    "Of each method the setting whose denoiser calls are nearest to those of LiDAR's typical cell; "
+    "lines are 95% intervals. The black bar is the gain "
     "of the exact target, where it is known: markers right of it overshoot. Right of the zero line "
     "in the second panel LiDAR gains more than either control does for as many denoiser calls."
 )
@@ -155,9 +156,14 @@ def gathered(domains: list[Domain]) -> list[str]:
     """The notes of all domains, each once, with the domains that it is of."""
     found: dict[str, list[str]] = {}
     for domain in domains:
-        for note in notes(domain.results, summarize(domain.results)):
+        results = domain.results
+        unsteady = placebo(summarize(results))
+        for note in (*results.notes, *surroundings(results), *unsteady):
             found.setdefault(note, []).append(domain.name)
-    return [f"{'; '.join(names)}: {note}" for note, names in found.items()]
+    return [
+        f"{names[0] if len(names) == 1 else f'{len(names)} domains'}: {note}"
+        for note, names in found.items()
+    ]
 
 
 def _reward(domain: Domain) -> str:

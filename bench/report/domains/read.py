@@ -19,7 +19,8 @@ from bench.store.cells import TARGET, read_cells
 from bench.store.config import SHARED, leaves
 from bench.store.records import read_records
 
-OF_DOMAIN = ("path", "dimension")  # settings of a backbone that make a domain of their own
+# Settings of a backbone that make a domain of their own, and how its name tells them.
+OF_DOMAIN = {"path": "{}", "dimension": "D = {}"}
 ALIKE = (*SHARED, *TARGET, "images", "target_scale")
 FLOOR = "_floor"
 
@@ -89,9 +90,9 @@ def read(folder: Path, only: Collection[str] | None = None) -> tuple[list[Domain
 
 def name_of(settings: Mapping[str, Any]) -> str:
     """The domain of a cell with these settings, by dotted key."""
-    keys = [key for key in OF_DOMAIN if f"backbone.{key}" in settings]
-    parts = [str(settings["backbone.name"]), *(f"{k} {settings[f'backbone.{k}']}" for k in keys)]
-    return ", ".join(parts).replace("path ", "")
+    known = {key: settings.get(f"backbone.{key}") for key in OF_DOMAIN}
+    told = [OF_DOMAIN[key].format(value) for key, value in known.items() if value is not None]
+    return ", ".join([str(settings["backbone.name"]), *told])
 
 
 def check_alike(folder: Path, name: str, cells: Collection[Mapping[str, Any]]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench import stats
 from bench.report import summary
+from bench.report.domains import controls
 from bench.report.domains.controls import Against
 from bench.report.domains.read import Domain
 
@@ -22,11 +23,12 @@ def rows(domain: Domain, comparisons: dict[str, dict[str, Against]]) -> Iterator
     results = domain.results
     known = [name for name in BESIDE if name in results.prompts]
     known += ["geneval"] if results.prompts.correct.notna().any() else []
+    drawn = controls.of_like_calls(domain)
     for cell in domain.cells:
         about = results.cells.loc[cell]
         row: dict[str, Any] = {"domain": domain.name, "cell": cell}
         row |= {key: about[key] for key in ("method", "label", "coverage")}
-        row |= {"typical": about.base == cell, "prompts": len(domain.tags)}
+        row |= {"drawn": cell in drawn, "prompts": len(domain.tags)}
         row |= spread("gain", domain.gain_of(cell))
         for control, own in comparisons.get(cell, {}).items():
             row |= spread(f"less.{control}", own.at())
