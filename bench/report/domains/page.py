@@ -68,13 +68,19 @@ def report(folder: Path, only: Collection[str] | None = None) -> Report:
     body = (
         Section("What it says", (Bullets(tuple(said)),)),
         Section("Gains", (Picture("domains", "Gains by domain", FIGURE, forest(rows)),
-                          Table("gains", display(rows), CAPTION, rows))),
+                          gain_table(rows))),
         Section("Controls at equal calls", control_parts(domains, comparisons)),
         Section("Domains", (domain_table(domains),)),
     )  # fmt: skip
     told = (*left_out, *gathered(domains))
     document = Document(f"{folder.name}: does the gain hold in other domains?", facts, told, body)
     return Report(document, display(rows, brief=True), folder.name, (*told, *said))
+
+
+def gain_table(rows: pd.DataFrame) -> Table:
+    """Every cell of every domain, each with its records."""
+    links = tuple({"records": f"cells/{cell}/records.jsonl"} for cell in rows.cell)
+    return Table("gains", display(rows), CAPTION, rows, ("method", "beside it"), links)
 
 
 def display(rows: pd.DataFrame, brief: bool = False) -> pd.DataFrame:
