@@ -8,6 +8,7 @@ from bench.config.cell import identity, make_cell, parse_shard
 from bench.config.compose import CONF, cell_settings, composed, groups
 from bench.config.overrides import check_command_line, expand
 from bench.errors import BenchError
+from bench.report.domains.controls import LIDAR
 from bench.run.job import cell_lines, plan
 from methods.efr import ESTIMATORS
 from methods.steer import STEERS
@@ -280,6 +281,24 @@ def test_every_line_of_every_experiment_is_valid(experiment, monkeypatch):
     assert {c.method.name for c in cells} - {"exact_svdd"} == named - {"pair"}
     if experiment == "miniature":
         assert cells[0].total == 553 and cells[0].steps == 50
+
+
+def test_in_every_domain_lidar_draws_ahead_for_as_many_calls_as_its_target_sampling_takes():
+    """And each line brings what goes with its own backbone: prompts, judge, tuned settings."""
+    overrides = ["experiment=domains"]
+    own = {
+        "miniature": ("miniature", "preference", 48, 3.0),
+        "mixture": ("truth", "quadratic", 16, 1.0),
+    }
+    for cell in plan(composed(overrides), overrides):
+        lidar = cell.method.name in LIDAR
+        if lidar:
+            ahead = cell.method.estimators["lookahead"]
+            assert ahead.n * ahead.steps == pytest.approx(cell.images * cell.steps, rel=0.05)
+        if cell.backbone["name"] in own:
+            *brought, scale = own[cell.backbone["name"]]
+            assert [cell.judge["kind"], cell.reward, cell.total] == brought
+            assert not lidar or cell.method.steers["guidance"].scale == scale
 
 
 @pytest.mark.parametrize(

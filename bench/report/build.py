@@ -1,9 +1,10 @@
-"""The report that suits a results folder: of pictures, or of problems with a known answer."""
+"""The report that suits a results folder: of pictures, of problems with a known answer, or of
+several domains beside each other."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -31,10 +32,13 @@ def build(folder: Path, show: bool = False, only: Collection[str] | None = None)
     cells = {path.parent.name: leaves(read_config(path)) for path in paths}
     found = pd.DataFrame({name: _shared(cell) for name, cell in cells.items()}, dtype=str).T
     groups = [list(own.index) for _, own in found.groupby(list(found))] if cells else []
-    if len(groups) > 1:
+    if cells and _of_domains(cells, found):
+        room = "bench.report.domains.page"
+    elif len(groups) > 1:
         raise ValueError("\n".join(_apart(folder, found, sorted(groups, key=len)[::-1])))
-    kind = found["kind"].iloc[0] if cells else "pictures"
-    module = import_module(PAGES.get(kind, "bench.report.page"))
+    else:
+        room = PAGES.get(found["kind"].iloc[0] if cells else "", "bench.report.page")
+    module = import_module(room)
     with uncollected():
         report = module.report(folder, only)
         page, source = files.write(report.document, folder)
@@ -65,6 +69,13 @@ def _shared(cell: dict[str, object]) -> dict[str, str]:
     kind = str(cell.get("judge.kind"))
     own = {key: "none" if kind == "truth" else str(cell.get(key, "unknown")) for key in SHARED}
     return own | {"kind": kind if kind in PAGES else "pictures"}
+
+
+def _of_domains(cells: Mapping[str, Mapping[str, object]], found: pd.DataFrame) -> bool:
+    """Whether these are cells of several backbones, those of each backbone alike."""
+    backbones = pd.Series({name: str(cell.get("backbone.name")) for name, cell in cells.items()})
+    alike = found.groupby(backbones).nunique() <= 1
+    return backbones.nunique() > 1 and bool(alike.all(axis=None))
 
 
 def _apart(folder: Path, found: pd.DataFrame, groups: list[list[str]]) -> Iterator[str]:

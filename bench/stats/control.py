@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from bench.stats.bootstrap import Array
 from bench.stats.frontier import in_order, quality_at
 from bench.stats.interval import Interval, percentile
 from bench.stats.sweep import Sweep, paired
@@ -38,13 +39,15 @@ class Controlled:
     ("cheaper than", "dearer than the sweep"), the control's setting at that end stands in, and the
     comparison is of unequal costs. Where the estimate is not, but more than 5% of draws are, the
     cost is too uncertain to compare. ``stands_in``: the cost at which the control was read off.
-    ``difference`` is None where costs are too uncertain, or a stratum has a single prompt.
+    ``samples`` (draws,): the difference in every draw. ``difference`` is None where costs are too
+    uncertain, or a stratum has a single prompt.
     """
 
     status: Status
     cost: float
     stands_in: float
     control: float
+    samples: Array
     difference: Interval | None
 
 
@@ -60,9 +63,9 @@ def at_matched_cost(method: Sweep, control: Sweep) -> Controlled:
     estimate = in_order(control.cost.value[None], control.quality.value[None])
     value = float(quality_at(*estimate, method.cost.value)[0][0])
     each = in_order(control.cost.samples, control.quality.samples)
-    samples, _ = quality_at(*each, method.cost.samples[:, 0])
+    samples = method.quality.samples[:, 0] - quality_at(*each, method.cost.samples[:, 0])[0]
     if not draws.known:
-        return Controlled("too few prompts", cost, stands_in, value, None)
+        return Controlled("too few prompts", cost, stands_in, value, samples, None)
     budgets = method.cost.samples[:, 0]
     status: Status = "matched"
     if cost * SAME < ends[0]:
@@ -72,9 +75,7 @@ def at_matched_cost(method: Sweep, control: Sweep) -> Controlled:
     else:
         beyond = (budgets * SAME < each[0][:, 0]) | (budgets > each[0][:, -1] * SAME)
         if beyond.mean() > OFTEN:
-            return Controlled("cost too uncertain", cost, stands_in, value, None)
+            return Controlled("cost too uncertain", cost, stands_in, value, samples, None)
     freedom = min(method.freedom, control.freedom)
-    difference = percentile(
-        own - value, method.quality.samples[:, 0] - samples, draws, freedom=freedom
-    )
-    return Controlled(status, cost, stands_in, value, difference)
+    difference = percentile(own - value, samples, draws, freedom=freedom)
+    return Controlled(status, cost, stands_in, value, samples, difference)
