@@ -101,6 +101,18 @@ def _mixture(settings: Settings, device: torch.device, solvers: Solvers) -> Load
     return load(settings)
 
 
+def _check_strings(settings: Settings) -> None:
+    from bench.tokens.strings import check
+
+    check(settings)
+
+
+def _strings(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
+    from bench.tokens.strings import load
+
+    return load(settings)
+
+
 def _check_outside(settings: Settings) -> None:
     from bench.backbones.outside import check
 
@@ -119,6 +131,7 @@ BACKBONES = {
     "sdxl": Kind(check_pipeline, _pipeline),
     "flux": Kind(check_pipeline, _pipeline),
     "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True, world="points"),
+    "strings": Kind(_check_strings, _strings, False, True, world="strings", tokens=True),
     OUTSIDE: Kind(_check_outside, _outside),
 }
 

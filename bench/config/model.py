@@ -26,7 +26,10 @@ from methods.settings import at_least, one_of, whole
 
 PICTURES = "pictures"
 # What a backbone makes, beside pictures: the source of prompts and the judge that go with it.
-WORLDS = {"points": ("mixture", "truth")}
+WORLDS = {
+    "points": ("mixture", "truth"),
+    "strings": ("strings", "truth"),
+}
 # Far more than anybody samples, and little enough to be refused for a slip of the keyboard.
 MOST_IMAGES, MOST_STEPS = 10_000, 100_000
 

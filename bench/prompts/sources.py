@@ -56,9 +56,16 @@ def _mixture(n: int, seed: int) -> list[dict[str, Any]]:
     return generate(n, seed)
 
 
+def _strings(n: int, seed: int) -> list[dict[str, Any]]:
+    from bench.tokens.problems import generate
+
+    return generate(n, seed)
+
+
 SOURCES: dict[str, Source] = {
     "geneval": Source(_geneval),
     "mixture": Source(_mixture),
+    "strings": Source(_strings),
     "file": Source(
         files.read, "your prompts: text with one a line, or .csv, .tsv, .json or .jsonl"
     ),

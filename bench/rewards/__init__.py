@@ -92,6 +92,15 @@ def _mixture(form: str) -> RewardKind:
     return RewardKind(load, world="points")
 
 
+def _strings(form: str) -> RewardKind:
+    def load(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
+        from bench.tokens.reward import StringsReward
+
+        return StringsReward(form)
+
+    return RewardKind(load, differentiable=False, world="strings")
+
+
 def _cosine(kind: str) -> RewardKind:
     def load(given: Pretrained, device: torch.device, part: Part) -> LoadedReward:
         return CosineReward.load(kind, given, device)
@@ -109,6 +118,8 @@ KINDS: dict[str, RewardKind] = {
     "jpeg": RewardKind(_jpeg, differentiable=False),
     "quadratic": _mixture("quadratic"),
     "linear": _mixture("linear"),
+    "table": _strings("table"),
+    "additive": _strings("additive"),
     "imagereward": RewardKind(lambda g, device, part: ImageReward.load(g, device), Pretrained),
     "clip": _cosine("clip"),
     "hps": _cosine("hps"),
