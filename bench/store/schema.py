@@ -55,9 +55,9 @@ class Record:
                           reward named clip; None where there is none
     cut                   where a prompt was too long for a score: {score: tokens not read}
     distance              on the mixture: w2 and mmd to the exact target, and their floors between
-                          two exact sets
-    target                on the mixture: the target's expectation of each score
-    target_diversity      on the mixture: the target's diversity
+                          two exact sets; on strings: tv and letters, and floors of exact sets
+    target                where there is a distance: the target's expectation of each score
+    target_diversity      likewise: the target's diversity
     judged                what a judge from outside says beyond ``geneval`` and ``reasons``
     info                  the method's own diagnostics
     error                 None, or why the prompt failed; nothing was measured then

@@ -47,7 +47,7 @@ def distances(share: Tensor, target: Table) -> dict[str, float]:
 
 def _letters(share: Tensor, table: Table) -> Tensor:
     """The letters (L, K) of each place, of shares (K^L,) of all strings."""
-    return torch.einsum("n,nlk->lk", share, table.points)
+    return torch.einsum("n,nlk->lk", share, table.points.to(share))
 
 
 @dataclass(frozen=True)

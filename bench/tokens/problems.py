@@ -51,9 +51,9 @@ REWARDS: dict[str, Numbers] = {"table": whole, "additive": summed}
 
 
 def every(length: int, letters: int) -> Table:
-    """All K^L strings in the order of the numbers that they write, equally likely; float64."""
+    """All K^L strings in the order of the numbers that they write, equally likely."""
     strings = torch.cartesian_prod(*[torch.arange(letters)] * length).reshape(-1, length)
-    return Table(torch.zeros(len(strings)).double(), one_hot(strings, letters).double())
+    return Table(torch.zeros(len(strings)).double(), one_hot(strings, letters).float())
 
 
 def prior(prompt: str, length: int, letters: int) -> Table:
