@@ -40,14 +40,14 @@ SURROUNDINGS = {
         "a reward that has a derivative: choose another reward, or a method that needs none "
         "(lidar, rollout, smc, best_of_n)"
     ),
-    "tokens": "strings of tokens, such as backbone=molecules: these rules are for strings alone",
+    "tokens": "strings of tokens, such as backbone=strings: these rules are for strings alone",
     "continuous": (
         "continuous latents: a string of tokens has no gradient, no Gaussian noise around it and "
         "no deterministic solver; lookahead, rollouts by sde, smc, search and best_of_n run there"
     ),
     "analytic": (
         "a prior and a reward in closed form: backbone=mixture with reward=quadratic or linear, "
-        "or backbone=molecules"
+        "or backbone=strings, or backbone=molecules"
     ),
 }
 OTHERS = {

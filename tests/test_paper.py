@@ -19,7 +19,8 @@ BUILT = [name for name in PAPER if name != "paper/table4"]
 ON_POINTS = ["paper/fig8"]  # needs the exact V
 IN_FOURS = ["paper/table8", "paper/fig12"]  # populations of four
 ENDS = ("miniature", "sdxl")  # of each sweep its ends there, elsewhere a cell a method
-ON_PICTURES = [name for name in groups()["backbone"] if name != "mixture"]
+OTHER_WORLDS = ("mixture", "strings", "molecules", "molecules_udlm")
+ON_PICTURES = [name for name in groups()["backbone"] if name not in OTHER_WORLDS]
 TOY = ["scale=quick", "steps=2", "prompts.limit=1", "yardstick_every=1"]
 MOST = 4  # lookahead samples or rollouts at toy size
 

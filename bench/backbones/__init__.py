@@ -114,6 +114,18 @@ def _molecules(settings: Settings, device: torch.device, solvers: Solvers) -> Lo
     return load(settings, device)
 
 
+def _check_strings(settings: Settings) -> None:
+    from bench.tokens.strings import check
+
+    check(settings)
+
+
+def _strings(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
+    from bench.tokens.strings import load
+
+    return load(settings)
+
+
 def _check_outside(settings: Settings) -> None:
     from bench.backbones.outside import check
 
@@ -137,6 +149,7 @@ BACKBONES = {
         _check_molecules, _molecules, guided=False, analytic=True, world="molecules", tokens=True
     ),
     "udlm": Kind(_check_molecules, _molecules, guided=False, world="molecules", tokens=True),
+    "strings": Kind(_check_strings, _strings, False, True, world="strings", tokens=True),
     OUTSIDE: Kind(_check_outside, _outside),
 }
 

@@ -16,14 +16,8 @@ from methods.settings import at_least, one_of, whole
 OWN = ("scheduler", "eta", "stochastic", "timesteps", "denoiser", "guidance")
 WEIGHTS = ("pretrained", "random", "tiny")
 TRAINING_STEPS = 1000  # of every model here, where a solver does not say otherwise
-CONTINUOUS = (
-    "flux",
-    "miniature_flow",
-    "mixture",
-    "molecules",
-    "udlm",
-    "outside",
-)  # kinds of backbones that can take any number of steps
+# Kinds of backbones that can take any number of steps.
+CONTINUOUS = ("flux", "miniature_flow", "mixture", "molecules", "outside", "strings", "udlm")
 
 
 def is_stochastic(settings: Mapping[str, Any]) -> bool:

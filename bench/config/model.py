@@ -29,6 +29,7 @@ PICTURES = "pictures"
 WORLDS = {
     "points": ("mixture", "truth"),
     "molecules": ("molecules", "molecules"),
+    "strings": ("strings", "truth"),
 }
 # Far more than anybody samples, and little enough to be refused for a slip of the keyboard.
 MOST_IMAGES, MOST_STEPS = 10_000, 100_000

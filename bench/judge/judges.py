@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Settings = Mapping[str, Any]  # a ``judge`` config
 TRUTH, MOLECULES, NONE = "truth", "molecules", "none"
+TRUTHS = {"mixture": "bench.mixture.judge", "strings": "bench.tokens.judge"}  # by kind of backbone
 NAMED = ["name", "kind"]
 FEATURES = "clip"  # the reward whose image features measure diversity, where there is one
 
@@ -204,9 +206,8 @@ def load_judge(
 ) -> Judge:
     """The ``judge`` of a cell's settings: a detector, the exact target, or scores alone."""
     if judge["kind"] == TRUTH:
-        from bench.mixture.judge import load
-
-        scale = settings.get("target_scale")
+        module = TRUTHS[settings["backbone"]["kind"]]
+        load, scale = import_module(module).load, settings.get("target_scale")
         return load(settings["scores"], settings["reward"], scale, settings["backbone"])
     if judge["kind"] == MOLECULES:
         from bench.molecules.judge import load as load_molecules

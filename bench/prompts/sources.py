@@ -62,10 +62,17 @@ def _molecules(n: int, seed: int) -> Iterable[Metadata]:
     return sets(n, seed)
 
 
+def _strings(n: int, seed: int) -> list[dict[str, Any]]:
+    from bench.tokens.problems import generate
+
+    return generate(n, seed)
+
+
 SOURCES: dict[str, Source] = {
     "geneval": Source(_geneval),
     "mixture": Source(_mixture),
     "molecules": Source(_molecules),
+    "strings": Source(_strings),
     "file": Source(
         files.read, "your prompts: text with one a line, or .csv, .tsv, .json or .jsonl"
     ),

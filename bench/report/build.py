@@ -72,10 +72,12 @@ def _shared(cell: dict[str, object]) -> dict[str, str]:
 
 
 def _of_domains(cells: Mapping[str, Mapping[str, object]], found: pd.DataFrame) -> bool:
-    """Whether these are cells of several backbones, those of each backbone alike."""
+    """Whether these are cells of several backbones, those of each backbone alike; backbones whose
+    target is known share a report of their own."""
     backbones = pd.Series({name: str(cell.get("backbone.name")) for name, cell in cells.items()})
     alike = found.groupby(backbones).nunique() <= 1
-    return backbones.nunique() > 1 and bool(alike.all(axis=None))
+    several = backbones.nunique() > 1 and bool((found["kind"] != "truth").any())
+    return several and bool(alike.all(axis=None))
 
 
 def _apart(folder: Path, found: pd.DataFrame, groups: list[list[str]]) -> Iterator[str]:

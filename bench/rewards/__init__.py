@@ -114,6 +114,15 @@ def _molecules(form: str) -> RewardKind:
     return RewardKind(load, MoleculeSettings, differentiable=False, world="molecules")
 
 
+def _strings(form: str) -> RewardKind:
+    def load(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
+        from bench.tokens.reward import StringsReward
+
+        return StringsReward(form)
+
+    return RewardKind(load, differentiable=False, world="strings")
+
+
 def _cosine(kind: str) -> RewardKind:
     def load(given: Pretrained, device: torch.device, part: Part) -> LoadedReward:
         return CosineReward.load(kind, given, device)
@@ -133,6 +142,8 @@ KINDS: dict[str, RewardKind] = {
     "linear": _mixture("linear"),
     "rings": _molecules("rings"),
     "qed": _molecules("qed"),
+    "table": _strings("table"),
+    "additive": _strings("additive"),
     "imagereward": RewardKind(lambda g, device, part: ImageReward.load(g, device), Pretrained),
     "clip": _cosine("clip"),
     "hps": _cosine("hps"),

@@ -13,6 +13,7 @@ from bench.report.truth import figures
 from bench.report.truth.curves import slope
 from bench.report.truth.findings import findings
 from bench.report.truth.read import load, probed
+from bench.report.truth.worlds import MIXTURE
 from bench.run.cells import run_cells
 from bench.run.job import plan
 from bench.store.records import read_records
@@ -83,7 +84,7 @@ def test_the_report_holds_its_table_findings_and_figures(folder):
 
 
 def test_probes_are_summed_over_problems(folder):
-    truth = load(folder)
+    (truth,) = load(folder)
     errors = probed(truth.probes)
     own = errors[(errors.estimator == "tweedie") & (errors.scale == 2) & (errors.dimension == 2)]
     (cell,) = [
@@ -123,5 +124,5 @@ def test_cells_with_and_without_a_known_target_do_not_share_a_report(folder, tmp
 def test_slope_and_empty_frames():
     assert slope([1, 10, 100], [5, 0.5, 0.05]) == pytest.approx(-1)
     empty = pd.DataFrame()
-    assert list(findings(empty, empty)) == []
+    assert list(findings(empty, empty, MIXTURE)) == []
     assert figures.against_scale(empty) is None and figures.convergence(empty) is None

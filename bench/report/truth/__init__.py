@@ -1,4 +1,4 @@
-"""What only cells on the mixture need, where the target is known: distances and estimators' errors.
+"""What only cells with a known target need, on mixtures and strings: distances, estimators' errors.
 
 Knows bench.mixture, for the target's contours.
 """

@@ -15,6 +15,7 @@ from bench.mixture.judge import target
 from bench.report import style
 from bench.report.truth.curves import by_dimension, by_scale, lookahead_errors, slope
 from bench.report.truth.read import Truth
+from bench.report.truth.worlds import MIXTURE
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#8C510A")
 REACH = 4.3  # half the width of a panel of samples
@@ -34,9 +35,10 @@ def against_scale(probed: pd.DataFrame) -> Figure | None:
     return _against(by_scale(probed), "scale", "λ", VALUE, SHIFT)
 
 
-def against_dimension(probed: pd.DataFrame) -> Figure | None:
-    """Relative error of the shift over D; None where no estimator was probed in three."""
-    return _against(by_dimension(probed), "dimension", "dimension D", SHIFT)
+def against_size(probed: pd.DataFrame, name: str) -> Figure | None:
+    """Relative error of the shift over the dimension, by the ``name`` that it has; None where no
+    estimator was probed in three."""
+    return _against(by_dimension(probed), "dimension", name, SHIFT)
 
 
 VALUE = ("value", "Value: mean of Σ (V − V̂)² along a trajectory")
@@ -85,9 +87,9 @@ def convergence(probed: pd.DataFrame) -> Figure | None:
 
 
 def samples(truth: Truth) -> Figure | None:
-    """Each method's samples of one problem over the target's contours; in two dimensions."""
+    """Each method's samples of one problem over the mixture's contours; in two dimensions."""
     drawn = truth.methods
-    if drawn.empty:
+    if drawn.empty or truth.world is not MIXTURE:
         return None
     separated = drawn[drawn.tag == "separated"]
     drawn = separated if not separated.empty else drawn

@@ -8,25 +8,46 @@ import pandas as pd
 
 from bench.report.truth import curves
 from bench.report.truth.curves import slope
+from bench.report.truth.worlds import World
+
+RULE, N = "steer.token_guidance.rule", "efr.lookahead.n"  # settings of lidar_tokens
 
 
-def findings(summary: pd.DataFrame, errors: pd.DataFrame) -> Iterator[str]:
+def findings(summary: pd.DataFrame, errors: pd.DataFrame, world: World) -> Iterator[str]:
     """Sentences for whatever was measured; none where nothing was."""
     if not summary.empty:
-        yield from samplers(summary)
+        yield from samplers(summary, world.main)
     if not errors.empty:
         yield from convergence(errors)
         yield from growth(errors)
-        yield from dimensions(errors)
+        yield from dimensions(errors, world.unit)
 
 
-def samplers(summary: pd.DataFrame) -> Iterator[str]:
-    for row in summary[summary.method == "exact"].itertuples():
-        yield f"guidance by the exact estimate ends at {row.w2:.2f} of the floor"
-    lidar = summary[summary.method == "lidar"].sort_values("w2")
+def samplers(summary: pd.DataFrame, main: str) -> Iterator[str]:
+    for _, row in summary[summary.method == "exact"].iterrows():
+        yield f"guidance by the exact estimate ends at {row[main]:.2f} of the floor"
+    lidar = summary[summary.method == "lidar"].sort_values(main)
     if len(lidar) > 1:
         first, last = lidar.iloc[0], lidar.iloc[-1]
-        yield f"LiDAR runs from {first.w2:.2f} ({first.label}) to {last.w2:.2f} ({last.label})"
+        yield (
+            f"LiDAR runs from {first[main]:.2f} ({first.label}) to {last[main]:.2f} ({last.label})"
+        )
+
+
+def rules(cells: pd.DataFrame, methods: pd.DataFrame) -> Iterator[str]:
+    """How the rules of lidar_tokens compare, by prior and reward, at the most lookahead samples."""
+    own = cells[cells.method == "lidar_tokens"] if not cells.empty else cells
+    if own.empty:
+        return
+    every = {"rule": own.settings.str[RULE], "n": own.settings.str[N].astype(int)}
+    rows = methods.merge(
+        pd.DataFrame({**every, "form": own.reward}), left_on="cell", right_index=True
+    )
+    rows = rows[rows.n == rows.groupby("form").n.transform("max")]
+    for (form, tag), group in rows.groupby(["form", "tag"]):
+        means = group.groupby("rule").tv.mean().sort_values()
+        ends = ", ".join(f"{rule} {value:.2f}" for rule, value in means.items())
+        yield f"reward {form}, {tag} tokens, n = {group.n.iloc[0]}: over the floor are {ends}"
 
 
 def convergence(errors: pd.DataFrame) -> Iterator[str]:
@@ -74,11 +95,11 @@ def growth(errors: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def dimensions(errors: pd.DataFrame) -> Iterator[str]:
+def dimensions(errors: pd.DataFrame, unit: str) -> Iterator[str]:
     for label, own in curves.by_dimension(errors).groupby("label"):
         own = own.sort_values("dimension")
         first, last = own.iloc[0], own.iloc[-1]
         yield (
-            f"{label}: relative shift error {first['shift']:.2f} in {first.dimension} dimensions, "
+            f"{label}: relative shift error {first['shift']:.2f} in {first.dimension} {unit}, "
             f"{last['shift']:.2f} in {last.dimension}"
         )

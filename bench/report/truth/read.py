@@ -1,4 +1,4 @@
-"""Cells on the mixture -> tidy frames: one row a cell and problem, methods and probes apart."""
+"""Cells of each world -> tidy frames: one row a cell and problem, methods and probes apart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report.truth.worlds import WORLDS, World
 from bench.store.cells import labels
 from bench.store.frames import Frames, read
 from bench.store.schema import KINDS
@@ -17,43 +18,57 @@ from bench.store.schema import KINDS
 
 @dataclass(frozen=True)
 class Truth:
-    """``cells``: one row a sampling cell, labelled. ``methods``: one row a cell and problem.
-    ``probes``: one row a probing cell and problem. ``notes``: what a reader should know."""
+    """Of one ``world``.
+
+    ``cells``: one row a sampling cell, labelled. ``methods``: one row a cell and problem.
+    ``probes``: one row a probing cell and problem. ``notes``: what a reader should know.
+    """
 
     folder: Path
+    world: World
     cells: pd.DataFrame
     methods: pd.DataFrame
     probes: pd.DataFrame
     notes: tuple[str, ...]
 
 
-def load(folder: Path, only: Collection[str] | None = None) -> Truth:
-    """Read the cells below ``folder``. Raises BenchError where there is none."""
+def load(folder: Path, only: Collection[str] | None = None) -> tuple[Truth, ...]:
+    """Read the cells below ``folder``, of each world that there is.
+
+    Raises BenchError where there is no cell.
+    """
     frames = read(folder, only)
-    probing = frames.cells.method == "probe"
-    methods = [method_rows(frames, str(cell)) for cell in frames.cells.index[~probing]]
+    kinds = frames.cells.config.map(lambda config: config["backbone"]["kind"])
+    present = [world for world in WORLDS if (kinds == world.kind).any()]
+    return tuple(_of(frames, world, frames.cells[kinds == world.kind]) for world in present)
+
+
+def _of(frames: Frames, world: World, every: pd.DataFrame) -> Truth:
+    """The ``every`` cells of a world."""
+    probing = every.method == "probe"
+    methods = [method_rows(frames, str(cell), world) for cell in every.index[~probing]]
     probes = [
-        probe_row(row.config, info) | {"cell": cell}
-        for cell, row in frames.cells[probing].iterrows()
+        probe_row(row.config, info, world) | {"cell": cell}
+        for cell, row in every[probing].iterrows()
         for info in frames.of(str(cell))["info"]
     ]
-    cells = frames.cells[~probing].copy()
+    cells = every[~probing].copy()
     if not cells.empty:
         cells["label"] = labels(cells.reset_index())
         other = cells.solver != cells.solver.mode().iloc[0]
         cells.loc[other, "label"] += " by " + cells.solver[other]
-    every = pd.concat(methods, ignore_index=True) if methods else pd.DataFrame()
-    return Truth(folder, cells, every, pd.DataFrame(probes), frames.notes)
+    rows = pd.concat(methods, ignore_index=True) if methods else pd.DataFrame()
+    return Truth(frames.folder, world, cells, rows, pd.DataFrame(probes), frames.notes)
 
 
-def method_rows(frames: Frames, cell: str) -> pd.DataFrame:
+def method_rows(frames: Frames, cell: str, world: World) -> pd.DataFrame:
     """Distances over their floors, reward, spread and calls of each problem of a cell."""
     own, about = frames.of(cell).reset_index(), frames.cells.loc[cell]
     paths = frames.images[frames.images.cell == cell].set_index("index").path
     rows = own[["cell", "index", "tag", "prompt"]].assign(path=paths.reindex(own["index"]).values)
-    for name in ("w2", "mmd"):
+    for name in world.distances:
         rows[name] = own[f"distance.{name}"] / own[f"distance.{name}_floor"]
-    for name in (c.removeprefix("target.") for c in own if c.startswith("target.")):
+    for name in frames.cells.config[cell]["scores"]:
         column = "reward" if name == about.reward else f"judge.{name}"
         rows[column] = own[f"score.{name}"] - own[f"target.{name}"]
     rows["diversity"] = own.diversity / own.target_diversity
@@ -64,7 +79,7 @@ def method_rows(frames: Frames, cell: str) -> pd.DataFrame:
     return rows
 
 
-def probe_row(config: Any, info: Any) -> dict[str, Any]:
+def probe_row(config: Any, info: Any, world: World) -> dict[str, Any]:
     """One estimator against the reference on one problem: means over its trajectories."""
     reference = config["method"]["steer"]["probe"]["reference"]
     (name,) = [key for key in config["method"]["efr"] if key != reference]
@@ -73,7 +88,7 @@ def probe_row(config: Any, info: Any) -> dict[str, Any]:
     return {
         "estimator": name,
         "scale": settings["scale"],
-        "dimension": backbone["dimension"],
+        "dimension": backbone[world.size],
         "n": settings.get("n", 0),
         "steps": settings.get("steps", 0),
         "solver": settings.get("solver", ""),
@@ -82,8 +97,7 @@ def probe_row(config: Any, info: Any) -> dict[str, Any]:
         "smoothing": settings.get("smoothing", 0.0),
         "reference λ": config["method"]["efr"][reference].get("scale"),
         "reward": config["reward"],
-        "path": backbone["path"],
-        "components": backbone["components"],
+        **{key: backbone[key] for key in OF_A_WORLD if key in backbone},
         "target steps": config["steps"],
         "target solver": config["solver"],
         "interval": str(config["method"]["steer"]["probe"]["interval"]),
@@ -96,11 +110,11 @@ def probe_row(config: Any, info: Any) -> dict[str, Any]:
 
 
 NAMED = ("estimator", "by", "solver", "perturbations", "steps", "n", "scale", "dimension")
+OF_A_WORLD = ("path", "components", "letters")
 OTHERS = (
     "smoothing",
     "reward",
-    "path",
-    "components",
+    *OF_A_WORLD,
     "target steps",
     "target solver",
     "interval",
@@ -135,10 +149,11 @@ def probed(probes: pd.DataFrame) -> pd.DataFrame:
             f"a probe of {probes.estimator[apart].iloc[0]} has another λ than its reference: set "
             "target_scale, which both follow"
         )
+    others = [key for key in OTHERS if key in probes]
     measures = ["value", "shift", "reference"]
-    grouped = probes.groupby([*NAMED, *OTHERS], as_index=False)[measures].mean()
+    grouped = probes.groupby([*NAMED, *others], as_index=False)[measures].mean()
     grouped["shift"] = np.sqrt(grouped["shift"] / grouped["reference"])
-    varying = [key for key in OTHERS if grouped[key].nunique() > 1]
+    varying = [key for key in others if grouped[key].nunique() > 1]
     grouped["label"] = [
         ", ".join([probe_label(row), *(f"{key} {values[key]}" for key in varying)])
         for row, (_, values) in zip(grouped.itertuples(), grouped.iterrows(), strict=True)
