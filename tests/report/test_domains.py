@@ -35,7 +35,8 @@ def cell(folder: Path, label: str, domain: str, gain: float, calls: int, method:
     """A cell whose rewards are vanilla's and ``gain`` more, in twice the spread on points."""
     name = label.split("-")[0]
     points = domain != "miniature"
-    about = {"judge": {"name": "truth", "kind": "truth"}, "reward": "quadratic"} if points else {}
+    about = {"judge": {"name": "truth", "kind": "truth"}, "reward": "quadratic"}
+    about = about | {"scores": ["quadratic"]} if points else {}
     path = synthetic.cell(
         folder, "vanilla", name=f"{label}-{domain.replace(' ', '')}", pictures=False, total=PROMPTS,
         method={"name": name} | method, **(about | changes),
@@ -59,7 +60,7 @@ def cell(folder: Path, label: str, domain: str, gain: float, calls: int, method:
 def domain(folder: Path, name: str, cells: dict, **changes) -> None:
     own, _, dimension = name.partition(" ")
     extra = {"path": "vp", "dimension": int(dimension)} if dimension else {}
-    backbone = {"name": own, **extra}
+    backbone = {"name": own, "kind": own, **extra}
     for label, (gain, calls, method) in cells.items():
         cell(folder, label, name, gain, calls, method, backbone=backbone, **changes)
 
@@ -195,11 +196,11 @@ def test_build_writes_the_page_its_tables_and_the_figure(several: Path) -> None:
     assert "8 verdicts" in text and "GenEval" in text and "distance / floor 1.500" in text
 
 
-def test_a_score_named_valid_stands_beside_the_gain(several: Path) -> None:
+def test_how_many_strings_are_valid_stands_beside_the_gain(several: Path) -> None:
     for path in several.glob("cells/*mixture8"):
         records = synthetic.read(path)
         for one in records:
-            one["scores"]["valid"] = [1.0, 1.0, 0.0, 1.0]
+            one["strings"] = {"valid": 0.75}
         synthetic.write(path, records)
     assert "valid 0.750" in report(several).document.sections[1].parts[1].shown.to_string()
 
