@@ -112,6 +112,7 @@ def _outside(settings: Settings, device: torch.device, solvers: Solvers) -> Load
 
 BACKBONES = {
     "miniature": Kind(check_pipeline, _pipeline),
+    "miniature_flow": Kind(check_pipeline, _pipeline),
     "sd": Kind(check_pipeline, _pipeline),
     "sdxl": Kind(check_pipeline, _pipeline),
     "flux": Kind(check_pipeline, _pipeline),

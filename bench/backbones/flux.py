@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 
 from bench.backbones.latent import LatentDiffusion
-from bench.backbones.levels import flow_level
 from bench.backbones.text import Text
-from methods.interfaces import Level
 
 PATCH = 2
 
@@ -80,6 +78,3 @@ class Flux(LatentDiffusion):
         config = self.scheduler.config
         shift = calculate_shift(tokens, *(config.get(key) for key in keys))
         return {"sigmas": np.linspace(1.0, 1 / steps, steps), "mu": shift}
-
-    def level(self, fraction: float) -> Level:
-        return flow_level(fraction, self.scheduler.config.num_train_timesteps)

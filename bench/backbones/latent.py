@@ -14,7 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.backbones.levels import mean_of, model_input, parameterization, vp_level
+from bench.backbones.levels import (
+    flow_level,
+    mean_of,
+    model_input,
+    parameterization,
+    vp_level,
+)
 from bench.backbones.solver import SchedulerSolver, make_scheduler
 from bench.backbones.text import Text, TextCondition
 from methods.interfaces import CLEAN, Level
@@ -164,7 +170,10 @@ class LatentDiffusion:
         return self._solvers[name, steps].fresh()
 
     def level(self, fraction: float) -> Level:
-        """The level at t = round(fraction · T), at most T − 1; clean at 0."""
+        """The level at t = round(fraction · T), at most T − 1; clean at 0. Flow matching has one
+        at every fraction."""
+        if self.kind == "flow_prediction":
+            return flow_level(fraction, self.scheduler.config.num_train_timesteps)
         bars = self.scheduler.alphas_cumprod
         t = min(round(fraction * len(bars)), len(bars) - 1)
         return CLEAN if t <= 0 else vp_level(t, float(bars[t]), len(bars))

@@ -17,6 +17,7 @@ from bench.config.build import build_method, check_method, offered
 from bench.device import check_device
 from bench.errors import BenchError
 from bench.judge.judges import NONE, TRUTH, check_judge, names_used
+from bench.miniature.pipeline import PACKAGED
 from bench.outside import OUTSIDE
 from bench.prompts.sources import check_source
 from bench.rewards import differentiable, parsed, used
@@ -119,7 +120,7 @@ def _check_world(cell: CellSettings) -> None:
             "backbone=mixture, prompts.source=mixture and judge=truth go together, got "
             f"{name}, {source} and {judge}"
         )
-    if judge == "miniature" and kind not in ("miniature", OUTSIDE):
+    if judge == "miniature" and kind not in (*PACKAGED, OUTSIDE):
         raise ValueError(f"judge=miniature with {name}: choose mask2former or none")
     for reward in [cell.reward, *cell.scores]:
         if parsed(reward, cell.rewards)[0].points != points:
