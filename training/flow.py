@@ -23,8 +23,8 @@ from training.diffusion import CAPTION_DROPOUT, assemble, encode_bank
 from training.loop import Losses, fit
 
 SEED = 50_000
-STEPS, BATCH, LR = 2_400, 32, 5e-4
-JUDGE_EVERY = 400
+STEPS, BATCH, LR = 1_800, 32, 5e-4
+JUDGE_EVERY = 600
 SOLVERS = {"dpm": {"scheduler": "DPMSolverMultistepScheduler", "solver_order": 2}}
 GUIDANCE, JUDGED_STEPS = 3.0, 12
 
