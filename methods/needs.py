@@ -26,15 +26,15 @@ ASKED = {
 }
 SURROUNDINGS = {
     "stochastic": (
-        "a stochastic target solver (such as ddpm, or ancestral on FLUX): with a deterministic one "
-        "the copies of a particle never part again"
+        "a stochastic target solver (such as ddpm, or ancestral on flow models): with a "
+        "deterministic one the copies of a particle never part again"
     ),
     "deterministic": (
         "a deterministic target solver (such as ddim): a stochastic one overrules the initial noise"
     ),
     "ancestral": (
-        "a target solver with an eta (ddpm or ddim; ancestral on FLUX), of whose steps it is known "
-        "how they depend on the posterior mean"
+        "a target solver with an eta (ddpm or ddim; ancestral on flow models), of whose steps it "
+        "is known how they depend on the posterior mean"
     ),
     "derivative": (
         "a reward that has a derivative: choose another reward, or a method that needs none "

@@ -39,7 +39,7 @@ def test_every_method_config_builds_a_valid_cell(method):
 def test_settings_of_a_backbone_change_keys_that_their_method_has(file):
     method = settings("backbone=mixture", f"method={file.stem}")["method"]
     whole = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
-    assert set(whole) <= {"method", "solver"}
+    assert set(whole) <= {"defaults", "method", "solver"}
     changed = whole.get("method", {})
 
     def check(node, known, path):

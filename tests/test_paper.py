@@ -11,6 +11,7 @@ from bench.config.cell import make_cell
 from bench.config.compose import CONF, cell_settings, composed, groups
 from bench.config.overrides import expand
 from bench.errors import BenchError
+from bench.miniature.pipeline import PACKAGED
 from bench.run.cells import Bench
 from bench.run.job import cell_lines, plan, run
 
@@ -87,7 +88,7 @@ def test_every_line_is_valid_on_every_backbone(backbone):
     seen = set()
     for experiment in sorted(set(BUILT) - set(ON_POINTS)):
         base = [f"experiment={experiment}", f"backbone={backbone}"]
-        base += [] if backbone == "miniature" else ["weights=tiny"]
+        base += [] if backbone in PACKAGED else ["weights=tiny"]
         config = composed(base)
         if experiment != "paper/table9":  # it judges nothing
             assert config.scores

@@ -170,8 +170,8 @@ class LatentDiffusion:
         return self._solvers[name, steps].fresh()
 
     def level(self, fraction: float) -> Level:
-        """The level at t = round(fraction · T), at most T − 1; clean at 0. Flow matching's times
-        are continuous."""
+        """The level at t = round(fraction · T), at most T − 1; clean at 0. Flow matching has one
+        at every fraction."""
         if self.kind == "flow_prediction":
             return flow_level(fraction, self.scheduler.config.num_train_timesteps)
         bars = self.scheduler.alphas_cumprod

@@ -14,7 +14,7 @@ from bench.backbones.compiled import compiled
 from bench.backbones.folder import TEXTS, check_pipeline_folder, from_folder
 from bench.backbones.kept import OneAtATime
 from bench.device import check_room, resolve_dtype
-from bench.miniature.pipeline import FLOW, PIPELINE, REMEDY
+from bench.miniature.pipeline import PACKAGED, REMEDY
 from bench.weights.files import digest
 from bench.weights.modules import quieted
 from bench.weights.source import Source, locate, mark_of
@@ -22,8 +22,7 @@ from bench.weights.source import Source, locate, mark_of
 RANDOM = ("random", "tiny")
 REMEDY_PATH = "set backbone.weights to a whole pipeline folder"
 PIPELINES = {
-    "miniature": "StableDiffusionPipeline",
-    "miniature_flow": "StableDiffusionPipeline",
+    **dict.fromkeys(PACKAGED, "StableDiffusionPipeline"),
     "sd": "StableDiffusionPipeline",
     "sdxl": "StableDiffusionXLPipeline",
     "flux": "FluxPipeline",
@@ -48,8 +47,9 @@ def load_pipeline(settings_json: str, device: torch.device) -> tuple[Any, str]:
         check_room(name, weight_bytes(architecture, dtype), device)
         pipeline, mark = _from_hub(settings, architecture, dtype)
     else:
-        folder, remedy = FLOW if settings["kind"] == "miniature_flow" else PIPELINE, REMEDY
-        if weights is not None:
+        if weights is None:
+            folder, remedy = PACKAGED[settings["kind"]], REMEDY
+        else:
             folder, remedy = Path(weights).expanduser(), f"{REMEDY_PATH} of {name}"
         files = check_pipeline_folder(folder, PIPELINES[settings["kind"]], remedy)
         check_room(name, sum(f.stat().st_size for f in files if f.suffix not in TEXTS), device)

@@ -61,7 +61,7 @@ def check_solver(where: str, settings: Mapping[str, Any]) -> None:
 class PipelineSettings:
     """A diffusers pipeline: conf/backbone/sd15.yaml says what each setting is.
 
-    ``architecture`` to ``accelerated`` are of pipelines on the hub; the miniature has none.
+    ``architecture`` to ``accelerated`` are of pipelines on the hub; the built-in models have none.
     """
 
     name: str

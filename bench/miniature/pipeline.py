@@ -1,8 +1,9 @@
-"""Where the miniatures are: Stable Diffusion pipeline folders inside the package."""
+"""Where the built-in models are: Stable Diffusion pipeline folders inside the package."""
 
 from pathlib import Path
 
 WEIGHTS = Path(__file__).parent / "weights"
 PIPELINE = WEIGHTS / "pipeline"
-FLOW = WEIGHTS / "flow"  # its denoiser predicts flow matching's velocity
+FLOW = WEIGHTS / "flow"
+PACKAGED = {"miniature": PIPELINE, "miniature_flow": FLOW}  # by the kind of the backbone
 REMEDY = "reinstall the package, or train anew: `make train-miniature` (hours on a CPU)"

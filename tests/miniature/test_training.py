@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_stages_are_listed_without_the_training_extra_or_torch():
     command = [sys.executable, "-m", "training", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for stage in ("vae", "judge", "preference", "clip", "diffusion", "curve", "export"):
+    for stage in ("vae", "judge", "preference", "clip", "diffusion", "curve", "export", "flow"):
         assert stage in done.stdout
 
 
@@ -42,14 +42,17 @@ def test_nothing_in_the_package_imports_it():
 def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monkeypatch):
     """At toy size; the judge's report, on all 553 prompts, is left out."""
     pytest.importorskip("fonticon_mdi7", reason="scenes need the training extra")
+    from bench.backbones.folder import check_pipeline_folder
     from bench.miniature.judge import FILE, MiniatureJudge
-    from training import curve, diffusion, judge, vae
+    from bench.miniature.pipeline import REMEDY
+    from training import curve, diffusion, flow, judge, vae
 
     small = {
         vae: {"STEPS": 2},
         judge: {"STEPS": 2, "BANK": 20, "BANK_CHUNK": 10, "HELD_OUT": 20, "WEIGHTS": tmp_path},
         diffusion: {"STEPS": 1, "POLISH_STEPS": 1, "BANK": 500, "SNAPSHOT_EVERY": 1, "BATCH": 4},
         curve: {"PROMPTS_PER_TASK": 1, "STEPS": 2},
+        flow: {"STEPS": 1, "BATCH": 4, "JUDGED_STEPS": 2, "FLOW": tmp_path / "packaged"},
     }
     for module, settings in small.items():
         for name, value in settings.items():
@@ -57,8 +60,10 @@ def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monk
     monkeypatch.setattr(judge, "evaluate_ground_truth", lambda *args, **options: {})
     monkeypatch.setattr(judge, "table", lambda report: "")
     final = tmp_path / "vae" / "final"
-    for module in (vae, judge, diffusion, curve):
+    for module in (vae, judge, diffusion, curve, flow):
         module.train(tmp_path / module.__name__.rpartition(".")[2], final)
+    assert check_pipeline_folder(tmp_path / "packaged", "StableDiffusionPipeline", REMEDY)
+    assert "geneval" in (tmp_path / "flow" / "flow.csv").read_text().splitlines()[0]
     assert MiniatureJudge.load(tmp_path).digest() and (tmp_path / FILE).is_file()
     table = tmp_path / "diffusion" / "curve.csv"
     first = table.read_text()
