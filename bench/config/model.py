@@ -16,7 +16,7 @@ from bench.backbones.settings import check_steps
 from bench.config.build import build_method, check_method, offered
 from bench.device import check_device
 from bench.errors import BenchError
-from bench.judge.judges import NONE, TRUTH, check_judge, names_used
+from bench.judge.judges import NONE, check_judge, names_used
 from bench.miniature.pipeline import PACKAGED
 from bench.outside import OUTSIDE
 from bench.prompts.sources import check_source
@@ -127,6 +127,9 @@ def _check_world(cell: CellSettings) -> None:
             "backbone={}, prompts.source={} and judge={} go together, ".format(name, *WORLDS[world])
             + f"got {source} and {judge}"
         )
+    for word in (source, judge):
+        if world not in WORLDS and any(word in names for names in WORLDS.values()):
+            raise ValueError(f"{word} goes with another backbone than {name}")
     if judge == "miniature" and kind not in (*PACKAGED, OUTSIDE):
         raise ValueError(f"judge=miniature with {name}: choose mask2former or none")
     for reward in [cell.reward, *cell.scores]:
