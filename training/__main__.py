@@ -1,8 +1,8 @@
 """``python -m training STAGE … [--folder training/runs]``: how the built-in weights were made.
 
-The stages, in their order: vae, judge, preference, clip, diffusion, curve, export; ``all`` runs
-every one. Each resumes from its checkpoint and leaves alone what is done. Together they take hours
-on CPU cores, and need the training extra (pip install -e '.[training]').
+The stages, in their order: vae, judge, preference, clip, diffusion, curve, export, students;
+``all`` runs every one. Each resumes from its checkpoint and leaves alone what is done. Together
+they take hours on CPU cores, and need the training extra (pip install -e '.[training]').
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [*TRAINED, "export"]
+    names = [*TRAINED, "export", "students"]
     parser.add_argument("stages", nargs="+", choices=[*names, "all"], metavar="STAGE")
     parser.add_argument("--folder", type=Path, default=Path("training/runs"))
     options = parser.parse_args()

@@ -25,10 +25,16 @@ SOLVERS = {"dpm": {"scheduler": "DPMSolverMultistepScheduler"}}
 
 
 def judge_snapshot(path: Path, vae: AutoencoderKL) -> dict[str, float]:
-    """GenEval overall and by task, one image a prompt, DPM-Solver++ in 12 steps, CFG 5."""
+    """GenEval overall and by task of DPM-Solver++ in 12 steps, CFG 5."""
     unet, text = load_snapshot(path)
-    backbone = LatentDiffusion(assemble(vae, unet, text), SOLVERS, GUIDANCE)
-    task = Task(backbone, JpegCompressibility(), "dpm", STEPS, images=1, seed=0)
+    return judge_backbone(
+        LatentDiffusion(assemble(vae, unet, text), SOLVERS, GUIDANCE), "dpm", STEPS
+    )
+
+
+def judge_backbone(backbone: LatentDiffusion, solver: str, steps: int) -> dict[str, float]:
+    """GenEval overall and by task, one image a prompt."""
+    task = Task(backbone, JpegCompressibility(), solver, steps, images=1, seed=0)
     judge = MiniatureJudge.load()
     correct: dict[str, list[bool]] = {}
     every = [Prompt(index, metadata) for index, metadata in enumerate(generate(100, SEED))]

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_stages_are_listed_without_the_training_extra_or_torch():
     command = [sys.executable, "-m", "training", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for stage in ("vae", "judge", "preference", "clip", "diffusion", "curve", "export"):
+    for stage in ("vae", "judge", "preference", "clip", "diffusion", "curve", "export", "students"):
         assert stage in done.stdout
 
 
