@@ -81,7 +81,7 @@ def consistent(predict: Predict, x: Tensor, t: Tensor) -> Tensor:
 
 
 def jump(teacher: Predict, levels: Levels, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the teacher's trajectory through x_t is JUMP earlier, and when; by the midpoint rule."""
+    """Where the teacher's trajectory through x_t is after JUMP, and when; by the midpoint rule."""
     s = (t - JUMP).clamp(min=0)
     middle = (t + s) // 2
     x_middle = levels.ddim(x, teacher(x, t), t, middle)

@@ -130,5 +130,5 @@ def test_lidar_draws_its_lookahead_samples_from_the_student():
     backbone, _ = load_backbone(cell.backbone, "cpu", cell.solvers)
     task = Task(backbone, JpegCompressibility(), cell.solver, cell.steps, cell.images, 0)
     calls = measure(task, cell.method, "a photo of a red car").calls
-    assert calls["lookahead"]["denoiser"] == 3 * 2, "without classifier-free guidance"
-    assert calls["sampling"]["denoiser"] == 2 * 2
+    assert calls["prepare"]["denoiser"] == 3 * 2, "without classifier-free guidance"
+    assert calls["denoise"]["denoiser"] == 2 * 2
