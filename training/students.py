@@ -29,7 +29,7 @@ from training.diffusion import encode_bank
 from training.loop import Losses, export, fit
 
 SEED = 50_000
-STEPS, BATCH, LR = 900, 32, 4e-4
+STEPS, BATCH, LR = 750, 32, 4e-4
 JUMP = 120  # timesteps, a multiple of twice the grid's spacing
 GRID = range(19, 1_000, 20)  # where LCMScheduler steps
 VISITED = (999, 999, 999, 759, 499, 259)  # by 4 steps; the first, the only one of 1 step, thrice
