@@ -139,6 +139,10 @@ def test_runs_of_one_s_own_go_where_what_they_meet_can_share_their_report(overri
         ("images=100000000", "images must be an integer from 1 to 10000, got 100000000"),
         ("steps=5000", "steps with solver=ddpm must be at most 1000, .* miniature was trained on"),
         (
+            "solver=lcm steps=60",
+            "at most 50, the steps that its denoiser was distilled for",
+        ),
+        (
             "method=lidar method.efr.lookahead.steps=5000",
             "lookahead.steps with .* at most 1000",
         ),

@@ -1,8 +1,11 @@
 """``python -m training STAGE … [--folder training/runs]``: how the built-in weights were made.
 
-The stages, in their order: vae, judge, preference, clip, diffusion, curve, export, flow;
+The stages, in their order: vae, judge, preference, clip, diffusion, curve, export, students, flow;
 ``all`` runs every one. Each resumes from its checkpoint and leaves alone what is done. Together
 they take hours on CPU cores, and need the training extra (pip install -e '.[training]').
+
+Apart from these, molecules writes the table of small molecules, and udlm trains on it: they need
+the molecules extra, and ``all`` leaves them out.
 """
 
 from __future__ import annotations
@@ -36,8 +39,8 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [*TRAINED, "export", "flow"]
-    parser.add_argument("stages", nargs="+", choices=[*names, "all"], metavar="STAGE")
+    names = [*TRAINED, "export", "students", "flow"]
+    parser.add_argument("stages", nargs="+", choices=[*names, *MOLECULES, "all"], metavar="STAGE")
     parser.add_argument("--folder", type=Path, default=Path("training/runs"))
     options = parser.parse_args()
     vae_folder = options.folder / "vae" / "final"

@@ -18,6 +18,7 @@ WEIGHTS = ("pretrained", "random", "tiny")
 TRAINING_STEPS = 1000  # of every model here, where a solver does not say otherwise
 # Kinds of backbones that can take any number of steps.
 CONTINUOUS = ("flux", "miniature_flow", "mixture", "molecules", "outside", "strings", "udlm")
+DISTILLED_STEPS = 50  # of LCMScheduler, likewise
 
 
 def is_stochastic(settings: Mapping[str, Any]) -> bool:
@@ -34,6 +35,13 @@ def check_steps(where: str, steps: int, solver: str, backbone: Mapping[str, Any]
             f"{where} with solver={solver} must be {len(times)}: this solver has its own timesteps "
             f"{times}"
         )
+    if not times and settings.get("scheduler") == "LCMScheduler":
+        most = settings.get("original_inference_steps", DISTILLED_STEPS)
+        if steps > most:
+            raise ValueError(
+                f"{where} with solver={solver} must be at most {most}, the steps that its denoiser "
+                f"was distilled for, got {steps}"
+            )
     most = settings.get("num_train_timesteps", TRAINING_STEPS)
     if backbone["kind"] not in CONTINUOUS and steps > most:
         raise ValueError(

@@ -14,6 +14,7 @@ from bench.backbones.kept import OneAtATime
 from bench.backbones.loading import RANDOM, as_asked, denoiser_of, load_pipeline, part_of
 from bench.device import check_room
 from bench.errors import BenchError, reason_of
+from bench.miniature.pipeline import REMEDY, STUDENT
 from bench.weights.files import check_file, digest, fill, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
 
@@ -40,10 +41,10 @@ def load_student(
 ) -> tuple[Any, str]:
     """The student ``name`` of a pipeline's denoiser, and its weights' digest.
 
-    ``settings``: ``weights`` (pretrained, or a file), ``source``, ``lora`` (whether the file holds
-    a low-rank update to be fused at ``scale``, or a whole denoiser). ``asked``: the backbone's, for
-    format, attention and speed. Beside a teacher of random weights the student is the teacher: it
-    has the same architecture, so it costs the same.
+    ``settings``: ``weights`` (pretrained, a file, or None: the packaged one), ``source``, ``lora``
+    (whether the file holds a low-rank update to be fused at ``scale``, or a whole denoiser).
+    ``asked``: the backbone's, for format, attention and speed. Beside a teacher of random weights
+    the student is the teacher: it has the same architecture, so it costs the same.
     """
     teacher, weights = denoiser_of(pipeline), settings["weights"]
     if random or weights in RANDOM:
@@ -54,7 +55,14 @@ def load_student(
         path = matching(source, locate(source, what, words))[0]
         remedy, mark = source.remedy(words), f"{mark_of(source, path.parent)}/{path.name}"
     else:
-        path, remedy = Path(weights).expanduser(), f"name another file for {what}"
+        path, remedy = STUDENT, REMEDY
+        if weights is not None:
+            path, remedy = Path(weights).expanduser(), f"name another file for {what}"
+        elif asked["weights"] is not None:
+            raise BenchError(
+                f"{what} in the package belongs to the packaged pipeline, not to "
+                f"{asked['weights']}: set backbone.students.{name}.weights to a file of its own"
+            )
         check_file(path, remedy)
         mark = digest([path])
     check_room(what, sum(weight.nbytes for weight in teacher.parameters()), teacher.device)

@@ -1,5 +1,6 @@
 """The training of the miniature as a whole: started from a checkout, left out of the package."""
 
+import csv
 import subprocess
 import sys
 import tomllib
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+UNET = ROOT / "bench/miniature/weights/pipeline/unet/diffusion_pytorch_model.safetensors"
 
 
 def test_the_stages_are_listed_without_the_training_extra_or_torch():
     command = [sys.executable, "-m", "training", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for stage in ("vae", "judge", "preference", "clip", "diffusion", "curve", "export", "flow"):
+    stages = "vae judge preference clip diffusion curve export students flow molecules udlm"
+    for stage in stages.split():
         assert stage in done.stdout
 
 
@@ -42,10 +45,12 @@ def test_nothing_in_the_package_imports_it():
 def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monkeypatch):
     """At toy size; the judge's report, on all 553 prompts, is left out."""
     pytest.importorskip("fonticon_mdi7", reason="scenes need the training extra")
+    from safetensors.torch import load_file
+
     from bench.backbones.folder import check_pipeline_folder
     from bench.miniature.judge import FILE, MiniatureJudge
     from bench.miniature.pipeline import REMEDY
-    from training import curve, diffusion, flow, judge, vae
+    from training import curve, diffusion, flow, judge, students, vae
 
     small = {
         vae: {"STEPS": 2},
@@ -53,6 +58,7 @@ def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monk
         diffusion: {"STEPS": 1, "POLISH_STEPS": 1, "BANK": 500, "SNAPSHOT_EVERY": 1, "BATCH": 4},
         curve: {"PROMPTS_PER_TASK": 1, "STEPS": 2},
         flow: {"STEPS": 1, "BATCH": 4, "JUDGED_STEPS": 2, "FLOW": tmp_path / "packaged"},
+        students: {"STEPS": 1, "BATCH": 4, "STUDENT": tmp_path / "lcm.safetensors"},
     }
     for module, settings in small.items():
         for name, value in settings.items():
@@ -70,3 +76,7 @@ def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monk
     assert [line.split(",")[0] for line in first.splitlines()] == ["step", "1", "2"]
     curve.train(tmp_path / "curve", final)
     assert table.read_text() == first
+    students.train(tmp_path / "students", final)
+    assert {*load_file(tmp_path / "lcm.safetensors")} == {*load_file(UNET)}
+    [row] = csv.DictReader((tmp_path / "students" / "students.csv").open())
+    assert row["samples"] == "4" and {"geneval_1", "geneval_2", "geneval_4"} <= {*row}
