@@ -32,8 +32,8 @@ def test_the_last_job_of_a_sweep_is_refused_before_the_first_begins(results, mon
     arguments = ["-m", results, "method=lidar", f"{N}=9,25,-1"]
     assert command(arguments) == 2
     assert capsys.readouterr().err == f"error: {N} must be an integer >= 1, got -1\n"
-    with pytest.raises(BenchError, match="table 4 is not built"):
-        check(["-m", results, "experiment=demo,paper/table4"])
+    with pytest.raises(BenchError, match="seed must be an integer >= 0"):
+        check(["-m", results, "experiment=demo,paper/table4", "seed=0,-1"])
 
 
 def test_a_long_sweep_is_looked_at_in_part_and_says_so(results, monkeypatch, capsys):

@@ -34,7 +34,7 @@ SEARCH = "hydra.searchpath"
 # Of a job, not of its cells.
 NOT_RESULTS = (
     *("hydra", "cells", "results", "experiment_name"),
-    *("scale", "paper", "not_built", "objective", "demo", "cost_model"),
+    *("scale", "paper", "objective", "demo", "cost_model"),
 )
 
 

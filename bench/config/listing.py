@@ -82,8 +82,6 @@ def experiments(search: Sequence[str]) -> Table:
     known = paths("experiment", search)
 
     def row(name: str, path: Path) -> tuple[str, str, str]:
-        if OmegaConf.select(OmegaConf.load(path), "not_built"):
-            return name, about(path), "not built"
         entries = dict(defaults(path, known))
         own = f"experiment={name}" if "override /backbone" in entries else "backbone=miniature"
         return name, about(path), composed_needs(own, *search)

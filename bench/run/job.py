@@ -38,8 +38,6 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
     from bench.config.cell import make_cell  # here: it needs torch, and subcommands do not
     from bench.run.objective import check_objective
 
-    if config.get("not_built"):
-        raise BenchError(str(config.not_built))
     if not OmegaConf.is_list(config.cells):
         raise BenchError(f"cells must be a list of lines, got {config.cells!r}")
     named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
