@@ -9,7 +9,8 @@ A row is a cell's only where everything is as the paper had it: backbone, target
 method, lookahead, particles, mix of rewards, and every other setting of the method: those of conf/
 are the paper's, and a cell's ``changed`` says where it strayed from them. Without that key, as in
 cells of earlier versions, nothing is published of a cell. Left out: table 4, which the
-report of molecules has, table 9, whose total is in table 2, and GenEval's own table of models, made by other samplers.
+report of molecules has, table 9, whose total is in table 2, and GenEval's own table of models,
+made by other samplers.
 """
 
 from __future__ import annotations
