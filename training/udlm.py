@@ -16,12 +16,14 @@ from torch.nn import functional as F
 
 from bench.molecules.table import Molecules, built_in
 from bench.molecules.udlm import WEIGHTS, UdlmNetwork, UdlmSize, gain, posterior, save_udlm
+from methods.kernel import token_level, transition
 from training.loop import Losses, fit
 
 SEED = 50_000
-STEPS, BATCH, LR = 5_500, 128, 2.5e-3
+STEPS, BATCH, LR = 8_000, 128, 2.5e-3
 WIDTH, CONDITION, BLOCKS, HEADS = 128, 64, 4, 4
-SAMPLES, LEVELS = 256, 64
+SAMPLES, SAMPLING_STEPS = 256, 64
+FINAL_SAMPLES = 1_000
 LEAST_TIME = 1e-3
 
 
@@ -41,37 +43,26 @@ def loss(network: UdlmNetwork, clean: Tensor, generator: torch.Generator) -> Ten
     return F.cross_entropy((network(noisy, t) + own).flatten(0, 1), clean.flatten())
 
 
-def reverse_step(clean: Tensor, tokens: Tensor, kept_now: Tensor, kept_then: Tensor) -> Tensor:
-    """p(x_s | x_t), (B, L, K), from the posterior p(x_0 | x_t); letters kept with a_t < a_s."""
-    letters = clean.shape[-1]
-    own = F.one_hot(tokens, letters)
-    weight = clean / (kept_now * own + (1 - kept_now) / letters)
-    prior = kept_then * weight + (1 - kept_then) / letters * weight.sum(-1, keepdim=True)
-    ratio = kept_now / kept_then
-    return (ratio * own + (1 - ratio) / letters) * prior
-
-
 @torch.no_grad()
-def sample(network: UdlmNetwork, count: int, levels: int, generator: torch.Generator) -> Tensor:
+def sample(network: UdlmNetwork, count: int, steps: int, generator: torch.Generator) -> Tensor:
     """Token ids (count, L) by ancestral steps at evenly spaced times, from letters at random."""
     letters, length = network.size.letters, network.size.length
     tokens = torch.randint(letters, (count, length), generator=generator)
-    times = torch.linspace(1, 0, levels + 1).clamp(max=1 - LEAST_TIME)
-    for now, then in pairwise(times):
-        t = now.expand(count)
-        logits = network(tokens, t)
-        clean = posterior(logits, tokens, gain(1 - t, letters)[:, None])
-        step = reverse_step(clean, tokens, 1 - now, 1 - then)
-        tokens = torch.multinomial(step.flatten(0, 1), 1, generator=generator).view(count, length)
+    levels = [token_level(1 - k / steps, letters) for k in range(steps + 1)]
+    for start, end in pairwise(levels):
+        t = torch.full((count,), start.t)
+        clean = posterior(network(tokens, t), tokens, gain(1 - t, letters)[:, None])
+        weights = transition(F.one_hot(tokens, letters).float(), clean, start, end)
+        tokens = torch.multinomial(weights.flatten(0, 1), 1, generator=generator).view_as(tokens)
     return tokens
 
 
-def quality(network: UdlmNetwork, table: Molecules, count: int, levels: int) -> Losses:
+def quality(network: UdlmNetwork, table: Molecules, count: int, steps: int) -> Losses:
     """Shares of samples that are valid; of the valid ones, that are distinct, and not in the table.
 
     RDKit judges, and molecules count by their canonical form.
     """
-    tokens = sample(network, count, levels, torch.Generator().manual_seed(SEED))
+    tokens = sample(network, count, steps, torch.Generator().manual_seed(SEED))
     found = [m.smiles for m in table.describe(table.vocabulary.decode(tokens)) if m is not None]
     valid = max(len(found), 1)
     return {
@@ -108,7 +99,9 @@ def train(folder: Path, _: Path) -> None:
         batch=BATCH,
         flat=0.3,
         ema_decay=0.998,
-        evaluate=lambda _: quality(network, table, SAMPLES, LEVELS),
+        evaluate=lambda _: quality(network, table, SAMPLES, SAMPLING_STEPS),
         evaluate_every=1_000,
     )
     save_udlm(network, table.vocabulary, WEIGHTS)
+    for steps in (16, 32, 64, 128):
+        print(f"{steps} steps", quality(network, table, FINAL_SAMPLES, steps), flush=True)
