@@ -20,7 +20,7 @@ from methods.kernel import token_level, transition
 from training.loop import Losses, fit
 
 SEED = 50_000
-STEPS, BATCH, LR = 8_000, 128, 2.5e-3
+STEPS, BATCH, LR = 12_000, 128, 2.5e-3
 WIDTH, CONDITION, BLOCKS, HEADS = 128, 64, 4, 4
 SAMPLES, SAMPLING_STEPS = 256, 64
 FINAL_SAMPLES = 1_000
