@@ -91,7 +91,7 @@ def test_its_denoiser_was_trained_on_that_velocity(flow):
 
 def flow_images(flow):
     """Latents of the prompt, of its own making."""
-    problem = Problem(flow, None, Ledger(0, PROMPT), PROMPT, flow.encode(PROMPT), 4, "dpm", 8)
+    problem = Problem(flow, None, Ledger(0, PROMPT), PROMPT, flow.encode(PROMPT), 2, "dpm", 6)
     return sample(problem, Method("vanilla")).latents
 
 
@@ -156,7 +156,7 @@ def test_every_method_takes_a_target_solver_that_suits_it(method):
     assert cell.solver == ("ancestral" if noisy else "euler")
 
 
-@pytest.mark.parametrize("method", ["vanilla", "lidar", "fk_smc", "svdd", "restart", "rollout"])
+@pytest.mark.parametrize("method", ["vanilla", "lidar", "fk_smc", "svdd"])
 def test_methods_run_on_it(flow, method):
     given = cell_settings([*BASE, f"method={method}"], [])
     small = build_method(shrunk(given["method"]))
