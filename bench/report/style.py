@@ -38,6 +38,7 @@ KNOWN = {
     # More of the same and combinations: the color of what they are made of.
     "vanilla_more_steps": ("#000000", "d"),
     "lidar_smc": ("#D55E00", "*"),
+    "lidar_tokens": ("#D55E00", "d"),
     "lidar_bon": ("#D55E00", "^"),
     "lidar_smc_bon": ("#D55E00", "8"),
     "smc_bon": ("#E69F00", "h"),

@@ -21,7 +21,8 @@ from bench.store.records import read_records
 
 # Settings of a backbone that make a domain of their own, and how its name tells them.
 OF_DOMAIN = {"path": "{}", "dimension": "D = {}"}
-ALIKE = (*SHARED, *TARGET, "images", "target_scale")
+# Not the target solver: populations need one with noise, and FLUX's kind has none by default.
+ALIKE = (*SHARED, *(key for key in TARGET if key != "solver"), "images", "target_scale")
 FLOOR = "_floor"
 
 

@@ -28,6 +28,8 @@ def rows(domain: Domain, comparisons: dict[str, dict[str, Against]]) -> Iterator
         about = results.cells.loc[cell]
         row: dict[str, Any] = {"domain": domain.name, "cell": cell}
         row |= {key: about[key] for key in ("method", "label", "coverage")}
+        if about.solver != results.cells.solver[domain.vanilla]:
+            row["label"] += f" by {about.solver}"
         row |= {"drawn": cell in drawn, "prompts": len(domain.tags)}
         row |= spread("gain", domain.gain_of(cell))
         for control, own in comparisons.get(cell, {}).items():
