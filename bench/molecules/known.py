@@ -41,18 +41,21 @@ class Known:
 
 
 def check(table: str | None, outside: str) -> None:
-    """Raise ValueError or BenchError where a table is missing, or RDKit is and will be needed."""
+    """Raise ValueError or BenchError for a wrong setting, or a table that is missing."""
     one_of("outside", outside, OUTSIDE)
     if table is not None and not Path(table).expanduser().is_file():
         raise BenchError(f"table={table} is no file: give a file of SMILES, or null")
-    if outside == "rdkit" or table is not None:
-        describe("C")  # says what to install
 
 
 @cache
 def known(table: str | None, outside: str) -> Known:
-    """The packaged table, one that ``training/molecules.py`` wrote, or a file of SMILES."""
+    """The packaged table, one that ``training/molecules.py`` wrote, or a file of SMILES.
+
+    Raises BenchError where RDKit will be needed and is not installed.
+    """
     check(table, outside)
+    if outside == "rdkit":
+        describe("C")  # says what to install
     if table is None:
         return Known(built_in(), outside)
     path = Path(table).expanduser()

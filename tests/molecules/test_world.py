@@ -73,8 +73,9 @@ def test_other_prompts_rewards_and_judges_do_not_go_with_molecules():
 def test_without_rdkit_a_string_outside_the_table_is_an_error_that_says_what_to_install():
     if importlib.util.find_spec("rdkit"):
         pytest.skip("RDKit is installed")
+    cell = make_cell(cell_settings(["backbone=molecules_udlm"], []))
     with pytest.raises(BenchError, match=r"RDKit, which is not installed: pip install"):
-        make_cell(cell_settings(["backbone=molecules_udlm"], []))
+        load_backbone(cell.backbone)
     with pytest.raises(BenchError, match=r"RDKit, which is not installed: pip install"):
         known(None, "invalid").table.describe(["C" * 12])
     assert known(None, "invalid").describe(["C" * 12, "C"])[0] is None
