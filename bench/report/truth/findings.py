@@ -10,7 +10,9 @@ from bench.report.truth import curves
 from bench.report.truth.curves import slope
 from bench.report.truth.worlds import World
 
-RULE, N = "steer.token_guidance.rule", "efr.lookahead.n"  # settings of lidar_tokens
+# Settings of lidar_tokens.
+RULE, N = "steer.token_guidance.rule", "efr.lookahead.n"
+INTERVAL = "steer.token_guidance.interval"
 
 
 def findings(summary: pd.DataFrame, errors: pd.DataFrame, world: World) -> Iterator[str]:
@@ -39,6 +41,8 @@ def rules(cells: pd.DataFrame, methods: pd.DataFrame) -> Iterator[str]:
     own = cells[cells.method == "lidar_tokens"] if not cells.empty else cells
     if own.empty:
         return
+    interval = own.settings.str[INTERVAL].astype(str)
+    own = own[interval == interval.mode().iloc[0]]  # the usual one: others are sweeps of it
     every = {"rule": own.settings.str[RULE], "n": own.settings.str[N].astype(int)}
     rows = methods.merge(
         pd.DataFrame({**every, "form": own.reward}), left_on="cell", right_index=True
