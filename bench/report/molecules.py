@@ -110,7 +110,12 @@ def leaves_of(config: dict[str, object]) -> dict[str, object]:
     method: dict[str, dict[str, dict[str, object]]] = config["method"]  # type: ignore[assignment]
     guided = (method.get("steer") or {}).get("token_guidance") or {}
     drawn = (method.get("efr") or {}).get("lookahead") or {}
-    return {"rule": guided.get("rule"), "n": drawn.get("n"), "scale": guided.get("scale")}
+    return {
+        "rule": guided.get("rule"),
+        "n": drawn.get("n"),
+        "scale": guided.get("scale"),
+        "interval": str(guided.get("interval")),
+    }
 
 
 def display(summary: pd.DataFrame) -> pd.DataFrame:
