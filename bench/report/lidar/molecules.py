@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-
 THEIRS = ("token", 1.0, "[0.0, 1.0]")  # rule, s, interval
 
 
