@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,12 @@ class Known:
 
     def lists(self, molecule: Molecule) -> bool:
         return molecule.smiles in self.table.index
+
+    @property
+    def digest(self) -> str:
+        """What tells this table from others: of every molecule and its properties."""
+        rows = "\n".join(map(repr, self.table.rows))
+        return f"{hashlib.sha256(rows.encode()).hexdigest()[:16]}-{self.outside}"
 
     def values(self, name: str) -> np.ndarray:
         """A property of every molecule of the table, (N,) float64."""

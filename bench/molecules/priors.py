@@ -79,10 +79,10 @@ def decoded(vocabulary: Vocabulary, x0: Tensor) -> Tensor:
 
 def load(settings: Mapping[str, Any], device: torch.device) -> tuple[Backbone, str]:
     """The prior of these settings and the digest of what it is made of."""
-    table = known(settings["table"], settings["outside"]).table
+    own = known(settings["table"], settings["outside"])
+    table = own.table
     if settings["kind"] == "molecules":
-        mark = f"table-{len(table.rows)}-{settings['table'] or 'packaged'}"
-        return MoleculeTable(table.smiles, table.vocabulary, device), mark
+        return MoleculeTable(table.smiles, table.vocabulary, device), f"table-{own.digest}"
     if settings["weights"] is None:
         return Udlm(*load_udlm(), device, settings["max_batch"]), digest([WEIGHTS])
     from bench.molecules.published import published_udlm

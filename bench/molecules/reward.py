@@ -39,7 +39,7 @@ class MoleculeReward:
         return torch.tensor(values, dtype=torch.float32, device=images.device)
 
     def digest(self) -> str:
-        return f"{self.form}-{len(self.known.table.rows)}-{self.known.outside}"
+        return f"{self.form}-{self.known.digest}"
 
     def cut(self, prompt: str) -> int:
         return 0

@@ -12,8 +12,9 @@ from bench.config.cell import make_cell
 from bench.config.compose import cell_settings, groups
 from bench.errors import BenchError
 from bench.molecules.judge import reference, tilted, total_variation
-from bench.molecules.known import known
+from bench.molecules.known import Known, known
 from bench.molecules.reward import MoleculeReward
+from bench.molecules.table import Molecules
 from bench.molecules.text import from_codes, to_codes
 from bench.report.build import build
 from bench.rewards import load_reward
@@ -103,6 +104,14 @@ def test_rewards_are_the_table_s_and_an_invalid_string_has_none():
     assert rings.closed_form("p", prior_of_ones()).shape == (len(rings.known.table.rows),)
     with pytest.raises(ValueError, match="character codes"):
         rings(torch.rand(2, 3, 8, 8), "p")
+
+
+def test_another_table_of_as_many_molecules_has_another_digest():
+    rows = known(None, "invalid").table.rows[:5]
+    changed = [*rows[:4], rows[4]._replace(rings=rows[4].rings + 1)]
+    tables = (Molecules.of(rows), Molecules.of(rows), Molecules.of(changed))
+    one, same, other = (Known(table, "invalid").digest for table in tables)
+    assert one == same != other
 
 
 def prior_of_ones():
