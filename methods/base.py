@@ -141,8 +141,12 @@ class Steer:
         """
         return None
 
-    def after(self, step: Step, memory: Memory) -> None:
-        """The solver steps from here with ``step.noise``, x̄_0 moved by ``step.moved``."""
+    def after(self, step: Step, memory: Memory) -> Step | None:
+        """The solver steps from here with ``step.noise``, x̄_0 moved by ``step.moved``.
+
+        Return one of ``step.ahead`` to go on from there instead: a noise of the steer's choice.
+        """
+        return None
 
     def finish(self, finals: Finals, memory: Memory) -> Finals:
         """The clean samples to go on with: a last resampling, the best of several, all."""

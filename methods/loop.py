@@ -70,6 +70,7 @@ def denoise(
         route = acting.steer.route(route, levels)
     last = {position: place for place, position in enumerate(route)}
     visits: Counter[int] = Counter()
+    known: dict[Any, Any] = {}
     for place, (here, there) in enumerate(pairwise(route)):
         if there > here + 1 or there == here:
             raise ValueError(f"a route steps from {here} to {here + 1} or back, not to {there}")
@@ -77,6 +78,7 @@ def denoise(
             fresh = problem.normal_like(x, "upward", there, visits[there])
             x = problem.kernel.renoise(x, levels[here], levels[there], fresh)
             solver.restart()
+            known = {}
             continue
         with located(f"at step {here} of {len(levels) - 1}"):
             step = Step(
@@ -90,6 +92,7 @@ def denoise(
                 prepared,
                 visits[here],
                 info=info,
+                known=known,
             )
             visits[here] += 1
             step = _predicted(step, steers, graph)
@@ -101,10 +104,11 @@ def denoise(
             drawn = problem.normal_like(x, purpose, *step.key) if noise is None else noise[here]
             step = replace(step, noise=drawn.to(x))
         with torch.set_grad_enabled(graph):
-            for acting in steers:
-                acting.steer.after(step, acting.memory)
-            x0 = step.x0 if step.moved is None else step.x0 + step.moved
-            x = solver.step(x0, here, step.x, step.noise)
+            chosen = [acting.steer.after(step, acting.memory) for acting in steers]
+            x, known = solver.step(step.moved_mean, here, step.x, step.noise), {}
+        for ahead in chosen:
+            if ahead is not None:
+                x, known = ahead.x, ahead.carried()
     return x
 
 
@@ -136,7 +140,8 @@ def _moved(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
     """``_predicted`` of particles that are all differentiated together."""
     for acting in steers:
         condition = acting.steer.condition(step, acting.memory)
-        step = replace(step, condition=condition, known={})
+        if condition is not step.condition:
+            step = replace(step, condition=condition, known={})
     acting_here = [acting for acting in steers if acting.steer.active(step.level)]
     graphs = sum(acting.graphs for acting in acting_here)
     with torch.set_grad_enabled(graphs > 0 or graph):
@@ -147,7 +152,8 @@ def _moved(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
             step.known[posterior_mean] = again
         else:
             x = step.x.detach().requires_grad_(graphs > 0)
-            step = replace(step, x=x, shared=graphs > 1)
+            known = {} if graphs > 0 else step.known
+            step = replace(step, x=x, shared=graphs > 1, known=known)
             step.once(posterior_mean)
         shifts = []
         for acting in acting_here:

@@ -48,7 +48,8 @@ class Problem:
     time, None for all; it changes samples by rounding alone. ``phase``: a clock's context, by the
     name of what is being done. ``keep``: whether estimators keep the images that they decoded, for
     a steer to deliver. ``reuse``: gives back what was drawn for the same prompt under the same key,
-    such as lookahead samples in a sweep, or draws it.
+    such as lookahead samples in a sweep, or draws it. ``children``: names (image, candidate, child)
+    of the particles, where they are some of those that a step may lead to.
     """
 
     backbone: Backbone
@@ -65,6 +66,7 @@ class Problem:
     phase: Phase = no_phase
     keep: bool = False
     reuse: Reuse = anew
+    children: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def kernel(self) -> Kernel:
@@ -72,12 +74,18 @@ class Problem:
         kernel: Kernel = getattr(self.backbone, "kernel", GAUSSIAN)
         return kernel
 
-    def names(self, particles: int) -> list[tuple[int, int]]:
+    def names(self, particles: int) -> list[tuple[int, ...]]:
         """(image, candidate) of each particle: the candidates of one image are neighbours.
 
         Noise is drawn under these names, so candidate 0 of image i meets vanilla's image i's.
         """
+        if self.children is not None:
+            return list(self.children)
         return [divmod(self.first + p, self.candidates) for p in range(particles)]
+
+    def purpose(self, purpose: str) -> str:
+        """What a draw is for; children draw under purposes of their own."""
+        return purpose if self.children is None else f"{purpose} ahead"
 
     def block(self, group: int, size: int) -> int:
         """The number of a group of ``size`` neighbours, whichever images are sampled together."""
@@ -86,7 +94,7 @@ class Problem:
     def normal(self, shape: Sequence[int], purpose: str, *key: int, particles: int) -> Tensor:
         """Standard normal (particles, *shape) on the host, each particle's under its own name."""
         names = [(*name, *key) for name in self.names(particles)]
-        return self.noise.stack(shape, purpose, names)
+        return self.noise.stack(shape, self.purpose(purpose), names)
 
     def normal_like(self, x: Tensor, purpose: str, *key: int) -> Tensor:
         """Standard normal numbers in the shape and type of x (B, …) and on its device."""

@@ -13,7 +13,7 @@ from methods.interfaces import Level, Solver
 from methods.loop import Acting, Observer, denoise
 from methods.method import Method
 from methods.problem import Phase, Problem, located, no_phase
-from methods.state import Finals, Prepared
+from methods.state import Finals, Prepared, Step
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,14 @@ class Run:
     def initial(self, noise: Tensor) -> Tensor:
         """x_T from standard normal noise."""
         return self.solver().initial(noise)
+
+    def step(self, x: Tensor, index: int = 0, visit: int = 0) -> Step:
+        """Particles x (B, …) in front of the solver's step ``index``, to ask estimators there."""
+        solver = self.solver()
+        levels, steps = [*solver.levels, solver.end], len(solver.levels)
+        here = levels[index]
+        condition = self.problem.condition
+        return Step(self.problem, solver, x, here, index, steps, condition, self.prepared, visit)
 
     def acting(self) -> list[Acting]:
         """The method's steers, each with a fresh memory."""

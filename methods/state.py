@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -44,7 +45,9 @@ def check_shape(what: str, found: Tensor, wanted: Sequence[int]) -> None:
 
 
 def posterior_mean(step: Step) -> Tensor:
-    """E[x_0 | x_t], after classifier-free guidance."""
+    """E[x_0 | x_t], after classifier-free guidance; x itself at the clean end."""
+    if step.index == step.steps:
+        return step.x
     return step.problem.backbone.posterior_mean(step.x, step.level, step.condition)
 
 
@@ -79,8 +82,19 @@ class Step:
         """The posterior mean E[x_0 | x_t], (B, …)."""
         return self.once(posterior_mean)
 
+    @property
+    def moved_mean(self) -> Tensor:
+        """The posterior mean with the steers' shifts, which the solver steps with."""
+        return self.x0 if self.moved is None else self.x0 + self.moved
+
     def value(self, efr: str | None = None) -> Tensor:
-        """V(x_t), (B,), by the estimator of this name; None: by the only one there is."""
+        """V(x_t), (B,), by the estimator of this name; None: by the only one there is.
+
+        λ r(x_0) at the clean end.
+        """
+        if self.index == self.steps:
+            scale: float = self.prepared.estimators[self.prepared.name(efr)].scale
+            return scale * self.once(_reward)
         return self._asked(efr, "value")
 
     def shift(self, efr: str | None = None) -> Tensor:
@@ -142,6 +156,7 @@ class Step:
         """(B, count) numbers in [0, 1), float64; ``asker`` as in ``normal``."""
         purpose = self._purpose(purpose, asker)
         names = self.problem.names(len(self.x))
+        purpose = self.problem.purpose(purpose)
         draws = [self.problem.noise.uniform(count, purpose, *name, *self.key) for name in names]
         return torch.stack(draws)
 
@@ -166,6 +181,38 @@ class Step:
         moved = torch.cat(moves) if moves else None
         return replace(self, condition=condition, moved=moved, known=known)
 
+    def ahead(self, noise: Tensor, of: Tensor | None = None, child: int = 0) -> Step:
+        """Where the solver steps to with each of several noises: particles at the next level.
+
+        ``noise`` (B·K, …): K of each particle, neighbours. With ``of`` (M,) it is (M, …), one for
+        each of these particles, and the particles found are their children number ``child``.
+        Children draw under names of their own. At the end of the levels they are clean.
+        """
+        count = 1 if of is not None else len(noise) // len(self.x)
+        of = torch.arange(len(self.x)).repeat_interleave(count) if of is None else of.cpu()
+        names = self.problem.names(len(self.x))
+        children = tuple((*names[p], child + k % count) for k, p in enumerate(of.tolist()))
+        solver, of = deepcopy(self.solver), of.to(self.x.device)
+        solver.select(of)
+        x = solver.step(self.moved_mean[of], self.index, self.x[of], noise)
+        level = [*solver.levels, solver.end][self.index + 1]
+        return replace(
+            self,
+            problem=replace(self.problem, children=children),
+            solver=solver,
+            x=x,
+            level=level,
+            index=self.index + 1,
+            visit=0,
+            noise=None,
+            moved=None,
+            known={},
+        )
+
+    def carried(self) -> dict[Any, Any]:
+        """What stays known where the loop goes on from here: the posterior mean, if it is."""
+        return {f: found for f, found in self.known.items() if f is posterior_mean}
+
     def select(self, ancestors: Tensor) -> Step:
         """The step of the particles ``ancestors`` (B,).
 
@@ -174,6 +221,10 @@ class Step:
         moved = None if self.moved is None else self.moved[ancestors]
         known = {posterior_mean: self.x0[ancestors]}
         return replace(self, x=self.x[ancestors], moved=moved, known=known)
+
+
+def _reward(step: Step) -> Tensor:
+    return step.problem.score(step.x)
 
 
 def _detached(found: Any) -> Any:

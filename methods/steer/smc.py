@@ -111,11 +111,10 @@ class Smc(Steer):
         return self.resampled(step.problem, memory, log_w, step.index, step.info)
 
     def after(self, step: Step, memory: Memory) -> None:
-        if not self.twisted or step.moved is None or step.noise is None:
-            return
-        slope, std = step.solver.transition(step.index)
-        correction = proposal_correction(step.moved, step.noise, slope, std)
-        memory["log_w"] = memory["log_w"] + correction
+        if self.twisted and step.moved is not None and step.noise is not None:
+            slope, std = step.solver.transition(step.index)
+            correction = proposal_correction(step.moved, step.noise, slope, std)
+            memory["log_w"] = memory["log_w"] + correction
 
     def finish(self, finals: Finals, memory: Memory) -> Finals:
         log_w = self.weighed(memory, finals.value(self.efr), final=True)
