@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench.backbones.settings import check_solver
+from bench.backbones.vp_sde import VpSde
 from bench.mixture.problems import mixture
-from bench.mixture.solver import PATHS, PathSolver, level_at
-from methods.interfaces import Level
+from bench.mixture.solver import PATHS, PathSolver, level_at, level_of
+from methods.interfaces import Level, Solver
 from methods.mixture import GaussianMixture
 from methods.settings import at_least, one_of, whole
 
@@ -43,6 +46,7 @@ SOLVERS: Mapping[str, Mapping[str, Any]] = {
     "ddpm": {"eta": 1.0},
     "ddim": {"eta": 0.0},
     "dpm": {"multistep": True},
+    "vp_sde": {"sde": 3.0},
 }
 
 
@@ -82,9 +86,12 @@ class MixtureBackbone:
     def decode(self, x0: Tensor) -> Tensor:
         return x0.clone()
 
-    def solver(self, name: str, steps: int) -> PathSolver:
+    def solver(self, name: str, steps: int) -> Solver:
         one_of("solver", name, list(self.solvers))
-        return PathSolver(self.path, steps, **self.solvers[name])
+        options = self.solvers[name]
+        if "sde" in options:
+            return VpSde(steps, options["sde"], partial(level_of, self.path), torch.float64)
+        return PathSolver(self.path, steps, **options)
 
     def level(self, fraction: float) -> Level:
         return level_at(self.path, fraction)
@@ -96,8 +103,10 @@ def check(settings: Mapping[str, Any]) -> None:
     whole("backbone.components", settings["components"], 1)
     one_of("backbone.path", settings["path"], list(PATHS))
     for name, options in settings["solvers"].items():
+        if "sde" in options:
+            check_solver(f"backbone.solvers.{name}", options)
         for key in options:
-            one_of(f"backbone.solvers.{name}: a setting", key, ("eta", "multistep"))
+            one_of(f"backbone.solvers.{name}: a setting", key, ("eta", "multistep", "sde"))
         at_least(f"backbone.solvers.{name}.eta", options.get("eta", 0.0), 0)
         if options.get("eta", 0.0) > 1 or (options.get("eta") and options.get("multistep")):
             raise ValueError(f"backbone.solvers.{name}: eta is at most 1, and 0 with multistep")
