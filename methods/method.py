@@ -40,6 +40,13 @@ class Method:
         """Particles per delivered image."""
         return prod(steer.candidates for steer in self.steers.values())
 
+    def parts(self) -> list[tuple[str, Estimator | Steer]]:
+        """Estimators, then steers, each with its key in the configuration."""
+        return [
+            *((f"method.efr.{name}", part) for name, part in self.estimators.items()),
+            *((f"method.steer.{name}", part) for name, part in self.steers.items()),
+        ]
+
     @property
     def joint(self) -> bool:
         """Whether a prompt's images must be sampled together."""

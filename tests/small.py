@@ -11,6 +11,7 @@ SMALL = {
     "repel": {"count": 3},
     "noise_search": {"n": 2, "rounds": 2},
     "best_of_n": {"n": 2},
+    "draft_best_of_n": {"n": 2, "steps": 2},
     "search": {"n": 2, "every": 1},
     "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
     "dno": {"iterations": 1, "shuffles": 1},

@@ -100,6 +100,27 @@ def annotated(problem: Problem, samples: Tensor) -> tuple[Tensor | None, Tensor]
     return torch.cat(images) if images else None, torch.cat(rewards)
 
 
+def few_steps(
+    problem: Problem,
+    noise: Tensor,
+    solver: str,
+    steps: int,
+    cfg: float | None = None,
+    purpose: str = "lookahead_solver",
+) -> Tensor:
+    """Clean latents (n, …) of a cheap solver, from standard normal ``noise`` (n, …).
+
+    The solver may use a distilled denoiser (``Backbone.under``), with the guidance weight ``cfg``,
+    or the one that goes with that denoiser. Its own noise is drawn for ``purpose``.
+    """
+    backbone, condition = problem.backbone.under(solver), problem.condition
+    if cfg is not None or backbone is not problem.backbone:
+        condition = backbone.encode(problem.prompt, cfg, condition)
+    own = replace(problem, backbone=backbone, condition=condition)
+    run = backbone.solver(solver, steps)
+    return denoise(own, run, run.initial(noise), purpose=purpose)
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A prompt's lookahead samples behind their ``estimate``, and the samples decoded.
@@ -156,13 +177,9 @@ class LookaheadEstimator(Estimator):
 
     def _draw(self, problem: Problem) -> tuple[Tensor, ...]:
         """Samples and rewards, and the images where they are to be kept."""
-        backbone, condition = problem.backbone.under(self.solver), problem.condition
-        if self.cfg is not None or backbone is not problem.backbone:
-            condition = backbone.encode(problem.prompt, self.cfg, condition)
-        own = replace(problem, backbone=backbone, condition=condition, candidates=1)
-        solver = backbone.solver(self.solver, self.steps)
-        x = solver.initial(own.initial(self.n, "lookahead"))
-        samples = denoise(own, solver, x, purpose="lookahead_solver")
+        own = replace(problem, candidates=1)
+        noise = own.initial(self.n, "lookahead")
+        samples = few_steps(own, noise, self.solver, self.steps, self.cfg)
         if self.smoothing == 0:
             images, rewards = annotated(problem, samples)
             return (samples, rewards) if images is None else (samples, rewards, images)

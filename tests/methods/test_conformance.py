@@ -32,10 +32,11 @@ SMALL = {
     "recurrence": {"repeats": 2},
     "best_of_lookahead": {"renoise": 0.6},
     "dno": {"iterations": 2, "shuffles": 1},
+    "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
-NO_LAMBDA = {"best_of_n", "noise_search", "best_of_lookahead"}
+NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"}
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
 SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic", "continuous")
@@ -247,7 +248,8 @@ def test_one_of_everything_is_a_valid_limit(estimator, steer, on_mixture):
     method = pair(estimator, steer, n=1, count=1, particles=1, rounds=1)
     result = sample(problem, method).latents
     assert result.shape == (1, 2)
-    chooses_nothing = steer in ("best_of_n", "search", "noise_search", "smc", "probe")
+    chooses = ("best_of_n", "draft_best_of_n", "search", "noise_search", "smc", "probe")
+    chooses_nothing = steer in chooses
     shifts_nothing = steer == "guidance" and estimator in ("lookahead", "rollout")
     if chooses_nothing or shifts_nothing:
         assert torch.equal(result, sample(problem, VANILLA).latents)
