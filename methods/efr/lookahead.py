@@ -13,6 +13,7 @@ drawn once per prompt and serve every step and every image. Strings of tokens ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -21,6 +22,8 @@ from torch import Tensor
 from methods.base import Estimator
 from methods.loop import denoise
 from methods.problem import Problem
+from methods.resampling import best
+from methods.seen import Scored
 from methods.settings import at_least, whole
 from methods.state import Step
 from methods.transfer import onto
@@ -85,16 +88,26 @@ class Lookahead:
         return (difference @ centered).reshape(x_t.shape).to(x_t.dtype)
 
 
-def annotated(problem: Problem, samples: Tensor) -> tuple[Tensor | None, Tensor]:
+def annotated(
+    problem: Problem, samples: Tensor, owners: Sequence[int] | None = None
+) -> tuple[Tensor | None, Tensor]:
     """Decoded images, where they are to be kept, and rewards (n,) of clean latents (n, …).
 
-    Some at a time: pictures are larger than latents, and n may be large.
+    Some at a time: pictures are larger than latents, and n may be large. ``owners``: the image of
+    each sample, None where they are the prompt's.
     """
     images, rewards = [], []
-    for part in samples.split(PART):
+    for start in range(0, len(samples), PART):
+        part = samples[start : start + PART]
         decoded = problem.backbone.decode(part)
         with problem.phase("annotate"):
             rewards.append(problem.score_images(decoded))
+        if problem.seen is not None:
+            scored = Scored(part, decoded, rewards[-1])
+            if owners is None:
+                problem.seen.share(scored)
+            else:
+                problem.seen.note(scored, owners[start : start + PART])
         if problem.keep:
             images.append(decoded)
     return torch.cat(images) if images else None, torch.cat(rewards)
@@ -167,7 +180,7 @@ class LookaheadEstimator(Estimator):
         return frozenset({"continuous"} if self.smoothing > 0 else ())
 
     def prepare(self, problem: Problem) -> Drawn:
-        if problem.keep:
+        if problem.keep or problem.seen is not None:
             return self._drawn(*self._draw(problem))
         key = {"lookahead": {k: v for k, v in asdict(self).items() if k != "scale"}}
         return self._drawn(*problem.reuse(key, lambda: self._draw(problem)))
@@ -199,5 +212,9 @@ class LookaheadEstimator(Estimator):
         noise = problem.noise.stack(shape, "lookahead smoothing", names).flatten(0, 1)
         copies = samples.repeat_interleave(self.draws, dim=0)
         perturbed = copies + self.smoothing * onto(noise, samples)
-        rewards = problem.score_images(problem.backbone.decode(perturbed))
+        images = problem.backbone.decode(perturbed)
+        rewards = problem.score_images(images)
+        if problem.seen is not None:
+            best_copies = best(rewards, self.draws)
+            problem.seen.share(Scored(perturbed, images, rewards).at(best_copies))
         return rewards.reshape(len(samples), self.draws).mean(dim=1)

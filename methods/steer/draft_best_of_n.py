@@ -3,10 +3,8 @@
 After Flash-BoN (arXiv 2607.04461), of which only the abstract was at hand. Of each particle's n
 candidates for x_T a few-step solver makes a draft from that very noise. The reward chooses among
 the drafts, and the target solver starts from the noise behind the best one. Candidate 0 is
-vanilla's noise. To deliver drafts themselves is ``best_of_lookahead``.
-
-Under a stochastic target solver x_T decides less of the sample than under a deterministic one, and
-a draft foretells less.
+vanilla's noise. To deliver drafts themselves is ``best_of_lookahead``. The target solver must be
+deterministic, for x_T to decide the sample.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ class DraftBestOfN(Steer):
     rewards, beside all that sampling costs.
     """
 
-    requires = frozenset({"start"})
     spoils = frozenset({"start"})
     n: int = 16
     solver: str = "dpm"
@@ -41,6 +38,11 @@ class DraftBestOfN(Steer):
         whole("n", self.n, 1)
         whole("steps", self.steps, 1)
 
+    @property
+    def requires(self) -> frozenset[str]:
+        solver = {"deterministic", "continuous"} if self.n > 1 else set()
+        return frozenset({"start"} | solver)
+
     def sample(self, run: Run) -> Finals:
         problem = run.problem
         drafted = replace(
@@ -49,5 +51,5 @@ class DraftBestOfN(Steer):
         noise = drafted.initial(run.particles * self.n)
         with problem.phase("denoise"), torch.no_grad():
             drafts = few_steps(drafted, noise, self.solver, self.steps, purpose="draft_solver")
-            _, rewards = annotated(drafted, drafts)
+            _, rewards = annotated(drafted, drafts, drafted.owners(len(drafts)))
         return run(run.initial(noise[best(rewards, self.n)]))

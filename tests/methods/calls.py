@@ -113,7 +113,7 @@ def expected(method, images, steps, e=1, fractions=None):
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
     total += times(runs, once + finished)
     if not finished:
-        total += calls(decode=delivered)
+        total += calls(decode=delivered, reward=delivered if method.best_seen else 0)
     for name, efr in method.estimators.items():
         total += prepare(name, efr, e)
     return total

@@ -198,9 +198,43 @@ def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
     problem = where(on_mixture, steer)
     task = Task(problem.backbone, problem.reward, problem.solver, problem.steps, problem.images, 0)
     method = pair(estimator, steer)
-    phases = measure(task, method, problem.prompt).calls.values()
-    counted = {k: sum(p[k] for p in phases) for k in next(iter(phases))}
-    assert counted == {k: expected(method, problem.images, problem.steps)[k] for k in counted}
+    for asked in (method, replace(method, best_seen=True)):
+        phases = measure(task, asked, problem.prompt).calls.values()
+        counted = {k: sum(p[k] for p in phases) for k in next(iter(phases))}
+        assert counted == {k: expected(asked, problem.images, problem.steps)[k] for k in counted}
+
+
+@fitting
+def test_best_seen_is_never_below_the_methods_own_delivery(estimator, steer, on_mixture):
+    problem, method = where(on_mixture, steer), pair(estimator, steer)
+    own, seen = sample(problem, method), sample(problem, replace(method, best_seen=True))
+    before, after = (problem.score_images(result.images) for result in (own, seen))
+    better = torch.tensor(seen.info["best_seen"])
+    assert (after[better] > before[better]).all()
+    assert torch.equal(seen.latents[~better], own.latents[~better])
+    assert torch.equal(seen.images, problem.backbone.decode(seen.latents))
+    assert len(seen.latents.unique(dim=0)) >= len(own.latents.unique(dim=0))
+    if not method.joint:
+        apart = sample(problem, replace(method, best_seen=True), together=2)
+        torch.testing.assert_close(apart.latents, seen.latents, atol=1e-8, rtol=1e-8)
+
+
+@fitting
+def test_the_best_seen_of_one_image_is_the_best_that_was_ever_scored(estimator, steer, on_mixture):
+    problem = where(on_mixture, steer, images=1)
+    reward, scores = problem.reward, []
+
+    class Recorded(Constant):
+        def __call__(self, images, prompt):
+            scores.append(reward(images, prompt).detach())
+            return reward(images, prompt)
+
+        def closed_form(self, prompt, prior):
+            return reward.closed_form(prompt, prior)
+
+    method = replace(pair(estimator, steer), best_seen=True)
+    delivered = sample(replace(problem, reward=Recorded()), method)
+    assert float(reward(delivered.images, problem.prompt)) == float(torch.cat(scores).max())
 
 
 @fitting

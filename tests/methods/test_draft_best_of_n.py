@@ -69,9 +69,9 @@ def test_each_of_several_candidates_has_drafts_of_its_own(on_mixture):
 
 
 def test_its_solver_is_checked_and_loaded_like_the_lookaheads():
-    lines = ["method=draft_best_of_n", "backbone=miniature"]
+    lines = ["method=draft_best_of_n", "backbone=miniature", "solver=ddim"]
     solver = "method.steer.draft_best_of_n.solver="
     cell = make_cell(cell_settings([*lines, solver + "lcm", "steps=4"], []))
-    assert cell.solvers == ["ddpm", "lcm"]
+    assert cell.solvers == ["ddim", "lcm"]
     with pytest.raises(BenchError, match=r"method.steer.draft_best_of_n.solver must be one of"):
         make_cell(cell_settings([*lines, solver + "lmc"], []))
