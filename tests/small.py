@@ -15,6 +15,7 @@ SMALL = {
     "draft_best_of_n": {"n": 2, "steps": 2},
     "search": {"n": 2, "every": 1},
     "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
+    "demon": {"n": 2},
     "dno": {"iterations": 1, "shuffles": 1},
     "tfg": {"draws": 2},
 }

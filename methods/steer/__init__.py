@@ -4,6 +4,7 @@ from methods.base import Steer
 from methods.steer.backward import Backward
 from methods.steer.best_of_lookahead import BestOfLookahead
 from methods.steer.best_of_n import BestOfN
+from methods.steer.demon import Demon
 from methods.steer.dno import Dno
 from methods.steer.draft_best_of_n import DraftBestOfN
 from methods.steer.embedding import Embedding
@@ -22,6 +23,7 @@ STEERS: dict[str, type[Steer]] = {
     "backward": Backward,
     "best_of_lookahead": BestOfLookahead,
     "best_of_n": BestOfN,
+    "demon": Demon,
     "dno": Dno,
     "draft_best_of_n": DraftBestOfN,
     "embedding": Embedding,

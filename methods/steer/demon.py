@@ -4,10 +4,10 @@ At every step the solver's noise is replaced by
 
     z = √d · S/‖S‖,   S = Σ_k b_k z_k,   b_k = tanh((V_k − V̄)/τ)   or   b = softmax(V/τ),
 
-where V_k is the value where the solver steps to with z_k, V̄ the mean of the K, and d how many numbers
-a latent has. So z has a typical draw's norm and points towards what is worth more, away from what
-is worth less. No derivative is needed. What is sampled is no known tilted distribution: the more
-noises, the higher the reward.
+where V_k is the value where the solver steps to with z_k, V̄ the mean of the K, and d how many
+numbers a latent has. So z has a typical draw's norm and points towards what is worth more, away
+from what is worth less. No derivative is needed. What is sampled is no known tilted distribution:
+the more noises, the higher the reward.
 """
 
 from __future__ import annotations

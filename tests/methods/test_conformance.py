@@ -31,6 +31,7 @@ SMALL = {
     "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
     "recurrence": {"repeats": 2},
     "best_of_lookahead": {"renoise": 0.6},
+    "demon": {"n": 3},
     "dno": {"iterations": 2, "shuffles": 1},
     "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},

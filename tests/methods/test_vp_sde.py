@@ -1,4 +1,4 @@
-"""A flow model along the variance-preserving interpolant: RBF's numbers, and the prior's samples."""
+"""A flow model along the variance-preserving interpolant: RBF's numbers, the prior's samples."""
 
 import pytest
 import torch
