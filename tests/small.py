@@ -14,6 +14,7 @@ SMALL = {
     "best_of_n": {"n": 2},
     "draft_best_of_n": {"n": 2, "steps": 2},
     "search": {"n": 2, "every": 1},
+    "rbf": {"budget": 9, "starts": 2},
     "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
     "demon": {"n": 2},
     "dno": {"iterations": 1, "shuffles": 1},

@@ -11,6 +11,7 @@ from methods.steer.embedding import Embedding
 from methods.steer.guidance import Guidance
 from methods.steer.noise_search import NoiseSearch
 from methods.steer.probe import Probe
+from methods.steer.rbf import Rbf
 from methods.steer.recurrence import Recurrence
 from methods.steer.repel import Repel
 from methods.steer.restart import Restart
@@ -30,6 +31,7 @@ STEERS: dict[str, type[Steer]] = {
     "guidance": Guidance,
     "noise_search": NoiseSearch,
     "probe": Probe,
+    "rbf": Rbf,
     "recurrence": Recurrence,
     "repel": Repel,
     "restart": Restart,

@@ -110,6 +110,13 @@ def expected(method, images, steps, e=1, fractions=None):
     if (demon := steers.get("Demon")) and demon.n > 1:
         count = sum(passes[k] for k in active(demon) if k < steps - 1)
         once += times(particles * count * demon.n, child(*of["Demon"], e))
+    if rbf := steers.get("Rbf"):
+        one = child(*of["Rbf"], e)
+        starts = rbf.starts if rbf.starts > 1 else 0
+        valued = times(starts + rbf.children, one) + value(*of["Rbf"], e)
+        once += times(particles, valued)
+        if one["denoiser"]:  # a chosen child's posterior mean serves again
+            once -= calls(denoiser=e * particles * (steps - 1))
     if "BestOfN" in steers:
         finished = times(particles, SCORED)
     if search := steers.get("NoiseSearch"):
