@@ -156,11 +156,8 @@ class LookaheadEstimator(Estimator):
 
     def _draw(self, problem: Problem) -> tuple[Tensor, ...]:
         """Samples and rewards, and the images where they are to be kept."""
-        backbone, condition = problem.backbone.under(self.solver), problem.condition
-        if self.cfg is not None or backbone is not problem.backbone:
-            condition = backbone.encode(problem.prompt, self.cfg, condition)
-        own = replace(problem, backbone=backbone, condition=condition, candidates=1)
-        solver = backbone.solver(self.solver, self.steps)
+        own = replace(problem.under(self.solver, self.cfg), candidates=1)
+        solver = own.backbone.solver(self.solver, self.steps)
         x = solver.initial(own.initial(self.n, "lookahead"))
         samples = denoise(own, solver, x, purpose="lookahead_solver")
         if self.smoothing == 0:
