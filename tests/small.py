@@ -5,7 +5,9 @@ from bench.config.compose import cell_settings, groups
 
 ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
 STILL = ("noise_search", "draft_best_of_n")  # that need a deterministic target solver
-METHODS = [m for m in groups()["method"] if m not in ELSEWHERE]
+# Where the backbone has a student: tests/methods/test_student_on_pictures.py
+STUDENTS = ("fmtt", "fmtt_smc", "student_rollout", "student_smc")
+METHODS = [m for m in groups()["method"] if m not in (*ELSEWHERE, *STUDENTS)]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
     "rollout": {"n": 2},

@@ -33,7 +33,10 @@ def value(name, efr, e):
     if name == "tweedie":
         return times(max(efr.perturbations, 1), SCORED)
     if name == "rollout":
-        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1))
+        jump = e * (efr.by == "student")  # the first one, in place of the loop's posterior mean
+        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1) + jump)
+    if name == "student":
+        return SCORED + calls(denoiser=efr.steps)  # without classifier-free guidance
     return calls()
 
 
@@ -42,6 +45,8 @@ def shift(name, efr, e):
     if name == "tweedie":
         back = calls(denoiser_backward=e)
         return times(max(efr.perturbations, 1), DIFFERENTIATED) + back
+    if name == "student":
+        return DIFFERENTIATED + calls(denoiser=efr.steps, denoiser_backward=efr.steps)
     return value(name, efr, e)
 
 
