@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -73,6 +73,17 @@ class Problem:
         """The kind of noise: the backbone's ``kernel``, or Gaussian where it says nothing."""
         kernel: Kernel = getattr(self.backbone, "kernel", GAUSSIAN)
         return kernel
+
+    def under(self, solver: str | None) -> Problem:
+        """The prompt with the model that runs under this solver: itself, or a distilled one.
+
+        Raises ValueError for None: the backbone names no student.
+        """
+        if solver is None:
+            raise ValueError("a student's solver must be named: the backbone has none of its own")
+        backbone = self.backbone.under(solver)
+        condition = backbone.encode(self.prompt, None, self.condition)
+        return replace(self, backbone=backbone, condition=condition, solver=solver)
 
     def names(self, particles: int) -> list[tuple[int, ...]]:
         """(image, candidate) of each particle: the candidates of one image are neighbours.

@@ -287,6 +287,18 @@ class Finals:
         latents = self.latents[index]
         return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
 
+    def settled(self) -> Finals:
+        """The same samples, decoded and scored, without a graph."""
+        latents, images, rewards = self.latents, self.images(), self.rewards()
+        found = (latents.detach(), images.detach(), rewards.detach())
+        return Finals(self.problem, *found, self.info, self.prepared)
+
+    def better(self, other: Finals) -> Finals:
+        """At each place the sample with the higher reward; of equals this one."""
+        index = torch.arange(len(self.latents), device=self.latents.device)
+        higher = other.rewards() > self.rewards()
+        return self.joined(other).select(index + len(index) * higher)
+
     def joined(self, other: Finals) -> Finals:
         """These samples and then the other ones, all decoded and scored."""
         pairs = [

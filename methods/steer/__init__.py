@@ -6,10 +6,13 @@ from methods.steer.best_of_lookahead import BestOfLookahead
 from methods.steer.best_of_n import BestOfN
 from methods.steer.dno import Dno
 from methods.steer.embedding import Embedding
+from methods.steer.fmrg import Fmrg
 from methods.steer.guidance import Guidance
 from methods.steer.noise_search import NoiseSearch
+from methods.steer.pcnl import Pcnl
 from methods.steer.probe import Probe
 from methods.steer.recurrence import Recurrence
+from methods.steer.reno import Reno
 from methods.steer.repel import Repel
 from methods.steer.restart import Restart
 from methods.steer.search import Search
@@ -23,10 +26,13 @@ STEERS: dict[str, type[Steer]] = {
     "best_of_n": BestOfN,
     "dno": Dno,
     "embedding": Embedding,
+    "fmrg": Fmrg,
     "guidance": Guidance,
     "noise_search": NoiseSearch,
+    "pcnl": Pcnl,
     "probe": Probe,
     "recurrence": Recurrence,
+    "reno": Reno,
     "repel": Repel,
     "restart": Restart,
     "search": Search,

@@ -14,6 +14,8 @@ weights must take it back (``twisted``): a step whose mean was moved by m with n
 log w by log p(x_s | x_t) − log q(x_s | x_t) = −(z·m)/c − ‖m‖²/(2c²). A step without noise has no
 density: the last one must be left unguided.
 
+Particles whose start was drawn in proportion to exp(V) begin with the weight exp(−V).
+
 A deterministic solver cannot part copies of one particle again: with η = 0 a resampled population
 would stay collapsed, and is refused.
 """
@@ -101,7 +103,8 @@ class Smc(Steer):
     def begin(self, run: Run) -> Memory:
         zeros = torch.zeros(run.particles, dtype=torch.float64, device=run.problem.backbone.device)
         first = float("-inf") if self.potential == "max" else 0.0
-        return {"previous": zeros + first, "product": zeros.clone(), "log_w": zeros.clone()}
+        log_w = zeros.clone() if run.tilt is None else zeros - run.tilt
+        return {"previous": zeros + first, "product": zeros.clone(), "log_w": log_w}
 
     def select(self, step: Step, memory: Memory) -> Tensor | None:
         if step.index not in self.resampling_steps(step.steps):

@@ -108,6 +108,23 @@ def expected(method, images, steps, e=1, fractions=None):
     if dno := steers.get("Dno"):
         forth = calls(denoiser=2 * e * steps, denoiser_backward=e * steps)
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
+    if chain := steers.get("Pcnl"):
+        name, efr = of["Pcnl"]
+        seen = calls(denoiser=e * (name in ("tweedie", "rollout", "toy"))) + shift(name, efr, e)
+        total += times(particles // chain.share * (chain.iterations + 1), seen)
+    if reno := steers.get("Reno"):
+        ways = calls(denoiser=2 * e * reno.steps, denoiser_backward=e * reno.steps)
+        last = calls(denoiser=e * reno.steps) + SCORED
+        return times(particles * (reno.iterations - 1), ways + DIFFERENTIATED) + times(images, last)
+    if fmrg := steers.get("Fmrg"):
+        guided = times(max(fmrg.inner, 1), DIFFERENTIATED) + calls(denoiser=e)
+        guided += calls(denoiser_backward=e * (fmrg.inner == 0))
+        weighed = calls(denoiser=e) + SCORED
+        return (
+            times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
+            + times(particles * (fmrg.particles > 1), weighed)
+            + times(images, calls(denoiser=e * fmrg.tail, decode=1))
+        )
     total += times(runs, once + finished)
     if not finished:
         total += calls(decode=delivered)
