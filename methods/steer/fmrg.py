@@ -7,8 +7,8 @@ time and u = (x − x̂_0)/t the average velocity of the jump,
     J:  x′ = x − (t − t′)(u − s ‖u‖ g/‖g‖),          g = ∇_x r(x̂_0), through the student
     E:  x′ = x − (t − t′) u + t (1 − t′)(x̂_0* − x̂_0),    x̂_0* by n steps of Adam on x̂_0 itself
 
-Any Gaussian path is brought to that one by x/(α + σ) and t = σ/(α + σ). Of ``particles`` that have
-gone the first ``warmup`` steps the one whose jump scores best goes on; after ``guided`` steps the
+Any Gaussian path is brought to that one by x/(α + σ) and t = σ/(α + σ). Of ``starts`` that
+have gone the first ``warmup`` steps the one whose jump scores best goes on; after ``guided`` steps the
 rest of the time is gone without guidance, in ``tail`` equal steps.
 """
 
@@ -40,7 +40,7 @@ class Fmrg(Steer):
 
     ``solver``: the student's, which takes the place of the target solver. The times are the first
     ``guided`` + 1 of those that the target solver takes in ``grid`` steps, then ``tail`` more.
-    ``particles`` >= 1 for each image until ``warmup`` steps are gone; 1: no warm-up.
+    ``starts`` >= 1 particles of each image go the first ``warmup`` steps; 1: no choice is made.
 
     Per guided step and particle a posterior mean of the student, then a decode and a reward both
     ways, n times in FMRG-E; in FMRG-J the posterior mean is differentiated too. A particle is
@@ -55,24 +55,24 @@ class Fmrg(Steer):
     guided: int = 7
     tail: int = 2
     warmup: int = 4
-    particles: int = 3
+    starts: int = 3
 
     def __post_init__(self) -> None:
         at_least("scale", self.scale, 0)
-        for key, low in (("inner", 0), ("guided", 0), ("tail", 1), ("warmup", 0), ("particles", 1)):
+        for key, low in (("inner", 0), ("guided", 0), ("tail", 1), ("warmup", 0), ("starts", 1)):
             whole(key, getattr(self, key), low)
         whole("grid", self.grid, self.guided + 1)
         whole("guided", self.guided, self.warmup)
-        if self.particles > 1:
+        if self.starts > 1:
             whole("warmup", self.warmup, 1)
 
     @property
     def candidates(self) -> int:
-        return self.particles
+        return self.starts
 
     @property
     def population(self) -> int:
-        return self.particles
+        return self.starts
 
     def sample(self, run: Run) -> Finals:
         problem = run.problem.under(self.solver)
@@ -81,8 +81,8 @@ class Fmrg(Steer):
         with problem.phase("denoise"), torch.no_grad():
             x = target.initial(problem.initial(run.particles))
             x = self.steered(problem, x, levels[: self.warmup + 1])
-            if self.particles > 1:
-                x = x[best(problem.score(jump(problem, x, levels[self.warmup])), self.particles)]
+            if self.starts > 1:
+                x = x[best(problem.score(jump(problem, x, levels[self.warmup])), self.starts)]
             x = self.steered(problem, x, levels[: self.guided + 1], self.warmup)
             for start, end in pairwise(descent(problem.backbone, levels[self.guided], self.tail)):
                 x = ancestral_step(x, jump(problem, x, start), start, end, None, eta=0.0)

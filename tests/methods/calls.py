@@ -122,7 +122,7 @@ def expected(method, images, steps, e=1, fractions=None):
         weighed = calls(denoiser=e) + SCORED
         return (
             times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
-            + times(particles * (fmrg.particles > 1), weighed)
+            + times(particles * (fmrg.starts > 1), weighed)
             + times(images, calls(denoiser=e * fmrg.tail, decode=1))
         )
     total += times(runs, once + finished)
