@@ -13,6 +13,7 @@ from methods.interfaces import Level, Solver
 from methods.loop import Acting, Observer, denoise
 from methods.method import Method
 from methods.problem import Phase, Problem, located, no_phase
+from methods.seen import Seen
 from methods.state import Finals, Prepared, Step
 
 
@@ -144,7 +145,9 @@ def sample(
     lists with one entry each time. Raises ValueError where the method couples the images.
     """
     keep = any("images" in steer.requires for steer in method.steers.values())
-    problem = replace(problem, candidates=method.candidates, phase=phase, keep=keep)
+    seen = Seen(problem.images) if method.best_seen else None
+    candidates = method.candidates
+    problem = replace(problem, candidates=candidates, phase=phase, keep=keep, seen=seen)
     with phase("prepare"), torch.no_grad(), located("while its estimators were prepared"):
         ready = {name: e.prepare(problem) for name, e in method.estimators.items()}
     prepared = Prepared(method.estimators, ready)
@@ -173,6 +176,10 @@ def _delivered(run: Run) -> Sampled:
         with run.problem.phase("denoise"):
             x = run.initial(run.problem.initial(run.particles))
         finals = run(x)
-    with run.problem.phase("decode"), torch.no_grad():
+    with run.problem.phase("decode"), torch.no_grad(), located("of the finished samples"):
+        if run.problem.seen is not None:
+            own = finals.rewards()
+            finals = finals.or_better(run.problem.seen)
+            run.info["best_seen"] = (finals.rewards() > own).tolist()
         images = finals.images()
     return Sampled(finals.latents, images, run.info)

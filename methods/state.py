@@ -13,6 +13,7 @@ from torch import Tensor
 from methods.base import Estimator
 from methods.interfaces import Condition, Level, Solver
 from methods.problem import Problem
+from methods.seen import Scored, Seen
 from methods.settings import one_of
 from methods.transfer import onto
 
@@ -167,8 +168,9 @@ class Step:
 
     def part(self, part: slice) -> Step:
         """The step of some neighbouring particles; nothing is known of it yet."""
-        problem = replace(self.problem, first=self.problem.first + part.start)
-        return replace(self, problem=problem, x=self.x[part], known={})
+        x = self.x[part]
+        problem = replace(self.problem, first=self.problem.first + part.start, part=len(x))
+        return replace(self, problem=problem, x=x, known={})
 
     def joined(self, parts: Sequence[Step]) -> Step:
         """This step with what its parts, one after the other, have found out."""
@@ -271,6 +273,7 @@ class Finals:
         """(B,) by the guiding reward."""
         if self._rewards is None:
             self._rewards = self.problem.score_images(self.images())
+            self.problem.note(self.latents, self.images(), self._rewards)
         return self._rewards
 
     def value(self, efr: str | None = None) -> Tensor:
@@ -287,17 +290,11 @@ class Finals:
         latents = self.latents[index]
         return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
 
-    def settled(self) -> Finals:
-        """The same samples, decoded and scored, without a graph."""
-        latents, images, rewards = self.latents, self.images(), self.rewards()
-        found = (latents.detach(), images.detach(), rewards.detach())
-        return Finals(self.problem, *found, self.info, self.prepared)
-
-    def better(self, other: Finals) -> Finals:
-        """At each place the sample with the higher reward; of equals this one."""
-        index = torch.arange(len(self.latents), device=self.latents.device)
-        higher = other.rewards() > self.rewards()
-        return self.joined(other).select(index + len(index) * higher)
+    def or_better(self, seen: Seen) -> Finals:
+        """These samples, or the best seen of their images where it scores higher."""
+        own = Scored(self.latents, self.images(), self.rewards())
+        best = seen.better(own, self.problem.first // self.problem.candidates)
+        return Finals(self.problem, best.latents, best.images, best.rewards, self.info)
 
     def joined(self, other: Finals) -> Finals:
         """These samples and then the other ones, all decoded and scored."""

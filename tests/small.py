@@ -4,6 +4,7 @@ from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 
 ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
+STILL = ("noise_search", "draft_best_of_n")  # that need a deterministic target solver
 METHODS = [m for m in groups()["method"] if m not in ELSEWHERE]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
@@ -11,6 +12,7 @@ SMALL = {
     "repel": {"count": 3},
     "noise_search": {"n": 2, "rounds": 2},
     "best_of_n": {"n": 2},
+    "draft_best_of_n": {"n": 2, "steps": 2},
     "search": {"n": 2, "every": 1},
     "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
     "dno": {"iterations": 1, "shuffles": 1},
@@ -45,7 +47,7 @@ def small_method(method, lookahead_solver="dpm"):
 def target_solver(family, method):
     """A target solver that suits the method."""
     noisy, still = ("ancestral", "euler") if family == "flux_dev" else ("ddpm", "ddim")
-    return still if method == "noise_search" else noisy
+    return still if method in STILL else noisy
 
 
 def small_settings(family, method, *own):

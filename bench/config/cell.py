@@ -62,8 +62,7 @@ class Cell:
     @property
     def solvers(self) -> list[str]:
         """Every solver that the method and the yardstick run."""
-        parts = [*self.method.estimators.values(), *self.method.steers.values()]
-        own = [getattr(part, "solver", None) for part in parts]
+        own = [getattr(part, "solver", None) for _, part in self.method.parts()]
         return list(dict.fromkeys([self.solver, *(s for s in own if s is not None)]))
 
 

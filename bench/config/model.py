@@ -103,11 +103,11 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     method = build_method(given["method"])
     one_of("solver", cell.solver, list(backbone["solvers"]))
     check_steps("steps", cell.steps * method.steps_factor, cell.solver, backbone)
+    _check_solvers(method, backbone, kind.guided)
     derivative = differentiable(cell.reward, given["rewards"])
     solver = backbone["solvers"][cell.solver]
     words = offered(solver, derivative, kind.analytic, kind.tokens)
     check_method(method, words, cell.images)
-    _check_solvers(method, backbone, kind.guided)
     return cell, method
 
 
@@ -159,16 +159,9 @@ def _check_weights(cell: CellSettings) -> None:
 def _check_solvers(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
     """Raise ValueError where a part's own solver, steps or guidance do not fit."""
     guided = guided and backbone.get("guidance") is not None
-    sides = {"efr": method.estimators, "steer": method.steers}
-    parts = {f"method.{s}.{name}": p for s, own in sides.items() for name, p in own.items()}
-    for where, part in parts.items():
-        if hasattr(part, "solver"):
-            if part.solver is None:
-                raise ValueError(
-                    f"{where}.solver must name the solver of a student, distilled for few steps: "
-                    f"{backbone['name']} has none of its own"
-                )
-            one_of(f"{where}.solver", part.solver, list(backbone["solvers"]))
-            check_steps(f"{where}.steps", getattr(part, "steps", 1), part.solver, backbone)
+    for where, part in method.parts():
+        if (solver := getattr(part, "solver", None)) is not None:
+            one_of(f"{where}.solver", solver, list(backbone["solvers"]))
+            check_steps(f"{where}.steps", getattr(part, "steps", 1), solver, backbone)
         if getattr(part, "cfg", None) is not None and not guided:
             raise ValueError(f"{where}.cfg must be null: {backbone['name']} has no guidance weight")

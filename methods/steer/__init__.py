@@ -5,6 +5,7 @@ from methods.steer.backward import Backward
 from methods.steer.best_of_lookahead import BestOfLookahead
 from methods.steer.best_of_n import BestOfN
 from methods.steer.dno import Dno
+from methods.steer.draft_best_of_n import DraftBestOfN
 from methods.steer.embedding import Embedding
 from methods.steer.fmrg import Fmrg
 from methods.steer.guidance import Guidance
@@ -25,6 +26,7 @@ STEERS: dict[str, type[Steer]] = {
     "best_of_lookahead": BestOfLookahead,
     "best_of_n": BestOfN,
     "dno": Dno,
+    "draft_best_of_n": DraftBestOfN,
     "embedding": Embedding,
     "fmrg": Fmrg,
     "guidance": Guidance,

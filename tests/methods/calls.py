@@ -105,6 +105,9 @@ def expected(method, images, steps, e=1, fractions=None):
         finished = times(particles, SCORED)
     if search := steers.get("NoiseSearch"):
         runs, finished = search.rounds, times(particles, SCORED)
+    if draft := steers.get("DraftBestOfN"):
+        each = SCORED + calls(denoiser=e * draft.steps)
+        total += times(particles * draft.n, each)
     if dno := steers.get("Dno"):
         forth = calls(denoiser=2 * e * steps, denoiser_backward=e * steps)
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
@@ -127,7 +130,7 @@ def expected(method, images, steps, e=1, fractions=None):
         )
     total += times(runs, once + finished)
     if not finished:
-        total += calls(decode=delivered)
+        total += calls(decode=delivered, reward=delivered if method.best_seen else 0)
     for name, efr in method.estimators.items():
         total += prepare(name, efr, e)
     return total
