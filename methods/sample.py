@@ -69,7 +69,13 @@ class Run:
     def acting(self) -> list[Acting]:
         """The method's steers, each with a fresh memory."""
         return [
-            Acting(steer, steer.begin(self), self.method.graphs(label), self.method.derives(label))
+            Acting(
+                steer,
+                steer.begin(self),
+                self.method.graphs(label),
+                self.method.graphs(label, ("graph",)) > 0,
+                self.method.derives(label),
+            )
             for label, steer in self.method.steers.items()
         ]
 

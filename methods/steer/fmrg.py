@@ -7,21 +7,22 @@ time and u = (x − x̂_0)/t the average velocity of the jump,
     J:  x′ = x − (t − t′)(u − s ‖u‖ g/‖g‖),          g = ∇_x r(x̂_0), through the student
     E:  x′ = x − (t − t′) u + t (1 − t′)(x̂_0* − x̂_0),    x̂_0* by n steps of Adam on x̂_0 itself
 
-Any Gaussian path is brought to that one by x/(α + σ) and t = σ/(α + σ). Of ``starts`` that
-have gone the first ``warmup`` steps the one whose jump scores best goes on; after ``guided`` steps the
-rest of the time is gone without guidance, in ``tail`` equal steps.
+Any Gaussian path is brought to that one by x/(α + σ) and t = σ/(α + σ). Of ``starts`` particles
+that have gone the first ``warmup`` steps the one whose jump scores best goes on. After ``guided``
+steps the rest of the time is gone without guidance, in ``tail`` equal steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from methods.base import Steer
+from methods.efr.student import check_student
 from methods.gradients import derivative, lengths
 from methods.interfaces import Level
 from methods.path import ancestral_step
@@ -48,7 +49,7 @@ class Fmrg(Steer):
     """
 
     requires = frozenset({"derivative", "start", "alone"})
-    solver: str | None = None
+    solver: str | None = "lcm"
     scale: float = 3.0
     inner: int = 0
     grid: int = 32
@@ -58,6 +59,7 @@ class Fmrg(Steer):
     starts: int = 3
 
     def __post_init__(self) -> None:
+        check_student("solver", self.solver)
         at_least("scale", self.scale, 0)
         for key, low in (("inner", 0), ("guided", 0), ("tail", 1), ("warmup", 0), ("starts", 1)):
             whole(key, getattr(self, key), low)
@@ -75,7 +77,7 @@ class Fmrg(Steer):
         return self.starts
 
     def sample(self, run: Run) -> Finals:
-        problem = run.problem.under(self.solver)
+        problem = run.problem.under(str(self.solver))
         target = run.problem.backbone.solver(run.problem.solver, self.grid)
         levels = [*target.levels, target.end]
         with problem.phase("denoise"), torch.no_grad():
@@ -83,6 +85,7 @@ class Fmrg(Steer):
             x = self.steered(problem, x, levels[: self.warmup + 1])
             if self.starts > 1:
                 x = x[best(problem.score(jump(problem, x, levels[self.warmup])), self.starts)]
+                problem = replace(problem, candidates=1, first=problem.first // self.starts)
             x = self.steered(problem, x, levels[: self.guided + 1], self.warmup)
             for start, end in pairwise(descent(problem.backbone, levels[self.guided], self.tail)):
                 x = ancestral_step(x, jump(problem, x, start), start, end, None, eta=0.0)
@@ -93,11 +96,14 @@ class Fmrg(Steer):
     ) -> Tensor:
         """x (B, …) at the level ``first`` guided down to the last one, as many particles at a time
         as are to be differentiated together."""
-        size, steps = problem.graph or len(x), list(pairwise(levels))
-        for index in range(first, len(steps)):
+        for index, (start, end) in list(enumerate(pairwise(levels)))[first:]:
+            moved, seen = [], 0
             with located(f"at step {index} of {self.guided}"):
-                parts = [self.step(problem, part, *steps[index], index) for part in x.split(size)]
-            x = torch.cat(parts)
+                for part in x.split(problem.graph or len(x)):
+                    own = replace(problem, first=problem.first + seen, part=len(part))
+                    moved.append(self.step(own, part, start, end, index))
+                    seen += len(part)
+            x = torch.cat(moved)
         return x
 
     def step(self, problem: Problem, x: Tensor, start: Level, end: Level, index: int) -> Tensor:

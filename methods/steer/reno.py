@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from methods.base import Steer
+from methods.efr.student import check_student
 from methods.gradients import derivative, lengths
 from methods.loop import denoise
 from methods.problem import Problem
 from methods.sample import Run
+from methods.seen import Scored
 from methods.settings import at_least, whole
 from methods.state import Finals
 
@@ -45,7 +47,7 @@ class Reno(Steer):
     """
 
     requires = frozenset({"derivative", "start", "alone"})
-    solver: str | None = None
+    solver: str | None = "lcm"
     steps: int = 1
     iterations: int = 50
     scale: float = 1.0
@@ -54,30 +56,32 @@ class Reno(Steer):
     clip: float = 0.1
 
     def __post_init__(self) -> None:
+        check_student("solver", self.solver)
         whole("steps", self.steps, 1)
         whole("iterations", self.iterations, 1)
         for key in ("scale", "regularizer", "rate", "clip"):
             at_least(key, getattr(self, key), 0)
 
-    def sample(self, run: Run) -> Finals | None:
-        problem = run.problem.under(self.solver)
+    def sample(self, run: Run) -> Finals:
+        problem = run.problem.under(str(self.solver))
         z = problem.initial(run.particles).requires_grad_()
         optimizer = torch.optim.SGD([z], lr=self.rate, momentum=MOMENTUM, nesterov=True)
-        best: Finals | None = None
+        best: Scored | None = None
         for left in reversed(range(self.iterations)):
             with problem.phase("denoise"), torch.set_grad_enabled(left > 0):
-                made = self.made(problem, z)
+                made = Finals(problem, self.made(problem, z))
+                found = Scored(made.latents, made.images(), made.rewards())
                 if left:
-                    loss = self.regularizer * norm_loss(z) - self.scale * made.rewards()
+                    loss = self.regularizer * norm_loss(z) - self.scale * found.rewards
                     slope = derivative(loss.sum(), z)
                     z.grad = slope * (self.clip / (lengths(slope) + 1e-6)).clamp(max=1.0)
                     optimizer.step()
-                made = made.settled()
-            best = made if best is None else best.better(made)
-        return best
+            found = found.settled()
+            best = found if best is None else best.or_better(found)
+        assert best is not None  # there is one iteration or more
+        return Finals(problem, best.latents, best.images, best.rewards)
 
-    def made(self, problem: Problem, z: Tensor) -> Finals:
+    def made(self, problem: Problem, z: Tensor) -> Tensor:
         """The student's samples from noise z, with a graph to z where gradients are enabled."""
-        solver = problem.backbone.solver(problem.solver, self.steps)
-        graph = torch.is_grad_enabled()
-        return Finals(problem, denoise(problem, solver, solver.initial(z), graph=graph))
+        solver = problem.backbone.solver(str(self.solver), self.steps)
+        return denoise(problem, solver, solver.initial(z), graph=torch.is_grad_enabled())

@@ -33,7 +33,10 @@ def value(name, efr, e):
     if name == "tweedie":
         return times(max(efr.perturbations, 1), SCORED)
     if name == "rollout":
-        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1))
+        jump = e * (efr.by == "student")  # the first one, in place of the loop's posterior mean
+        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1) + jump)
+    if name == "student":
+        return SCORED + calls(denoiser=efr.steps)  # without classifier-free guidance
     return calls()
 
 
@@ -42,6 +45,8 @@ def shift(name, efr, e):
     if name == "tweedie":
         back = calls(denoiser_backward=e)
         return times(max(efr.perturbations, 1), DIFFERENTIATED) + back
+    if name == "student":
+        return DIFFERENTIATED + calls(denoiser=efr.steps, denoiser_backward=efr.steps)
     return value(name, efr, e)
 
 
@@ -115,18 +120,17 @@ def expected(method, images, steps, e=1, fractions=None):
         name, efr = of["Pcnl"]
         seen = calls(denoiser=e * (name in ("tweedie", "rollout", "toy"))) + shift(name, efr, e)
         total += times(particles // chain.share * (chain.iterations + 1), seen)
-    if reno := steers.get("Reno"):
-        ways = calls(denoiser=2 * e * reno.steps, denoiser_backward=e * reno.steps)
-        last = calls(denoiser=e * reno.steps) + SCORED
-        return times(particles * (reno.iterations - 1), ways + DIFFERENTIATED) + times(images, last)
+    if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
+        ways = calls(denoiser=2 * reno.steps, denoiser_backward=reno.steps) + DIFFERENTIATED
+        last = calls(denoiser=reno.steps) + SCORED
+        return times(particles * (reno.iterations - 1), ways) + times(images, last)
     if fmrg := steers.get("Fmrg"):
-        guided = times(max(fmrg.inner, 1), DIFFERENTIATED) + calls(denoiser=e)
-        guided += calls(denoiser_backward=e * (fmrg.inner == 0))
-        weighed = calls(denoiser=e) + SCORED
+        guided = times(max(fmrg.inner, 1), DIFFERENTIATED) + calls(denoiser=1)
+        guided += calls(denoiser_backward=fmrg.inner == 0)
         return (
             times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
-            + times(particles * (fmrg.starts > 1), weighed)
-            + times(images, calls(denoiser=e * fmrg.tail, decode=1))
+            + times(particles * (fmrg.starts > 1), calls(denoiser=1) + SCORED)
+            + times(images, calls(denoiser=fmrg.tail, decode=1, reward=method.best_seen))
         )
     total += times(runs, once + finished)
     if not finished:

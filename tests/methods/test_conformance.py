@@ -26,6 +26,7 @@ from methods.steer import STEERS
 SMALL = {
     "lookahead": {"n": 30, "steps": 3},
     "rollout": {"n": 3, "steps": 3},
+    "student": {"solver": "flow_map", "ramp": True},
     "repel": {"count": 5},
     "noise_search": {"n": 3, "rounds": 2},
     "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
@@ -34,8 +35,8 @@ SMALL = {
     "dno": {"iterations": 2, "shuffles": 1},
     "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},
-    "reno": {"solver": "ddim", "steps": 2, "iterations": 3},
-    "fmrg": {"solver": "ddim", "grid": 8, "guided": 3, "warmup": 2},
+    "reno": {"solver": "flow_map", "steps": 2, "iterations": 3},
+    "fmrg": {"solver": "flow_map", "grid": 8, "guided": 3, "warmup": 2},
     "pcnl": {"iterations": 3, "burn_in": 1},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
