@@ -6,7 +6,10 @@ from bench.config.compose import cell_settings, groups
 ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
 STILL = ("noise_search", "draft_best_of_n")  # that need a deterministic target solver
 # Where the backbone has a student: tests/methods/test_student_on_pictures.py
-STUDENTS = ("fmtt", "fmtt_smc", "student_rollout", "student_smc")
+STUDENTS = (
+    *("fmrg_e", "fmrg_j", "fmtt", "fmtt_smc", "psi_sampler", "reno"),
+    *("student_rollout", "student_smc"),
+)
 METHODS = [m for m in groups()["method"] if m not in (*ELSEWHERE, *STUDENTS)]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
@@ -21,6 +24,9 @@ SMALL = {
     "demon": {"n": 2},
     "dno": {"iterations": 1, "shuffles": 1},
     "tfg": {"draws": 2},
+    "reno": {"steps": 2, "iterations": 2},
+    "fmrg": {"grid": 4, "guided": 2, "warmup": 1, "starts": 2},
+    "pcnl": {"iterations": 3, "burn_in": 1, "share": 2},
 }
 TOY = ("weights=tiny", "prompts.per_task=1", "prompts.limit=1", "steps=4", "images=2")
 NO_JUDGE = ("judge=none", "scores=[]")

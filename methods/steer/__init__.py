@@ -8,11 +8,14 @@ from methods.steer.demon import Demon
 from methods.steer.dno import Dno
 from methods.steer.draft_best_of_n import DraftBestOfN
 from methods.steer.embedding import Embedding
+from methods.steer.fmrg import Fmrg
 from methods.steer.guidance import Guidance
 from methods.steer.noise_search import NoiseSearch
+from methods.steer.pcnl import Pcnl
 from methods.steer.probe import Probe
 from methods.steer.rbf import Rbf
 from methods.steer.recurrence import Recurrence
+from methods.steer.reno import Reno
 from methods.steer.repel import Repel
 from methods.steer.restart import Restart
 from methods.steer.search import Search
@@ -28,11 +31,14 @@ STEERS: dict[str, type[Steer]] = {
     "dno": Dno,
     "draft_best_of_n": DraftBestOfN,
     "embedding": Embedding,
+    "fmrg": Fmrg,
     "guidance": Guidance,
     "noise_search": NoiseSearch,
+    "pcnl": Pcnl,
     "probe": Probe,
     "rbf": Rbf,
     "recurrence": Recurrence,
+    "reno": Reno,
     "repel": Repel,
     "restart": Restart,
     "search": Search,

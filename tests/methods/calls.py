@@ -132,6 +132,22 @@ def expected(method, images, steps, e=1, fractions=None):
     if dno := steers.get("Dno"):
         forth = calls(denoiser=2 * e * steps, denoiser_backward=e * steps)
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
+    if chain := steers.get("Pcnl"):
+        name, efr = of["Pcnl"]
+        seen = calls(denoiser=e * (name in ("tweedie", "rollout", "toy"))) + shift(name, efr, e)
+        total += times(particles // chain.share * (chain.iterations + 1), seen)
+    if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
+        ways = calls(denoiser=2 * reno.steps, denoiser_backward=reno.steps) + DIFFERENTIATED
+        last = calls(denoiser=reno.steps) + SCORED
+        return times(particles * (reno.iterations - 1), ways) + times(images, last)
+    if fmrg := steers.get("Fmrg"):
+        guided = times(max(fmrg.inner, 1), DIFFERENTIATED) + calls(denoiser=1)
+        guided += calls(denoiser_backward=fmrg.inner == 0)
+        return (
+            times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
+            + times(particles * (fmrg.starts > 1), calls(denoiser=1) + SCORED)
+            + times(images, calls(denoiser=fmrg.tail, decode=1, reward=method.best_seen))
+        )
     total += times(runs, once + finished)
     if not finished:
         total += calls(decode=delivered, reward=delivered if method.best_seen else 0)

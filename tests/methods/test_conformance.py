@@ -37,9 +37,13 @@ SMALL = {
     "dno": {"iterations": 2, "shuffles": 1},
     "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},
+    "reno": {"solver": "flow_map", "steps": 2, "iterations": 3},
+    "fmrg": {"solver": "flow_map", "grid": 8, "guided": 3, "warmup": 2},
+    "pcnl": {"iterations": 3, "burn_in": 1},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
-NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"}
+ELSEWHERE = {"reno", "fmrg", "pcnl"}
+NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"} | ELSEWHERE
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
 SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic", "continuous")
@@ -176,7 +180,7 @@ def does_nothing(steer):
 def follows_the_reward(steer):
     """Whether what it does is made of differences of the reward, or of V, alone."""
     asks = made(EVERY_STEER[steer], steer).requires
-    return steer != "dno" and asks & {"value", "shift", "derivative", "pick"}
+    return steer not in {"dno"} | ELSEWHERE and asks & {"value", "shift", "derivative", "pick"}
 
 
 @pytest.mark.parametrize(("estimator", "steer"), sorted({*PAIRS} - {*FITTING, *ON_STRINGS}))
