@@ -218,10 +218,10 @@ class Step:
     def select(self, ancestors: Tensor) -> Step:
         """The step of the particles ``ancestors`` (B,).
 
-        Only the posterior mean is carried over; other cached results are dropped.
+        Only the posterior mean is carried over, if it is known; other results are dropped.
         """
         moved = None if self.moved is None else self.moved[ancestors]
-        known = {posterior_mean: self.x0[ancestors]}
+        known = {f: mean[ancestors] for f, mean in self.carried().items()}
         return replace(self, x=self.x[ancestors], moved=moved, known=known)
 
 

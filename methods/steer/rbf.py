@@ -110,7 +110,7 @@ class Rbf(Steer):
         ``best`` (B,) is raised to the best value met; ``limit`` (B,): the most children.
         """
         assert step.noise is not None
-        noise, mean = step.noise.clone(), torch.zeros_like(step.x)
+        noise, mean = step.noise.clone(), torch.zeros_like(step.x0)
         here = torch.full_like(best, float("-inf"))
         tried = torch.zeros_like(limit)
         looked = bool((limit > 0).all())

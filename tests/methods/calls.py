@@ -7,6 +7,8 @@ denoiser samples, on the mixture e = 1. N delivered images, P particles, τ targ
 from collections import Counter
 from math import prod
 
+LOOKING = ("tweedie", "rollout", "toy")  # estimators that ask for the posterior mean
+
 
 def calls(**counts):
     return Counter(counts)
@@ -52,8 +54,7 @@ def shift(name, efr, e):
 
 def child(name, efr, e):
     """The value of one particle that a step may lead to."""
-    looks = name in ("tweedie", "rollout", "toy")
-    return value(name, efr, e) + calls(denoiser=e * looks)
+    return value(name, efr, e) + calls(denoiser=e * (name in LOOKING))
 
 
 def expected(method, images, steps, e=1, fractions=None):
@@ -120,7 +121,7 @@ def expected(method, images, steps, e=1, fractions=None):
         starts = rbf.starts if rbf.starts > 1 else 0
         valued = times(starts + rbf.children, one) + value(*of["Rbf"], e)
         once += times(particles, valued)
-        if one["denoiser"]:  # a chosen child's posterior mean serves again
+        if of["Rbf"][0] in LOOKING:  # a chosen child's posterior mean serves again
             once -= calls(denoiser=e * particles * (steps - 1))
     if "BestOfN" in steers:
         finished = times(particles, SCORED)
@@ -134,7 +135,7 @@ def expected(method, images, steps, e=1, fractions=None):
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
     if chain := steers.get("Pcnl"):
         name, efr = of["Pcnl"]
-        seen = calls(denoiser=e * (name in ("tweedie", "rollout", "toy"))) + shift(name, efr, e)
+        seen = calls(denoiser=e * (name in LOOKING)) + shift(name, efr, e)
         total += times(particles // chain.share * (chain.iterations + 1), seen)
     if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
         ways = calls(denoiser=2 * reno.steps, denoiser_backward=reno.steps) + DIFFERENTIATED
