@@ -72,7 +72,7 @@ def offered(
     samples are strings of tokens or continuous."""
     holds = {
         "stochastic" if is_stochastic(solver) else "deterministic": True,
-        "ancestral": "eta" in solver,
+        "ancestral": "eta" in solver or "sde" in solver,
         "derivative": differentiable,
         "analytic": analytic,
         "tokens" if tokens else "continuous": True,

@@ -50,6 +50,12 @@ def shift(name, efr, e):
     return value(name, efr, e)
 
 
+def child(name, efr, e):
+    """The value of one particle that a step may lead to."""
+    looks = name in ("tweedie", "rollout", "toy")
+    return value(name, efr, e) + calls(denoiser=e * looks)
+
+
 def expected(method, images, steps, e=1, fractions=None):
     """Of sampling one prompt; ``fractions``: t/T of the solver's levels, evenly spaced if None."""
     fractions = fractions or [1 - k / steps for k in range(steps)]
@@ -106,6 +112,16 @@ def expected(method, images, steps, e=1, fractions=None):
         asked = [k for k in passes if 0 < k < steps - 1 and k % search.every == 0]
         once += times(particles * len(asked), value(*of["Search"], e))
         finished = times(particles, SCORED)
+    if (demon := steers.get("Demon")) and demon.n > 1:
+        count = sum(passes[k] for k in active(demon) if k < steps - 1)
+        once += times(particles * count * demon.n, child(*of["Demon"], e))
+    if rbf := steers.get("Rbf"):
+        one = child(*of["Rbf"], e)
+        starts = rbf.starts if rbf.starts > 1 else 0
+        valued = times(starts + rbf.children, one) + value(*of["Rbf"], e)
+        once += times(particles, valued)
+        if one["denoiser"]:  # a chosen child's posterior mean serves again
+            once -= calls(denoiser=e * particles * (steps - 1))
     if "BestOfN" in steers:
         finished = times(particles, SCORED)
     if search := steers.get("NoiseSearch"):
