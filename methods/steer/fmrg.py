@@ -14,7 +14,7 @@ steps the rest of the time is gone without guidance, in ``tail`` equal steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -33,24 +33,30 @@ from methods.sample import Run
 from methods.settings import at_least, whole
 from methods.state import Finals
 
+Rewards = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Fmrg(Steer):
-    """s = ``scale`` >= 0; ``inner`` n >= 1 steps of Adam on x̂_0 make FMRG-E, at the rate s falling
-    evenly to s/(guided + 1); 0 makes FMRG-J.
+    """s = ``scale`` >= 0; ``through`` the student FMRG-J, else FMRG-E, with ``inner`` n >= 1 steps
+    of Adam at the rate s (1 − k/(guided + 1)) in step k.
+
+    FMRG-J with ``inner`` n >= 1 is what the official scripts run: there s ‖u‖ g/‖g‖ gives way to
+    how far n steps of Adam on x go, for n = 1 the rate times the signs of g.
 
     ``solver``: the student's, which takes the place of the target solver. The times are the first
     ``guided`` + 1 of those that the target solver takes in ``grid`` steps, then ``tail`` more.
     ``starts`` >= 1 particles of each image go the first ``warmup`` steps; 1: no choice is made.
 
-    Per guided step and particle a posterior mean of the student, then a decode and a reward both
-    ways, n times in FMRG-E; in FMRG-J the posterior mean is differentiated too. A particle is
-    weighed by a posterior mean, a decode and a reward; the tail takes ``tail`` posterior means.
+    Per guided step and particle FMRG-E takes a posterior mean of the student and n decodes and
+    rewards both ways, FMRG-J all three both ways, max(n, 1) times. A particle is weighed by a
+    posterior mean, a decode and a reward; the tail takes ``tail`` posterior means.
     """
 
     requires = frozenset({"derivative", "start", "alone"})
     solver: str | None = "lcm"
     scale: float = 3.0
+    through: bool = True
     inner: int = 0
     grid: int = 32
     guided: int = 7
@@ -61,7 +67,8 @@ class Fmrg(Steer):
     def __post_init__(self) -> None:
         check_student("solver", self.solver)
         at_least("scale", self.scale, 0)
-        for key, low in (("inner", 0), ("guided", 0), ("tail", 1), ("warmup", 0), ("starts", 1)):
+        whole("inner", self.inner, 0 if self.through else 1)
+        for key, low in (("guided", 0), ("tail", 1), ("warmup", 0), ("starts", 1)):
             whole(key, getattr(self, key), low)
         whole("grid", self.grid, self.guided + 1)
         whole("guided", self.guided, self.warmup)
@@ -107,30 +114,44 @@ class Fmrg(Steer):
         return x
 
     def step(self, problem: Problem, x: Tensor, start: Level, end: Level, index: int) -> Tensor:
-        if self.inner:
-            mean, there = jump(problem, x, start), flow_time(end)
-            here = flow_time(start)
-            rate = self.scale * (1 - index / (self.guided + 1))
-            moved = here**2 * (1 - there) / (here - there) * self.climbed(problem, mean, rate)
-        else:
-            with torch.enable_grad():
-                x = x.detach().requires_grad_()
-                mean = jump(problem, x, start)
-                slope = derivative(problem.score(mean).sum(), x)
-            x, mean, norm = x.detach(), mean.detach(), lengths(slope)
-            direction = torch.where(norm == 0, 0.0, slope / norm)
-            moved = self.scale * lengths(x / (start.alpha + start.sigma) - mean) * direction
-        return ancestral_step(x, mean + moved, start, end, None, eta=0.0)
+        here, there = flow_time(start), flow_time(end)
+        length = start.alpha + start.sigma
+        rate = self.scale * (1 - index / (self.guided + 1))
+        z, jumps = x / length, []
 
-    def climbed(self, problem: Problem, mean: Tensor, rate: float) -> Tensor:
-        """x̂_0* − x̂_0."""
-        at = mean.detach().clone().requires_grad_()
+        def ahead(z: Tensor) -> Tensor:
+            mean = jump(problem, length * z, start)
+            jumps.append(mean.detach())
+            return problem.score(mean)
+
+        if not self.through:
+            jumps.append(jump(problem, x, start))
+            weight = here**2 * (1 - there) / (here - there)
+            moved = weight * self.climbed(problem.score, jumps[0], rate)
+        elif self.inner:
+            moved = here * self.climbed(ahead, z, rate)
+        else:
+            slope = ascent(ahead, z)
+            norm = lengths(slope)
+            direction = torch.where(norm == 0, 0.0, slope / norm)
+            moved = self.scale * lengths(z - jumps[0]) * direction
+        return ancestral_step(x, jumps[0] + moved, start, end, None, eta=0.0)
+
+    def climbed(self, rewards: Rewards, start: Tensor, rate: float) -> Tensor:
+        """How far n steps of Adam go."""
+        at = start.detach().clone().requires_grad_()
         optimizer = torch.optim.Adam([at], lr=rate)
         for _ in range(self.inner):
-            with torch.enable_grad():
-                at.grad = -derivative(problem.score(at).sum(), at)
+            at.grad = -ascent(rewards, at)
             optimizer.step()
-        return at.detach() - mean
+        return at.detach() - start
+
+
+def ascent(rewards: Rewards, at: Tensor) -> Tensor:
+    """The gradient of each sample's reward."""
+    with torch.enable_grad():
+        at = at.detach().requires_grad_()
+        return derivative(rewards(at).sum(), at)
 
 
 def flow_time(level: Level) -> float:

@@ -142,8 +142,9 @@ def expected(method, images, steps, e=1, fractions=None):
         last = calls(denoiser=reno.steps) + SCORED
         return times(particles * (reno.iterations - 1), ways) + times(images, last)
     if fmrg := steers.get("Fmrg"):
-        guided = times(max(fmrg.inner, 1), DIFFERENTIATED) + calls(denoiser=1)
-        guided += calls(denoiser_backward=fmrg.inner == 0)
+        count = max(fmrg.inner, 1)
+        ways = count * fmrg.through  # through the student
+        guided = times(count, DIFFERENTIATED) + calls(denoiser=ways or 1, denoiser_backward=ways)
         return (
             times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
             + times(particles * (fmrg.starts > 1), calls(denoiser=1) + SCORED)
