@@ -36,9 +36,14 @@ SMALL = {
     "dno": {"iterations": 2, "shuffles": 1},
     "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},
+    "sop": {"start": 0.25, "up": 0.3, "down": 0.4},
+    "evosearch": {"sizes": (4, 3, 2, 2, 2)},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
-NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"}
+NO_LAMBDA = {
+    *("best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"),
+    *("sop", "evosearch"),
+}
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
 SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic", "continuous")
@@ -175,7 +180,13 @@ def does_nothing(steer):
 def follows_the_reward(steer):
     """Whether what it does is made of differences of the reward, or of V, alone."""
     asks = made(EVERY_STEER[steer], steer).requires
-    return steer != "dno" and asks & {"value", "shift", "derivative", "pick"}
+    moves_anyway = steer in ("dno", "sop", "evosearch")
+    return not moves_anyway and asks & {
+        "value",
+        "shift",
+        "derivative",
+        "pick",
+    }
 
 
 @pytest.mark.parametrize(("estimator", "steer"), sorted({*PAIRS} - {*FITTING, *ON_STRINGS}))
