@@ -52,12 +52,14 @@ def denoise(
     *,
     purpose: str = "solver",
     first: int = 0,
+    last: int | None = None,
     noise: Tensor | None = None,
     graph: bool = False,
     observe: Observer | None = None,
     info: dict[str, Any] | None = None,
 ) -> Tensor:
-    """Run ``solver`` from x (B, …) at position ``first`` to clean latents (B, …), steered.
+    """Run ``solver`` from x (B, …) at position ``first`` to clean latents (B, …), steered, or to
+    position ``last``.
 
     ``noise`` (steps, B, …): the solver's, in place of what the ledger has for ``purpose``.
     ``graph``: keep the autograd graph from ``x`` and ``noise`` to the latents; to save memory,
@@ -66,10 +68,10 @@ def denoise(
     """
     info = {} if info is None else info
     levels = [*solver.levels, solver.end]
-    route = list(range(first, len(levels)))
+    route = list(range(first, len(levels) if last is None else last + 1))
     for acting in steers:
         route = acting.steer.route(route, levels)
-    last = {position: place for place, position in enumerate(route)}
+    leaving = {position: place for place, position in enumerate(route)}
     visits: Counter[int] = Counter()
     known: dict[Any, Any] = {}
     for place, (here, there) in enumerate(pairwise(route)):
@@ -97,7 +99,7 @@ def denoise(
             )
             visits[here] += 1
             step = _predicted(step, steers, graph)
-            if place == last[here]:
+            if place == leaving[here]:
                 if observe is not None:
                     observe(step)
                 step = _selected(step, steers)

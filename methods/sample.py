@@ -98,10 +98,12 @@ class Run:
         noise: Tensor | None = None,
         scored: bool = False,
         tilt: Tensor | None = None,
+        purpose: str = "solver",
     ) -> Finals:
         """From particles x at the solver's level ``first`` to clean samples, every steer at work.
 
-        ``scored``: score what is finished, under the clock's phase for it.
+        ``scored``: score what is finished, under the clock's phase for it. ``purpose``: what the
+        solver's noise is drawn for; another one than the usual is other noise.
         """
         problem, self.info, self.tilt = self.problem, {}, tilt
         with problem.phase("denoise"):
@@ -112,6 +114,7 @@ class Run:
                 x,
                 steers,
                 self.prepared,
+                purpose=purpose,
                 first=first,
                 noise=noise,
                 observe=self.observe,

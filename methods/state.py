@@ -296,6 +296,12 @@ class Finals:
         best = seen.better(own, self.problem.first // self.problem.candidates)
         return Finals(self.problem, best.latents, best.images, best.rewards, self.info)
 
+    def better(self, other: Finals) -> Finals:
+        """Of each two samples the one of the higher reward, these where they are equal."""
+        higher = other.rewards() > self.rewards()
+        index = torch.arange(len(higher), device=higher.device)
+        return self.joined(other).select(index + len(higher) * higher)
+
     def joined(self, other: Finals) -> Finals:
         """These samples and then the other ones, all decoded and scored."""
         pairs = [

@@ -4,7 +4,7 @@ from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 
 ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
-STILL = ("noise_search", "draft_best_of_n")  # that need a deterministic target solver
+STILL = ("noise_search", "draft_best_of_n", "sop")  # that need a deterministic target solver
 # Where the backbone has a student: tests/methods/test_student_on_pictures.py
 STUDENTS = (
     *("fmrg_e", "fmrg_j", "fmtt", "fmtt_smc", "psi_sampler", "reno"),
@@ -20,6 +20,8 @@ SMALL = {
     "draft_best_of_n": {"n": 2, "steps": 2},
     "search": {"n": 2, "every": 1},
     "rbf": {"budget": 9, "starts": 2},
+    "sop": {"start": 0.25, "up": 0.25, "down": 0.5},
+    "evosearch": {"schedule": [0.0, 0.5], "sizes": [2, 2, 1]},
     "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
     "demon": {"n": 2},
     "dno": {"iterations": 1, "shuffles": 1},

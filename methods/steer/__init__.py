@@ -8,6 +8,7 @@ from methods.steer.demon import Demon
 from methods.steer.dno import Dno
 from methods.steer.draft_best_of_n import DraftBestOfN
 from methods.steer.embedding import Embedding
+from methods.steer.evosearch import EvoSearch
 from methods.steer.fmrg import Fmrg
 from methods.steer.guidance import Guidance
 from methods.steer.noise_search import NoiseSearch
@@ -20,6 +21,7 @@ from methods.steer.repel import Repel
 from methods.steer.restart import Restart
 from methods.steer.search import Search
 from methods.steer.smc import Smc
+from methods.steer.sop import Sop
 from methods.steer.tfg import Tfg
 from methods.steer.token_guidance import TokenGuidance
 
@@ -32,6 +34,7 @@ STEERS: dict[str, type[Steer]] = {
     "draft_best_of_n": DraftBestOfN,
     "embedding": Embedding,
     "fmrg": Fmrg,
+    "evosearch": EvoSearch,
     "guidance": Guidance,
     "noise_search": NoiseSearch,
     "pcnl": Pcnl,
@@ -43,6 +46,7 @@ STEERS: dict[str, type[Steer]] = {
     "restart": Restart,
     "search": Search,
     "smc": Smc,
+    "sop": Sop,
     "tfg": Tfg,
     "token_guidance": TokenGuidance,
 }

@@ -8,6 +8,7 @@ from collections import Counter
 from math import prod
 
 LOOKING = ("tweedie", "rollout", "toy")  # estimators that ask for the posterior mean
+from methods.interfaces import Level
 
 
 def calls(**counts):
@@ -127,6 +128,20 @@ def expected(method, images, steps, e=1, fractions=None):
         finished = times(particles, SCORED)
     if search := steers.get("NoiseSearch"):
         runs, finished = search.rounds, times(particles, SCORED)
+    if evo := steers.get("EvoSearch"):
+        places = [0, *(round(share * steps) for share in evo.schedule)]
+        each = [times(n, calls(denoiser=e * (steps - at)) + SCORED)
+                for n, at in zip(evo.sizes, places, strict=True)]  # fmt: skip
+        once, finished = Counter(), times(images, sum(each, Counter()))
+    if sop := steers.get("Sop"):
+        levels = [*fractions, 0.0]
+        rounds = sop.rounds([Level(f, 1 - f, f, f) for f in levels])
+        down = next(k for k, f in enumerate(levels) if f <= sop.start + 1e-9)
+        down = sop.n * down + sop.n * sop.m * sum(bottom - top for top, bottom in rounds)
+        one = child(*of["Sop"], e)
+        valued = [one if bottom < steps else SCORED for _, bottom in rounds[:-1]]
+        once = calls(denoiser=e * images * down) + times(particles, sum(valued, Counter()))
+        finished = times(particles, SCORED)
     if draft := steers.get("DraftBestOfN"):
         each = SCORED + calls(denoiser=e * draft.steps)
         total += times(particles * draft.n, each)

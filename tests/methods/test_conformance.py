@@ -40,9 +40,11 @@ SMALL = {
     "reno": {"solver": "flow_map", "steps": 2, "iterations": 3},
     "fmrg": {"solver": "flow_map", "grid": 8, "guided": 3, "warmup": 2},
     "pcnl": {"iterations": 3, "burn_in": 1},
+    "sop": {"start": 0.25, "up": 0.3, "down": 0.4},
+    "evosearch": {"sizes": (4, 3, 2, 2, 2)},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
-ELSEWHERE = {"reno", "fmrg", "pcnl"}
+ELSEWHERE = {"reno", "fmrg", "pcnl", "sop", "evosearch"}
 NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"} | ELSEWHERE
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
