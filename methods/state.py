@@ -59,7 +59,7 @@ class Step:
     ``index`` of ``steps`` counts the solver's levels, ``visit`` how often the loop has been here
     before. ``noise`` and ``moved`` are the step's own noise and the total shift of x̄_0, once they
     are known (``Steer.after``). ``info`` takes a method's diagnostics: plain numbers and lists.
-    ``shared``: more than one of those who are asked differentiates through the denoiser. Results
+    ``shared``: more than one of those who are asked differentiates by x_t. Results
     are cached for the step.
     """
 
@@ -105,10 +105,10 @@ class Step:
     def _asked(self, efr: str | None, question: str) -> Tensor:
         name = self.prepared.name(efr)
         estimator = self.prepared.estimators[name]
-        through = "graph" in estimator.requires
+        through = not estimator.requires.isdisjoint(("graph", "jump"))
         if question == "shift" and through and not self.x.requires_grad and self.level.alpha > 0:
             raise ValueError(
-                f"estimator {name} differentiates through the denoiser, and no graph was kept: the "
+                f"estimator {name} differentiates by x_t, and no graph was kept: the "
                 "steer that asks for its shift must say requires = frozenset({'shift'})"
             )
         with torch.set_grad_enabled(torch.is_grad_enabled() and through):

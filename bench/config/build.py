@@ -70,7 +70,7 @@ def offered(backbone: Mapping[str, Any], solver: str, differentiable: bool) -> l
     weight = backbone.get("guidance") if weight is None else weight
     holds = {
         "stochastic" if is_stochastic(own) else "deterministic": True,
-        "ancestral": "eta" in own,
+        "ancestral": "eta" in own or "sde" in own,
         "derivative": differentiable,
         "analytic": kind.analytic,
         "tokens" if kind.tokens else "continuous": True,

@@ -40,8 +40,8 @@ MOST_IMAGES, MOST_STEPS = 10_000, 100_000
 class CellSettings:
     """A cell's settings as conf/config.yaml and its backbone compose them.
 
-    ``weights`` and ``lookahead`` are read by other settings alone; ``sources`` are the digests of
-    what comes from outside the package.
+    ``weights``, ``lookahead`` and ``student`` are read by other settings alone; ``sources`` are the
+    digests of what comes from outside the package.
     """
 
     backbone: dict[str, Any]
@@ -62,6 +62,7 @@ class CellSettings:
     target_scale: float | None = None
     weights: str | None = None
     lookahead: Any = None
+    student: str | None = None
     sources: Any = None
 
     def __post_init__(self) -> None:

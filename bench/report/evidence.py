@@ -20,8 +20,6 @@ from bench.report.summary import difference, summarize, tasks
 
 MEASURED = Path(__file__).parents[2] / "results" / "measured"
 ESTIMATORS = MEASURED / "ground_truth" / "tables" / "estimators.csv"
-# Scores that say nothing of a picture's quality or of its prompt.
-NOT_QUALITY = ("jpeg",)
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,8 @@ class Evidence:
 
     @property
     def judges(self) -> tuple[str, ...]:
-        """Scores that did not guide and that do say something of quality."""
-        _, *others = self.results.scores
-        kinds = self.results.cells.config.iloc[0].get("rewards") or {}
-        return tuple(
-            name for name in others if (kinds.get(name) or {}).get("kind", name) not in NOT_QUALITY
-        )
+        """As `Results.judges`."""
+        return self.results.judges
 
     def typical(self, method: str) -> str | None:
         """The method's typical cell."""

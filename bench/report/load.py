@@ -21,6 +21,8 @@ from bench.store.cells import TARGET
 from bench.store.frames import Frames, read
 
 UNTESTED = "GenEval by a detector that has proved nothing (random or untested weights): no score"
+# Scores that say nothing of a picture's quality or of its prompt.
+NOT_QUALITY = ("jpeg",)
 SIDES = ["yardstick.vanilla", "yardstick.method"]
 
 
@@ -36,6 +38,13 @@ class Results(Frames):
     def quality(self) -> str:
         """What methods are compared in: "geneval", or "score.<reward>" where nothing judged."""
         return "geneval" if self.prompts.correct.notna().any() else f"score.{self.reward}"
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Scores that did not guide and that do say something of quality."""
+        kinds = self.cells.config.iloc[0].get("rewards") or {}
+        others = {name: (kinds.get(name) or {}).get("kind", name) for name in self.scores[1:]}
+        return tuple(name for name, kind in others.items() if kind not in NOT_QUALITY)
 
     @property
     def axis(self) -> str:

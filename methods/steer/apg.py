@@ -72,7 +72,7 @@ class Apg(Steer):
     """
 
     requires = frozenset({"guided", "condition"})
-    spoils = frozenset({"condition"})
+    spoils = frozenset({"condition", "ahead"})
     eta: float = 0.0
     rescale: float = 15.0
     momentum: float = -0.5

@@ -40,13 +40,15 @@ class ZeroStar:
         unconditional: Tensor,
         perturbed: Tensor | None,
     ) -> Tensor:
+        norm = level.alpha + level.sigma  # 1 on the model's own path
         if self.still:
-            return x
+            return x / norm
         weight = weight if self.weight is None else self.weight
-        prompted, empty = x - conditional, x - unconditional  # the velocities times σ
+        # The velocities times σ.
+        prompted, empty = x - norm * conditional, x - norm * unconditional
         scale = (prompted * empty).flatten(1).sum(dim=1) / empty.flatten(1).square().sum(dim=1)
         empty = scale.reshape(-1, *[1] * (x.ndim - 1)) * empty
-        return x - (empty + weight * (prompted - empty))
+        return (x - (empty + weight * (prompted - empty))) / norm
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class CfgZero(Steer):
     """
 
     requires = frozenset({"guided", "flow", "condition"})
-    spoils = frozenset({"condition"})
+    spoils = frozenset({"condition", "ahead"})
     zero_init: int = 1
     weight: float | None = None
 

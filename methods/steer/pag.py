@@ -53,7 +53,7 @@ class Pag(Steer):
     """
 
     requires = frozenset({"guided", "condition"})
-    spoils = frozenset({"condition"})
+    spoils = frozenset({"condition", "ahead"})
     scale: float = 3.0
     weight: float | None = None
 

@@ -178,6 +178,7 @@ def test_the_attention_is_given_back_as_it_was():
         ("method=cfg_zero", "needs a flow-matching model"),
         ("method=date +method.steer.apg={}", "under the prompt's own embedding"),
         ("method=rollout +method.steer.pag={}", "under the prompt's own embedding"),
+        ("method=demon +method.steer.apg={}", "before they are taken"),
         ("method=apg +method.steer.pag={}", "under the prompt's own embedding"),
         ("method=apg method.steer.apg.eta=2", r"eta must be in \[0, 1\]"),
         ("method=apg method.steer.apg.momentum=1", "momentum must be in"),

@@ -26,17 +26,24 @@ from methods.steer import STEERS
 SMALL = {
     "lookahead": {"n": 30, "steps": 3},
     "rollout": {"n": 3, "steps": 3},
+    "student": {"solver": "flow_map", "ramp": True},
     "repel": {"count": 5},
     "noise_search": {"n": 3, "rounds": 2},
     "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
+    "rbf": {"budget": 30, "starts": 3},
     "recurrence": {"repeats": 2},
     "best_of_lookahead": {"renoise": 0.6},
+    "demon": {"n": 3},
     "dno": {"iterations": 2, "shuffles": 1},
     "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},
+    "reno": {"solver": "flow_map", "steps": 2, "iterations": 3},
+    "fmrg": {"solver": "flow_map", "grid": 8, "guided": 3, "warmup": 2},
+    "pcnl": {"iterations": 3, "burn_in": 1},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
-NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"}
+ELSEWHERE = {"reno", "fmrg", "pcnl"}
+NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"} | ELSEWHERE
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
 SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic", "continuous")
@@ -175,7 +182,7 @@ def does_nothing(steer):
 def follows_the_reward(steer):
     """Whether what it does is made of differences of the reward, or of V, alone."""
     asks = made(EVERY_STEER[steer], steer).requires
-    return steer != "dno" and asks & {"value", "shift", "derivative", "pick"}
+    return steer not in {"dno"} | ELSEWHERE and asks & {"value", "shift", "derivative", "pick"}
 
 
 @pytest.mark.parametrize(("estimator", "steer"), sorted({*PAIRS} - {*FITTING, *ON_STRINGS}))
