@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Estimator
-from methods.interfaces import Condition, Level, Solver
+from methods.interfaces import Condition, Guider, Level, Solver
 from methods.problem import Problem
 from methods.seen import Scored, Seen
 from methods.settings import one_of
@@ -134,6 +134,12 @@ class Step:
         found: T = self.known[function]
         return found
 
+    def guided(self, guider: Guider) -> Condition:
+        """The condition with ``guider`` in the place of classifier-free guidance."""
+        condition: Any = self.condition
+        made: Condition = condition.combined(guider)
+        return made
+
     @property
     def key(self) -> tuple[int, ...]:
         """What names a draw of this step beside image and candidate; a later visit has its own."""
@@ -176,9 +182,9 @@ class Step:
         """This step with what its parts, one after the other, have found out."""
         carried = [function for function, found in parts[0].known.items() if _tensors(found)]
         known = {f: _concatenated([part.known[f] for part in parts]) for f in carried}
-        condition = parts[0].condition
-        if any(part.condition is not condition for part in parts):
-            condition = condition.moved(torch.cat([part.condition.embedding for part in parts]))
+        condition, own = self.condition, [part.condition for part in parts]
+        if any(c is not condition and c.embedding is not condition.embedding for c in own):
+            condition = condition.moved(torch.cat([c.embedding for c in own]))
         moves = [part.moved for part in parts if part.moved is not None]
         moved = torch.cat(moves) if moves else None
         return replace(self, condition=condition, moved=moved, known=known)

@@ -3,7 +3,9 @@
 from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 
-ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
+GUIDERS = ("apg", "cfg_zero", "pag")  # for UNets under classifier-free guidance
+# Of other worlds than pictures, or not for every family.
+ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens", *GUIDERS)
 STILL = ("noise_search", "draft_best_of_n", "sop")  # that need a deterministic target solver
 # Where the backbone has a student: tests/methods/test_student_on_pictures.py
 STUDENTS = (
@@ -54,6 +56,11 @@ def small_method(method, lookahead_solver="dpm"):
     if "lookahead" in given["efr"]:
         given["efr"]["lookahead"]["solver"] = lookahead_solver
     return build_method(given)
+
+
+def methods_of(family):
+    """Every method that a family takes."""
+    return [*METHODS, *(() if family == "flux_dev" else ("apg", "pag"))]
 
 
 def target_solver(family, method):

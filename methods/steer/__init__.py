@@ -1,9 +1,11 @@
 """Steers: what a sampler does with an estimate of expected future reward, one a file."""
 
 from methods.base import Steer
+from methods.steer.apg import Apg
 from methods.steer.backward import Backward
 from methods.steer.best_of_lookahead import BestOfLookahead
 from methods.steer.best_of_n import BestOfN
+from methods.steer.cfg_zero import CfgZero
 from methods.steer.demon import Demon
 from methods.steer.dno import Dno
 from methods.steer.draft_best_of_n import DraftBestOfN
@@ -12,6 +14,7 @@ from methods.steer.evosearch import EvoSearch
 from methods.steer.fmrg import Fmrg
 from methods.steer.guidance import Guidance
 from methods.steer.noise_search import NoiseSearch
+from methods.steer.pag import Pag
 from methods.steer.pcnl import Pcnl
 from methods.steer.probe import Probe
 from methods.steer.rbf import Rbf
@@ -26,9 +29,11 @@ from methods.steer.tfg import Tfg
 from methods.steer.token_guidance import TokenGuidance
 
 STEERS: dict[str, type[Steer]] = {
+    "apg": Apg,
     "backward": Backward,
     "best_of_lookahead": BestOfLookahead,
     "best_of_n": BestOfN,
+    "cfg_zero": CfgZero,
     "demon": Demon,
     "dno": Dno,
     "draft_best_of_n": DraftBestOfN,
@@ -37,6 +42,7 @@ STEERS: dict[str, type[Steer]] = {
     "evosearch": EvoSearch,
     "guidance": Guidance,
     "noise_search": NoiseSearch,
+    "pag": Pag,
     "pcnl": Pcnl,
     "probe": Probe,
     "rbf": Rbf,

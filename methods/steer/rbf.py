@@ -40,7 +40,7 @@ class Rbf(Steer):
     decodes and rewards. Diagnostics "children": at each step, how many each particle had.
     """
 
-    requires = frozenset({"value", "stochastic", "selection", "start"})
+    requires = frozenset({"value", "stochastic", "selection", "start", "ahead"})
     spoils = frozenset({"selection", "density", "start"})
     budget: int = 250
     starts: int = 25

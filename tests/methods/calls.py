@@ -7,8 +7,9 @@ denoiser samples, on the mixture e = 1. N delivered images, P particles, τ targ
 from collections import Counter
 from math import prod
 
-LOOKING = ("tweedie", "rollout", "toy")  # estimators that ask for the posterior mean
 from methods.interfaces import Level
+
+LOOKING = ("tweedie", "rollout", "toy")  # estimators that ask for the posterior mean
 
 
 def calls(**counts):
@@ -84,6 +85,7 @@ def expected(method, images, steps, e=1, fractions=None):
         low, high = again.interval
         for k in passes:
             passes[k] += again.repeats * (low < fractions[k] <= high)
+    prepared_at, e = e, e + ("Pag" in steers)
     once = calls(denoiser=e * particles * sum(passes.values()))
     shifted = set()
     if (guide := steers.get("Guidance")) and guide.scale > 0:
@@ -143,7 +145,7 @@ def expected(method, images, steps, e=1, fractions=None):
         once = calls(denoiser=e * images * down) + times(particles, sum(valued, Counter()))
         finished = times(particles, SCORED)
     if draft := steers.get("DraftBestOfN"):
-        each = SCORED + calls(denoiser=e * draft.steps)
+        each = SCORED + calls(denoiser=prepared_at * draft.steps)
         total += times(particles * draft.n, each)
     if dno := steers.get("Dno"):
         forth = calls(denoiser=2 * e * steps, denoiser_backward=e * steps)
@@ -169,5 +171,5 @@ def expected(method, images, steps, e=1, fractions=None):
     if not finished:
         total += calls(decode=delivered, reward=delivered if method.best_seen else 0)
     for name, efr in method.estimators.items():
-        total += prepare(name, efr, e)
+        total += prepare(name, efr, prepared_at)
     return total
