@@ -38,13 +38,18 @@ EARLIER = (
 ORDERED = "No two methods change places between these axes."
 
 
-def axes_section(found: Iterable[Compared | None]) -> Section:
-    """Of one or several backbones; empty where none can be compared."""
+def axes_section(found: Iterable[Compared | None], coverage: str = "") -> Section:
+    """Of one or several backbones; empty where none can be compared. ``coverage``: a sentence for
+    every caption."""
     every = [one for one in found if one is not None]
     if not every:
         return Section(TITLE, ())
+
+    def about(caption: str) -> str:
+        return f"{caption} {coverage}".rstrip()
+
     parts: list[Part] = [
-        Picture("axes", "Quality against each count of costs", FIGURE, drawn(every))
+        Picture("axes", "Quality against each count of costs", about(FIGURE), drawn(every))
     ]
     shown, lines = [], []
     for one in every:
@@ -52,14 +57,14 @@ def axes_section(found: Iterable[Compared | None]) -> Section:
         shown.append(ranks)
         lines += said(one, changed) if len(ranks) else []
     if any(map(len, shown)):
-        parts.append(Table("ranks", pd.concat(shown).fillna(table.NONE), RANKS))
+        parts.append(Table("ranks", pd.concat(shown).fillna(table.NONE), about(RANKS)))
         parts.append(Bullets(tuple(lines)))
     else:
         parts.append(Text(f"No ranking: at no budget do {LEAST} methods have a setting."))
     counts = [counted(one) for one in every]
     full = pd.concat([one.frame.assign(domain=one.name) for one in every])
     full = full[["domain", "label", "method", "evaluations", *AXES]].reset_index()
-    parts.append(Table("axes", pd.concat(counts), COUNTS, full, ("counted so in",)))
+    parts.append(Table("axes", pd.concat(counts), about(COUNTS), full, ("counted so in",)))
     if any(column(one.results.prompts) != "passes" for one in every):
         parts.append(Text(EARLIER))
     return Section(TITLE, tuple(parts))
