@@ -53,6 +53,7 @@ SURROUNDINGS = {
 OTHERS = {
     "condition": "the model to be evaluated under the prompt's own embedding",
     "graph": "the posterior mean to be differentiated through the whole denoiser",
+    "jump": "a distilled denoiser's jump to the clean end to be differentiated",
     "density": (
         "steps whose density is known, to take a guided proposal back (guidance with last=false "
         "leaves the last step alone, which has no noise to weigh it by)"

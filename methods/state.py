@@ -13,6 +13,7 @@ from torch import Tensor
 from methods.base import Estimator
 from methods.interfaces import Condition, Level, Solver
 from methods.problem import Problem
+from methods.seen import Scored, Seen
 from methods.settings import one_of
 from methods.transfer import onto
 
@@ -58,7 +59,7 @@ class Step:
     ``index`` of ``steps`` counts the solver's levels, ``visit`` how often the loop has been here
     before. ``noise`` and ``moved`` are the step's own noise and the total shift of x̄_0, once they
     are known (``Steer.after``). ``info`` takes a method's diagnostics: plain numbers and lists.
-    ``shared``: more than one of those who are asked differentiates through the denoiser. Results
+    ``shared``: more than one of those who are asked differentiates by x_t. Results
     are cached for the step.
     """
 
@@ -104,10 +105,10 @@ class Step:
     def _asked(self, efr: str | None, question: str) -> Tensor:
         name = self.prepared.name(efr)
         estimator = self.prepared.estimators[name]
-        through = "graph" in estimator.requires
+        through = not estimator.requires.isdisjoint(("graph", "jump"))
         if question == "shift" and through and not self.x.requires_grad and self.level.alpha > 0:
             raise ValueError(
-                f"estimator {name} differentiates through the denoiser, and no graph was kept: the "
+                f"estimator {name} differentiates by x_t, and no graph was kept: the "
                 "steer that asks for its shift must say requires = frozenset({'shift'})"
             )
         with torch.set_grad_enabled(torch.is_grad_enabled() and through):
@@ -167,8 +168,9 @@ class Step:
 
     def part(self, part: slice) -> Step:
         """The step of some neighbouring particles; nothing is known of it yet."""
-        problem = replace(self.problem, first=self.problem.first + part.start)
-        return replace(self, problem=problem, x=self.x[part], known={})
+        x = self.x[part]
+        problem = replace(self.problem, first=self.problem.first + part.start, part=len(x))
+        return replace(self, problem=problem, x=x, known={})
 
     def joined(self, parts: Sequence[Step]) -> Step:
         """This step with what its parts, one after the other, have found out."""
@@ -271,6 +273,7 @@ class Finals:
         """(B,) by the guiding reward."""
         if self._rewards is None:
             self._rewards = self.problem.score_images(self.images())
+            self.problem.note(self.latents, self.images(), self._rewards)
         return self._rewards
 
     def value(self, efr: str | None = None) -> Tensor:
@@ -286,6 +289,12 @@ class Finals:
         images, rewards = picked(self._images), picked(self._rewards)
         latents = self.latents[index]
         return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
+
+    def or_better(self, seen: Seen) -> Finals:
+        """These samples, or the best seen of their images where it scores higher."""
+        own = Scored(self.latents, self.images(), self.rewards())
+        best = seen.better(own, self.problem.first // self.problem.candidates)
+        return Finals(self.problem, best.latents, best.images, best.rewards, self.info)
 
     def joined(self, other: Finals) -> Finals:
         """These samples and then the other ones, all decoded and scored."""

@@ -23,7 +23,8 @@ from bench.backbones.levels import (
 )
 from bench.backbones.solver import SchedulerSolver, make_scheduler
 from bench.backbones.text import Text, TextCondition
-from methods.interfaces import CLEAN, Level
+from bench.backbones.vp_sde import VpSde, flow_time
+from methods.interfaces import CLEAN, Level, Solver
 from methods.settings import one_of
 
 
@@ -160,14 +161,21 @@ class LatentDiffusion:
         images = (self.vae.decode(part).sample.float() for part in parts)
         return torch.cat([(image / 2 + 0.5).clamp(0, 1) for image in images])
 
-    def solver(self, name: str, steps: int) -> SchedulerSolver:
+    def solver(self, name: str, steps: int) -> Solver:
         one_of("solver", name, list(self.solvers))
+        if norm := self.solvers[name].get("sde"):
+            return VpSde(steps, norm, lambda *level: self._level_of(flow_time(*level), *level))
         if (name, steps) not in self._solvers:  # diffusers takes ten times as long as a copy
             settings = self.solvers[name]
             scheduler = make_scheduler(self.scheduler, settings)
             made = SchedulerSolver(scheduler, steps, settings, self._schedule(steps))
             self._solvers[name, steps] = made
         return self._solvers[name, steps].fresh()
+
+    def _level_of(self, fraction: float, alpha: float, sigma: float) -> Level:
+        """A level off the path of flow matching, at the time of it at which α/σ is the same."""
+        horizon = self.scheduler.config.num_train_timesteps
+        return Level(fraction * horizon, alpha, sigma, fraction)
 
     def level(self, fraction: float) -> Level:
         """The level at t = round(fraction · T), at most T − 1; clean at 0. Flow matching has one

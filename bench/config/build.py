@@ -18,7 +18,7 @@ from methods.settings import one_of, whole
 from methods.steer import STEERS
 
 PARTS = {"estimator": Estimator, "steer": Steer}
-METHOD_KEYS = ("name", "efr", "steer", "steps_factor")
+METHOD_KEYS = ("name", "efr", "steer", "steps_factor", "best_seen")
 
 
 def _part(registry: Mapping[str, type], kind: str, options: Any, where: str, what: str) -> Any:
@@ -57,7 +57,8 @@ def build_method(given: Mapping[str, Any]) -> Method:
         whole("method.steps_factor", given.get("steps_factor", 1), 1)
         if not re.fullmatch(r"[\w.-]+", str(given["name"])):
             raise BenchError(f"method.name names a folder, got {given['name']!r}")
-        return Method(str(given["name"]), estimators, steers, given.get("steps_factor", 1))
+        own = {key: given[key] for key in ("steps_factor", "best_seen") if key in given}
+        return Method(str(given["name"]), estimators, steers, **own)
 
 
 def offered(
@@ -71,7 +72,7 @@ def offered(
     samples are strings of tokens or continuous."""
     holds = {
         "stochastic" if is_stochastic(solver) else "deterministic": True,
-        "ancestral": "eta" in solver,
+        "ancestral": "eta" in solver or "sde" in solver,
         "derivative": differentiable,
         "analytic": analytic,
         "tokens" if tokens else "continuous": True,

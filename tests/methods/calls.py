@@ -33,7 +33,10 @@ def value(name, efr, e):
     if name == "tweedie":
         return times(max(efr.perturbations, 1), SCORED)
     if name == "rollout":
-        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1))
+        jump = e * (efr.by == "student")  # the first one, in place of the loop's posterior mean
+        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1) + jump)
+    if name == "student":
+        return SCORED + calls(denoiser=efr.steps)  # without classifier-free guidance
     return calls()
 
 
@@ -42,7 +45,15 @@ def shift(name, efr, e):
     if name == "tweedie":
         back = calls(denoiser_backward=e)
         return times(max(efr.perturbations, 1), DIFFERENTIATED) + back
+    if name == "student":
+        return DIFFERENTIATED + calls(denoiser=efr.steps, denoiser_backward=efr.steps)
     return value(name, efr, e)
+
+
+def child(name, efr, e):
+    """The value of one particle that a step may lead to."""
+    looks = name in ("tweedie", "rollout", "toy")
+    return value(name, efr, e) + calls(denoiser=e * looks)
 
 
 def expected(method, images, steps, e=1, fractions=None):
@@ -101,16 +112,45 @@ def expected(method, images, steps, e=1, fractions=None):
         asked = [k for k in passes if 0 < k < steps - 1 and k % search.every == 0]
         once += times(particles * len(asked), value(*of["Search"], e))
         finished = times(particles, SCORED)
+    if (demon := steers.get("Demon")) and demon.n > 1:
+        count = sum(passes[k] for k in active(demon) if k < steps - 1)
+        once += times(particles * count * demon.n, child(*of["Demon"], e))
+    if rbf := steers.get("Rbf"):
+        one = child(*of["Rbf"], e)
+        starts = rbf.starts if rbf.starts > 1 else 0
+        valued = times(starts + rbf.children, one) + value(*of["Rbf"], e)
+        once += times(particles, valued)
+        if one["denoiser"]:  # a chosen child's posterior mean serves again
+            once -= calls(denoiser=e * particles * (steps - 1))
     if "BestOfN" in steers:
         finished = times(particles, SCORED)
     if search := steers.get("NoiseSearch"):
         runs, finished = search.rounds, times(particles, SCORED)
+    if draft := steers.get("DraftBestOfN"):
+        each = SCORED + calls(denoiser=e * draft.steps)
+        total += times(particles * draft.n, each)
     if dno := steers.get("Dno"):
         forth = calls(denoiser=2 * e * steps, denoiser_backward=e * steps)
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
+    if chain := steers.get("Pcnl"):
+        name, efr = of["Pcnl"]
+        seen = calls(denoiser=e * (name in ("tweedie", "rollout", "toy"))) + shift(name, efr, e)
+        total += times(particles // chain.share * (chain.iterations + 1), seen)
+    if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
+        ways = calls(denoiser=2 * reno.steps, denoiser_backward=reno.steps) + DIFFERENTIATED
+        last = calls(denoiser=reno.steps) + SCORED
+        return times(particles * (reno.iterations - 1), ways) + times(images, last)
+    if fmrg := steers.get("Fmrg"):
+        guided = times(max(fmrg.inner, 1), DIFFERENTIATED) + calls(denoiser=1)
+        guided += calls(denoiser_backward=fmrg.inner == 0)
+        return (
+            times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
+            + times(particles * (fmrg.starts > 1), calls(denoiser=1) + SCORED)
+            + times(images, calls(denoiser=fmrg.tail, decode=1, reward=method.best_seen))
+        )
     total += times(runs, once + finished)
     if not finished:
-        total += calls(decode=delivered)
+        total += calls(decode=delivered, reward=delivered if method.best_seen else 0)
     for name, efr in method.estimators.items():
         total += prepare(name, efr, e)
     return total

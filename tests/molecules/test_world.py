@@ -24,7 +24,8 @@ from methods.kernel import token_level
 from tests.small import shrunk
 
 SMALL = ("prompts.n=2", "images=8", "steps=4", "yardstick_every=99")
-REFUSED = {"ug", "ug_full", "lgd", "tfg", "date", "dno", "das", "rollout_glass", "noise_search"}
+REFUSED = {"ug", "ug_full", "lgd", "tfg", "date", "dno", "das", "rollout_glass"}
+REFUSED |= {"noise_search", "draft_best_of_n", "demon"}
 
 
 def settings(*own):

@@ -142,6 +142,7 @@ def test_truth_needs_the_target_s_lambda():
 
 CONTINUOUS = {
     *("das", "date", "dno", "lgd", "noise_search", "rollout_glass", "sparse_repellency"),
+    *("demon", "draft_best_of_n"),
     *("tfg", "ug", "ug_full"),
 }
 
