@@ -5,11 +5,12 @@ from bench.config.compose import cell_settings, groups
 
 ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
 # Where the backbone has a student: tests/methods/test_student_on_pictures.py
-STUDENTS = ("fmtt", "fmtt_smc", "student_rollout", "student_smc")
+STUDENTS = ("diamond", "diamond_reward", "fmtt", "fmtt_smc", "student_rollout", "student_smc")
 METHODS = [m for m in groups()["method"] if m not in (*ELSEWHERE, *STUDENTS)]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
     "rollout": {"n": 2},
+    "diamond": {"n": 2},
     "repel": {"count": 3},
     "noise_search": {"n": 2, "rounds": 2},
     "best_of_n": {"n": 2},
