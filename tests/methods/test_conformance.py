@@ -26,6 +26,7 @@ from methods.steer import STEERS
 SMALL = {
     "lookahead": {"n": 30, "steps": 3},
     "rollout": {"n": 3, "steps": 3},
+    "diamond": {"n": 3, "solver": "flow_map", "nodes": 2},
     "student": {"solver": "flow_map", "ramp": True},
     "repel": {"count": 5},
     "noise_search": {"n": 3, "rounds": 2},
