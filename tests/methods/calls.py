@@ -161,7 +161,8 @@ def expected(method, images, steps, e=1, fractions=None):
         seen = calls(denoiser=e * (name in LOOKING)) + shift(name, efr, e)
         total += times(particles // chain.share * (chain.iterations + 1), seen)
     if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
-        ways = calls(denoiser=2 * reno.steps, denoiser_backward=reno.steps) + DIFFERENTIATED
+        again = reno.steps if reno.steps > 1 else 0
+        ways = calls(denoiser=reno.steps + again, denoiser_backward=reno.steps) + DIFFERENTIATED
         last = calls(denoiser=reno.steps) + SCORED
         return times(particles * (reno.iterations - 1), ways) + times(images, last)
     if fmrg := steers.get("Fmrg"):
