@@ -154,7 +154,7 @@ def test_every_method_runs_on_strings_or_is_refused_for_a_reason(method, tmp_pat
     )
     shrunk(settings["method"])
     if method in GUIDERS:
-        with pytest.raises(BenchError, match="needs a (UNet under|flow-matching model)"):
+        with pytest.raises(BenchError, match=r"needs a (UNet under|flow-matching model)"):
             make_cell(settings)
         return
     if method in STUDENTS:
