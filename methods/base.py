@@ -28,8 +28,9 @@ class Estimator:
     receive its result as ``ready``.
 
     ``requires``: what an estimator needs of its surroundings, in the words of ``methods.needs``.
-    "derivative" and "graph" (the reward is differentiated, through the denoiser) count where its
-    shift is asked for. ``offers`` "samples": its ``ready`` has lookahead samples.
+    "derivative" and "graph" (the reward is differentiated, through the denoiser; "jump": through a
+    distilled one) count where its shift is asked for. ``offers`` "samples": its ``ready`` has
+    lookahead samples.
     """
 
     offers: ClassVar[frozenset[str]] = frozenset()

@@ -33,12 +33,13 @@ Observer = Callable[[Step], None]
 
 @dataclass(frozen=True)
 class Acting:
-    """A steer in a run of the loop; ``graphs``: how often its shift differentiates through the
-    denoiser; ``derives``: whether it differentiates at all."""
+    """A steer in a run of the loop; ``graphs``: how often its shift differentiates by x_t;
+    ``through``: whether through the denoiser; ``derives``: whether it differentiates at all."""
 
     steer: Steer
     memory: Memory
     graphs: int = 0
+    through: bool = False
     derives: bool = False
 
 
@@ -146,6 +147,7 @@ def _moved(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
             step = replace(step, condition=condition, known={})
     acting_here = [acting for acting in steers if acting.steer.active(step.level)]
     graphs = sum(acting.graphs for acting in acting_here)
+    through = any(acting.through for acting in acting_here)
     with torch.set_grad_enabled(graphs > 0 or graph):
         if graph:
             mean = step.problem.backbone.posterior_mean
@@ -154,9 +156,9 @@ def _moved(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
             step.known[posterior_mean] = again
         else:
             x = step.x.detach().requires_grad_(graphs > 0)
-            known = {} if graphs > 0 else step.known
-            step = replace(step, x=x, shared=graphs > 1, known=known)
-            step.once(posterior_mean)
+            step = replace(step, x=x, shared=graphs > 1, known={} if through else step.known)
+            with torch.set_grad_enabled(through):
+                step.once(posterior_mean)
         shifts = []
         for acting in acting_here:
             shift = acting.steer.shift(step, acting.memory)

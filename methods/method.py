@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -96,12 +96,13 @@ class Method:
         words = frozenset(self.steers[label].requires)
         for name in self.asked(label):
             its = self.estimators[name].requires
-            words |= its if "shift" in words else its - {"derivative", "graph"}
+            words |= its if "shift" in words else its - {"derivative", "graph", "jump"}
         return words
 
-    def graphs(self, label: str) -> int:
-        """How often a steer's shift differentiates through the denoiser."""
+    def graphs(self, label: str, words: Collection[str] = ("graph", "jump")) -> int:
+        """How often a steer's shift differentiates by x_t: through the denoiser, where ``words``
+        has "graph", or through a distilled one, where it has "jump"."""
         steer = self.steers[label]
         asked = self.asked(label) if "shift" in steer.requires else []
-        through = sum("graph" in self.estimators[name].requires for name in asked)
-        return through + ("graph" in steer.requires)
+        every = [steer.requires, *(self.estimators[name].requires for name in asked)]
+        return sum(not requires.isdisjoint(words) for requires in every)

@@ -51,6 +51,18 @@ def renoise(x: Tensor, low: Level, high: Level, noise: Tensor) -> Tensor:
     return high.alpha / low.alpha * x + noising_std(low, high) * noise
 
 
+def damped(scale: float, deviation: float, level: Level) -> float:
+    """Reward damping (arXiv 2606.02884): λ_t = λ/(1 + 2 λ s_t²), s_t² = s² σ²/(α² s² + σ²).
+
+    s_t² is the variance of p(x_0 | x_t) where the prior is N(m, s²): there λ_t r(x̄_0) has the
+    gradient of V itself for r = −‖x − a‖², which λ r(x̄_0) overshoots. s = 0 is λ always.
+    """
+    if deviation == 0:
+        return scale
+    spread = level.alpha**2 * deviation**2 + level.sigma**2
+    return scale / (1 + 2 * scale * deviation**2 * level.sigma**2 / spread)
+
+
 def tempering(gamma: float, level: Level) -> float:
     """The share of λ in force at a level: min((1 + γ)^(100 (1 − t/T)) − 1, 1); γ = 0 is always 1.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -78,6 +78,14 @@ class Problem:
         """The kind of noise: the backbone's ``kernel``, or Gaussian where it says nothing."""
         kernel: Kernel = getattr(self.backbone, "kernel", GAUSSIAN)
         return kernel
+
+    def under(self, solver: str, cfg: float | None = None) -> Problem:
+        """The problem with the model to run under this solver, perhaps a distilled denoiser, and
+        its condition; ``cfg``: the guidance weight, None for the model's own."""
+        backbone, condition = self.backbone.under(solver), self.condition
+        if cfg is not None or backbone is not self.backbone:
+            condition = backbone.encode(self.prompt, cfg, condition)
+        return replace(self, backbone=backbone, condition=condition)
 
     def names(self, particles: int) -> list[tuple[int, ...]]:
         """(image, candidate) of each particle: the candidates of one image are neighbours.

@@ -30,7 +30,8 @@ class Sampled:
 class Run:
     """The target solver's steered loop over one prompt, to be called from noise of any kind.
 
-    ``info`` are the diagnostics of the last call.
+    Of the last call ``info`` are the diagnostics, and ``tilt`` (B,) says that x was drawn from the
+    noise in proportion to exp(tilt); None: from the noise itself.
     """
 
     problem: Problem
@@ -38,6 +39,7 @@ class Run:
     prepared: Prepared = field(default_factory=Prepared)
     observe: Observer | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    tilt: Tensor | None = None
 
     @property
     def particles(self) -> int:
@@ -67,7 +69,13 @@ class Run:
     def acting(self) -> list[Acting]:
         """The method's steers, each with a fresh memory."""
         return [
-            Acting(steer, steer.begin(self), self.method.graphs(label), self.method.derives(label))
+            Acting(
+                steer,
+                steer.begin(self),
+                self.method.graphs(label),
+                self.method.graphs(label, ("graph",)) > 0,
+                self.method.derives(label),
+            )
             for label, steer in self.method.steers.items()
         ]
 
@@ -89,6 +97,7 @@ class Run:
         first: int = 0,
         noise: Tensor | None = None,
         scored: bool = False,
+        tilt: Tensor | None = None,
         purpose: str = "solver",
     ) -> Finals:
         """From particles x at the solver's level ``first`` to clean samples, every steer at work.
@@ -96,7 +105,7 @@ class Run:
         ``scored``: score what is finished, under the clock's phase for it. ``purpose``: what the
         solver's noise is drawn for; another one than the usual is other noise.
         """
-        problem, self.info = self.problem, {}
+        problem, self.info, self.tilt = self.problem, {}, tilt
         with problem.phase("denoise"):
             steers = self.acting()
             latents = denoise(
@@ -111,18 +120,22 @@ class Run:
                 observe=self.observe,
                 info=self.info,
             )
-            if not torch.isfinite(latents).all():
-                raise FloatingPointError(
-                    f"method {self.method.name} drove its samples out of range for the prompt "
-                    f"{problem.prompt!r}: lower its scale, or its reward was not finite"
-                )
-        finals = Finals(problem, latents, info=self.info, prepared=self.prepared)
+            finals = self.finished(latents)
         with problem.phase("decode"), torch.no_grad(), located("of the finished samples"):
             for acting in steers:
                 finals = acting.steer.finish(finals, acting.memory)
             if scored:
                 finals.rewards()
         return finals
+
+    def finished(self, latents: Tensor) -> Finals:
+        """Clean latents (B, …) as samples. Raises FloatingPointError where they are not finite."""
+        if not torch.isfinite(latents).all():
+            raise FloatingPointError(
+                f"method {self.method.name} drove its samples out of range for the prompt "
+                f"{self.problem.prompt!r}: lower its scale, or its reward was not finite"
+            )
+        return Finals(self.problem, latents, info=self.info, prepared=self.prepared)
 
 
 def sample(

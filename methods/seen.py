@@ -7,7 +7,7 @@ an accelerator the host waits for nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,6 +22,10 @@ class Scored:
     latents: Tensor
     images: Tensor
     rewards: Tensor
+
+    def settled(self) -> Scored:
+        """Without a graph."""
+        return Scored(self.latents.detach(), self.images.detach(), self.rewards.detach())
 
     def at(self, index: Tensor | slice) -> Scored:
         return Scored(self.latents[index], self.images[index], self.rewards[index])
@@ -103,6 +107,6 @@ class Seen:
 
 def _settled(scored: Scored) -> Scored:
     """Without a graph; what has no finite reward is never the best."""
-    rewards = scored.rewards.detach()
-    rewards = torch.where(torch.isfinite(rewards), rewards, -torch.inf)
-    return Scored(scored.latents.detach(), scored.images.detach(), rewards)
+    scored = scored.settled()
+    rewards = torch.where(torch.isfinite(scored.rewards), scored.rewards, -torch.inf)
+    return replace(scored, rewards=rewards)

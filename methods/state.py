@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Estimator
-from methods.interfaces import Condition, Level, Solver
+from methods.interfaces import Condition, Guider, Level, Solver
 from methods.problem import Problem
 from methods.seen import Scored, Seen
 from methods.settings import one_of
@@ -59,7 +59,7 @@ class Step:
     ``index`` of ``steps`` counts the solver's levels, ``visit`` how often the loop has been here
     before. ``noise`` and ``moved`` are the step's own noise and the total shift of x̄_0, once they
     are known (``Steer.after``). ``info`` takes a method's diagnostics: plain numbers and lists.
-    ``shared``: more than one of those who are asked differentiates through the denoiser. Results
+    ``shared``: more than one of those who are asked differentiates by x_t. Results
     are cached for the step.
     """
 
@@ -105,10 +105,10 @@ class Step:
     def _asked(self, efr: str | None, question: str) -> Tensor:
         name = self.prepared.name(efr)
         estimator = self.prepared.estimators[name]
-        through = "graph" in estimator.requires
+        through = not estimator.requires.isdisjoint(("graph", "jump"))
         if question == "shift" and through and not self.x.requires_grad and self.level.alpha > 0:
             raise ValueError(
-                f"estimator {name} differentiates through the denoiser, and no graph was kept: the "
+                f"estimator {name} differentiates by x_t, and no graph was kept: the "
                 "steer that asks for its shift must say requires = frozenset({'shift'})"
             )
         with torch.set_grad_enabled(torch.is_grad_enabled() and through):
@@ -133,6 +133,12 @@ class Step:
             self.known[function] = function(self, *further)
         found: T = self.known[function]
         return found
+
+    def guided(self, guider: Guider) -> Condition:
+        """The condition with ``guider`` in the place of classifier-free guidance."""
+        condition: Any = self.condition
+        made: Condition = condition.combined(guider)
+        return made
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -176,9 +182,9 @@ class Step:
         """This step with what its parts, one after the other, have found out."""
         carried = [function for function, found in parts[0].known.items() if _tensors(found)]
         known = {f: _concatenated([part.known[f] for part in parts]) for f in carried}
-        condition = parts[0].condition
-        if any(part.condition is not condition for part in parts):
-            condition = condition.moved(torch.cat([part.condition.embedding for part in parts]))
+        condition, own = self.condition, [part.condition for part in parts]
+        if any(c is not condition and c.embedding is not condition.embedding for c in own):
+            condition = condition.moved(torch.cat([c.embedding for c in own]))
         moves = [part.moved for part in parts if part.moved is not None]
         moved = torch.cat(moves) if moves else None
         return replace(self, condition=condition, moved=moved, known=known)
@@ -218,10 +224,10 @@ class Step:
     def select(self, ancestors: Tensor) -> Step:
         """The step of the particles ``ancestors`` (B,).
 
-        Only the posterior mean is carried over; other cached results are dropped.
+        Only the posterior mean is carried over, if it is known; other results are dropped.
         """
         moved = None if self.moved is None else self.moved[ancestors]
-        known = {posterior_mean: self.x0[ancestors]}
+        known = {f: mean[ancestors] for f, mean in self.carried().items()}
         return replace(self, x=self.x[ancestors], moved=moved, known=known)
 
 

@@ -3,9 +3,16 @@
 from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 
-ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
+GUIDERS = ("apg", "cfg_zero", "pag")  # for UNets under classifier-free guidance
+# Of other worlds than pictures, or not for every family.
+ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens", *GUIDERS)
 STILL = ("noise_search", "draft_best_of_n", "sop")  # that need a deterministic target solver
-METHODS = [m for m in groups()["method"] if m not in ELSEWHERE]
+# Where the backbone has a student: tests/methods/test_student_on_pictures.py
+STUDENTS = (
+    *("fmrg_e", "fmrg_j", "fmtt", "fmtt_smc", "psi_sampler", "reno"),
+    *("student_rollout", "student_smc"),
+)
+METHODS = [m for m in groups()["method"] if m not in (*ELSEWHERE, *STUDENTS)]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
     "rollout": {"n": 2},
@@ -21,6 +28,9 @@ SMALL = {
     "demon": {"n": 2},
     "dno": {"iterations": 1, "shuffles": 1},
     "tfg": {"draws": 2},
+    "reno": {"steps": 2, "iterations": 2},
+    "fmrg": {"grid": 4, "guided": 2, "warmup": 1, "starts": 2},
+    "pcnl": {"iterations": 3, "burn_in": 1, "share": 2},
 }
 TOY = ("weights=tiny", "prompts.per_task=1", "prompts.limit=1", "steps=4", "images=2")
 NO_JUDGE = ("judge=none", "scores=[]")
@@ -46,6 +56,11 @@ def small_method(method, lookahead_solver="dpm"):
     if "lookahead" in given["efr"]:
         given["efr"]["lookahead"]["solver"] = lookahead_solver
     return build_method(given)
+
+
+def methods_of(family):
+    """Every method that a family takes."""
+    return [*METHODS, *(() if family == "flux_dev" else ("apg", "pag"))]
 
 
 def target_solver(family, method):

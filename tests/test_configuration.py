@@ -12,9 +12,9 @@ from bench.report.domains.controls import LIDAR
 from bench.run.job import cell_lines, plan
 from methods.efr import ESTIMATORS
 from methods.steer import STEERS
-from tests.small import STILL
+from tests.small import GUIDERS, STILL
 
-METHODS = [method for method in groups()["method"] if method != "lidar_tokens"]
+METHODS = [m for m in groups()["method"] if m not in ("lidar_tokens", *GUIDERS)]
 
 
 def settings(*overrides):

@@ -105,9 +105,7 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     check_steps("steps", cell.steps * method.steps_factor, cell.solver, backbone)
     _check_solvers(method, backbone, kind.guided)
     derivative = differentiable(cell.reward, given["rewards"])
-    solver = backbone["solvers"][cell.solver]
-    words = offered(solver, derivative, kind.analytic, kind.tokens)
-    check_method(method, words, cell.images)
+    check_method(method, offered(backbone, cell.solver, derivative), cell.images)
     return cell, method
 
 

@@ -24,7 +24,7 @@ AXES = {
 }
 BUDGETS = tuple(2.0**k for k in range(11))  # times vanilla's cost
 NEAR = 1.05  # a setting may cost so much more than the budget
-LEAST = 3  # methods, below which there is no ranking
+LEAST = 3  # methods run at a budget, below which there is no ranking
 
 
 @dataclass(frozen=True)
@@ -106,21 +106,22 @@ def qualities(results: Results, quality: Quality, summary: pd.DataFrame, end: st
 
 
 def at_budget(of: Compared, axis: str, budget: float) -> pd.Series:
-    """The cell that speaks for each method at this budget, the best method first: cell id by
+    """The best cell of each method that costs no more than this, the best method first: cell id by
     method."""
     able = of.frame[of.frame[axis] <= NEAR * budget]
-    able = able[able.groupby("method")[axis].transform("max") > NEAR * budget / 2]
     order = (of.quality.sign * able.quality).sort_values(ascending=False, kind="stable").index
     best = able.loc[order].drop_duplicates("method")
     return pd.Series(best.index, index=best.method, dtype=object)
 
 
 def rankings(of: Compared) -> Iterator[tuple[float, dict[str, pd.Series]]]:
-    """`at_budget` by axis, for each budget at which enough methods can be ranked on every axis."""
+    """`at_budget` by axis, for each budget that enough methods were run at on every axis: between
+    half of it and all."""
     for budget in BUDGETS:
-        found = {axis: at_budget(of, axis, budget) for axis in of.axes}
-        if min(map(len, found.values())) >= LEAST:
-            yield budget, found
+        low, high = NEAR * budget / 2, NEAR * budget
+        run = [of.frame[of.frame[a].between(low, high, "right")].method.nunique() for a in of.axes]
+        if min(run) >= LEAST:
+            yield budget, {axis: at_budget(of, axis, budget) for axis in of.axes}
 
 
 @dataclass(frozen=True)

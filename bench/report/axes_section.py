@@ -26,10 +26,9 @@ COUNTS = (
 )
 RANKS = (
     "Ranks at equal budgets (times vanilla's cost), with the quality in brackets: of each method "
-    "the best setting that costs no more than the budget, give or take a twentieth, if one of its "
-    "settings costs more than half of it. Each column has its own count of costs, so a method may "
-    "be in one and not in another. Settings are picked by what they attained, which flatters "
-    "methods with many."
+    "the best setting that costs no more than the budget, give or take a twentieth. Each column "
+    "has its own count of costs; a dash: every setting costs more. Settings are picked by what "
+    "they attained, which flatters methods with many."
 )
 EARLIER = (
     "Records of an earlier version are among these. They do not tell passes of the denoiser: its "
@@ -38,28 +37,33 @@ EARLIER = (
 ORDERED = "No two methods change places between these axes."
 
 
-def axes_section(found: Iterable[Compared | None]) -> Section:
-    """Of one or several backbones; empty where none can be compared."""
+def axes_section(found: Iterable[Compared | None], coverage: str = "") -> Section:
+    """Of one or several backbones; empty where none can be compared. ``coverage``: a sentence for
+    every caption."""
     every = [one for one in found if one is not None]
     if not every:
         return Section(TITLE, ())
+
+    def about(caption: str) -> str:
+        return f"{caption} {coverage}".rstrip()
+
     parts: list[Part] = [
-        Picture("axes", "Quality against each count of costs", FIGURE, drawn(every))
+        Picture("axes", "Quality against each count of costs", about(FIGURE), drawn(every))
     ]
     shown, lines = [], []
     for one in every:
-        ranks, changed = ranked(one)
+        ranks, changed, dear = ranked(one)
         shown.append(ranks)
-        lines += said(one, changed) if len(ranks) else []
+        lines += said(one, changed, dear) if len(ranks) else []
     if any(map(len, shown)):
-        parts.append(Table("ranks", pd.concat(shown).fillna(table.NONE), RANKS))
+        parts.append(Table("ranks", pd.concat(shown).fillna(table.NONE), about(RANKS)))
         parts.append(Bullets(tuple(lines)))
     else:
-        parts.append(Text(f"No ranking: at no budget do {LEAST} methods have a setting."))
+        parts.append(Text(f"No ranking: at no budget were {LEAST} methods run."))
     counts = [counted(one) for one in every]
     full = pd.concat([one.frame.assign(domain=one.name) for one in every])
     full = full[["domain", "label", "method", "evaluations", *AXES]].reset_index()
-    parts.append(Table("axes", pd.concat(counts), COUNTS, full, ("counted so in",)))
+    parts.append(Table("axes", pd.concat(counts), about(COUNTS), full, ("counted so in",)))
     if any(column(one.results.prompts) != "passes" for one in every):
         parts.append(Text(EARLIER))
     return Section(TITLE, tuple(parts))
@@ -101,12 +105,21 @@ def drawn(every: Sequence[Compared]) -> Figure:
     return fig
 
 
-def ranked(one: Compared) -> tuple[pd.DataFrame, list[Exchange]]:
-    """A row a budget and method with its rank on each axis, as text; and all exchanges."""
+def ranked(one: Compared) -> tuple[pd.DataFrame, list[Exchange], list[str]]:
+    """A row a budget and method with its rank on each axis, as text; all exchanges; and in a
+    sentence each the methods that one axis has within a budget and another does not."""
     rows: list[dict[str, str]] = []
     changed: list[Exchange] = []
+    dear: list[str] = []
     for budget, found in rankings(one):
         changed += exchanges(one, budget, found)
+        first, *others = found
+        for axis in others:
+            if missing := [m for m in found[first].index if m not in found[axis].index]:
+                dear.append(
+                    f"Within {budget:g}× vanilla's cost if costs are {AXES[first]}, but not if "
+                    f"they are {AXES[axis]}: {', '.join(missing)}."
+                )
         for method in dict.fromkeys(m for own in found.values() for m in own.index):
             row = {"domain": one.name} if one.name else {}
             row |= {"budget": f"{budget:g}×", "method": method}
@@ -117,11 +130,11 @@ def ranked(one: Compared) -> tuple[pd.DataFrame, list[Exchange]]:
                 else:
                     row[AXES[axis]] = table.NONE
             rows.append(row)
-    return pd.DataFrame(rows), changed
+    return pd.DataFrame(rows), changed, dear
 
 
-def said(one: Compared, changed: Sequence[Exchange]) -> list[str]:
-    """What changes places, the clear cases each in a sentence."""
+def said(one: Compared, changed: Sequence[Exchange], dear: Sequence[str]) -> list[str]:
+    """What changes places, the clear cases each in a sentence, and ``dear``."""
     clear, before = [c for c in changed if c.clear], f"{one.name}: " if one.name else ""
     lines = [
         f"At {c.budget:g}× vanilla's cost {c.ahead} is better than {c.behind} if costs are "
@@ -133,7 +146,7 @@ def said(one: Compared, changed: Sequence[Exchange]) -> list[str]:
         lines.append(f"And {len(clear) - TOLD} more such exchanges, both differences clear.")
     if rest := len(changed) - len(clear):
         lines.append(f"Exchanges where at least one of the two differences is a tie: {rest}.")
-    return [before + line for line in lines or [ORDERED]]
+    return [before + line for line in [*(lines or [ORDERED]), *dear]]
 
 
 def counted(one: Compared) -> pd.DataFrame:

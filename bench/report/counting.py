@@ -19,11 +19,10 @@ FLOW = "github.com/KAIST-Visual-AI-Group/Flow-Inference-Time-Scaling at b65bb07,
 LIDAR = "seconds in LiDAR's paper (arXiv 2602.03211); passes assumed"
 # Where the rule was read, by a method's name.
 SOURCES = {
-    **dict.fromkeys(("vanilla", "vanilla_more_steps", "best_of_n"), FMRG),
-    **dict.fromkeys(("fmrg", "fmrg_j", "fmrg_e"), FMRG),
+    **dict.fromkeys(("vanilla", "vanilla_more_steps", "best_of_n", "fmrg_j", "fmrg_e"), FMRG),
     "reno": f"{FMRG}; iterations and seconds in its own paper (arXiv 2406.04312)",
     "rbf": FLOW,
-    **dict.fromkeys(("sop", "svdd", "code"), f"{FLOW}, for its baselines"),
+    **dict.fromkeys(("sop", "svdd", "svdd_best", "code"), f"{FLOW}, for its baselines"),
     "fk_smc": f"{FLOW}, for its baselines; numbers of particles in its own repository",
     **dict.fromkeys(("lidar", "date", "ug"), LIDAR),
 }

@@ -50,7 +50,7 @@ def compose(evidence: Evidence) -> Document:
         sections.verdict_section(evidence),
         sections.figure_section(evidence, about),
         sections.comparison_section(evidence),
-        axes_section([compared(results, summary)]),
+        axes_section([compared(results, summary)], about),
         cost_section(evidence),
         Section("Images", (gallery(results),)),
         sections.provenance_section(evidence),

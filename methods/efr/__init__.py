@@ -4,11 +4,13 @@ from methods.base import Estimator
 from methods.efr.exact import ExactEstimator
 from methods.efr.lookahead import LookaheadEstimator
 from methods.efr.rollout import RolloutEstimator
+from methods.efr.student import StudentEstimator
 from methods.efr.tweedie import TweedieEstimator
 
 ESTIMATORS: dict[str, type[Estimator]] = {
     "exact": ExactEstimator,
     "lookahead": LookaheadEstimator,
     "rollout": RolloutEstimator,
+    "student": StudentEstimator,
     "tweedie": TweedieEstimator,
 }

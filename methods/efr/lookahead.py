@@ -126,11 +126,8 @@ def few_steps(
     The solver may use a distilled denoiser (``Backbone.under``), with the guidance weight ``cfg``,
     or the one that goes with that denoiser. Its own noise is drawn for ``purpose``.
     """
-    backbone, condition = problem.backbone.under(solver), problem.condition
-    if cfg is not None or backbone is not problem.backbone:
-        condition = backbone.encode(problem.prompt, cfg, condition)
-    own = replace(problem, backbone=backbone, condition=condition)
-    run = backbone.solver(solver, steps)
+    own = problem.under(solver, cfg)
+    run = own.backbone.solver(solver, steps)
     return denoise(own, run, run.initial(noise), purpose=purpose)
 
 

@@ -55,7 +55,7 @@ class Demon(Steer):
     posterior means.
     """
 
-    requires = frozenset({"value", "stochastic", "selection", "continuous"})
+    requires = frozenset({"value", "stochastic", "selection", "continuous", "ahead"})
     spoils = frozenset({"selection", "density"})
     n: int = 16
     weighting: str = "tanh"

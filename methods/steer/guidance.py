@@ -17,18 +17,22 @@ from methods.path import tempering
 from methods.settings import at_least, interval, one_of
 from methods.state import Step
 
-RELATIVE = ("velocity", "noise")
+RELATIVE = ("velocity", "noise", "gradient")
+STEEPEST = 20.0  # the official bound of σ/α
 
 
 def relative_length(step: Step, to: str) -> Tensor:
-    """The length of a shift of x̄_0 that moves the model's prediction by its own norm.
+    """The length of a shift of x̄_0 that moves the model's prediction by its own norm, or of the
+    shift by a gradient of norm 1.
 
     A shift Δ moves flow matching's velocity u = (x_t − x̄_0)/σ by Δ/σ, and the noise prediction
     ε̂ = (x_t − α x̄_0)/σ by α Δ/σ. No shift of x̄_0 moves ε̂ where x_t is all noise: 0 there.
     """
+    alpha, sigma = step.level.alpha, step.level.sigma
+    if to == "gradient":
+        return step.x.new_tensor(sigma * min(sigma / max(alpha, 1e-9), STEEPEST))
     if to == "velocity":
         return lengths(step.x - step.x0)
-    alpha = step.level.alpha
     return lengths(step.x - alpha * step.x0) / alpha if alpha > 1e-3 else step.x.new_zeros(())
 
 
@@ -43,7 +47,9 @@ class Guidance(Steer):
     Raw gradients have no natural length, and turn flow models' images into dots. ``relative``
     "velocity" or "noise": only the shift's direction is used; its length changes the model's
     velocity or noise prediction by s times that prediction's norm (the velocity's: FMRG, arXiv
-    2604.27147). ``clip``: the largest root mean square of a shift, in latent units.
+    2604.27147). "gradient": ∇V is given the norm s, and the shift is σ²/α times it, with σ/α at
+    most 20 (FMTT and weighted diamond maps in github.com/PeterHolderrieth/diamond_maps, whose norms
+    are 10 to 20 on FLUX.1). ``clip``: the largest root mean square of a shift, in latent units.
 
     Per active step and particle: one shift of the estimator.
     """

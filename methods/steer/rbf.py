@@ -40,7 +40,7 @@ class Rbf(Steer):
     decodes and rewards. Diagnostics "children": at each step, how many each particle had.
     """
 
-    requires = frozenset({"value", "stochastic", "selection", "start"})
+    requires = frozenset({"value", "stochastic", "selection", "start", "ahead"})
     spoils = frozenset({"selection", "density", "start"})
     budget: int = 250
     starts: int = 25
@@ -110,7 +110,7 @@ class Rbf(Steer):
         ``best`` (B,) is raised to the best value met; ``limit`` (B,): the most children.
         """
         assert step.noise is not None
-        noise, mean = step.noise.clone(), torch.zeros_like(step.x)
+        noise, mean = step.noise.clone(), torch.zeros_like(step.x0)
         here = torch.full_like(best, float("-inf"))
         tried = torch.zeros_like(limit)
         looked = bool((limit > 0).all())

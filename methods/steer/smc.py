@@ -14,6 +14,8 @@ weights must take it back (``twisted``): a step whose mean was moved by m with n
 log w by log p(x_s | x_t) − log q(x_s | x_t) = −(z·m)/c − ‖m‖²/(2c²). A step without noise has no
 density: the last one must be left unguided.
 
+Particles whose start was drawn in proportion to exp(V) begin with the weight exp(−V).
+
 With ``tempering: adaptive`` the values count for a share s of λ that each population finds for
 itself, as in DAS's official code: s rises from weighing to weighing, to where the effective sample
 size of the weights so far, log w + s V_t − (s V)_{t+1}, falls to the threshold.
@@ -130,7 +132,8 @@ class Smc(Steer):
     def begin(self, run: Run) -> Memory:
         zeros = torch.zeros(run.particles, dtype=torch.float64, device=run.problem.backbone.device)
         first = float("-inf") if self.potential == "max" else 0.0
-        memory = {"previous": zeros + first, "product": zeros.clone(), "log_w": zeros.clone()}
+        log_w = zeros.clone() if run.tilt is None else zeros - run.tilt
+        memory = {"previous": zeros + first, "product": zeros.clone(), "log_w": log_w}
         return memory | ({"share": zeros.clone()} if self.tempering == ADAPTIVE else {})
 
     def select(self, step: Step, memory: Memory) -> Tensor | None:

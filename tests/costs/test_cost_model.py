@@ -13,7 +13,7 @@ from bench.run.job import plan, run
 from methods.method import Method
 from tests.small import STILL
 
-ELSEWHERE = ("exact", "exact_smc", "probe", "pair", "lidar_tokens")
+ELSEWHERE = ("exact", "exact_smc", "probe", "pair", "lidar_tokens", "cfg_zero")
 METHODS = [m for m in groups()["method"] if m not in ELSEWHERE]
 
 

@@ -9,6 +9,8 @@ from math import prod
 
 from methods.interfaces import Level
 
+LOOKING = ("tweedie", "rollout", "toy")  # estimators that ask for the posterior mean
+
 
 def calls(**counts):
     return Counter(counts)
@@ -35,7 +37,10 @@ def value(name, efr, e):
     if name == "tweedie":
         return times(max(efr.perturbations, 1), SCORED)
     if name == "rollout":
-        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1))
+        jump = e * (efr.by == "student")  # the first one, in place of the loop's posterior mean
+        return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1) + jump)
+    if name == "student":
+        return SCORED + calls(denoiser=efr.steps)  # without classifier-free guidance
     return calls()
 
 
@@ -44,13 +49,14 @@ def shift(name, efr, e):
     if name == "tweedie":
         back = calls(denoiser_backward=e)
         return times(max(efr.perturbations, 1), DIFFERENTIATED) + back
+    if name == "student":
+        return DIFFERENTIATED + calls(denoiser=efr.steps, denoiser_backward=efr.steps)
     return value(name, efr, e)
 
 
 def child(name, efr, e):
     """The value of one particle that a step may lead to."""
-    looks = name in ("tweedie", "rollout", "toy")
-    return value(name, efr, e) + calls(denoiser=e * looks)
+    return value(name, efr, e) + calls(denoiser=e * (name in LOOKING))
 
 
 def expected(method, images, steps, e=1, fractions=None):
@@ -79,6 +85,7 @@ def expected(method, images, steps, e=1, fractions=None):
         low, high = again.interval
         for k in passes:
             passes[k] += again.repeats * (low < fractions[k] <= high)
+    prepared_at, e = e, e + ("Pag" in steers)
     once = calls(denoiser=e * particles * sum(passes.values()))
     shifted = set()
     if (guide := steers.get("Guidance")) and guide.scale > 0:
@@ -117,7 +124,7 @@ def expected(method, images, steps, e=1, fractions=None):
         starts = rbf.starts if rbf.starts > 1 else 0
         valued = times(starts + rbf.children, one) + value(*of["Rbf"], e)
         once += times(particles, valued)
-        if one["denoiser"]:  # a chosen child's posterior mean serves again
+        if of["Rbf"][0] in LOOKING:  # a chosen child's posterior mean serves again
             once -= calls(denoiser=e * particles * (steps - 1))
     if "BestOfN" in steers:
         finished = times(particles, SCORED)
@@ -138,14 +145,31 @@ def expected(method, images, steps, e=1, fractions=None):
         once = calls(denoiser=e * images * down) + times(particles, sum(valued, Counter()))
         finished = times(particles, SCORED)
     if draft := steers.get("DraftBestOfN"):
-        each = SCORED + calls(denoiser=e * draft.steps)
+        each = SCORED + calls(denoiser=prepared_at * draft.steps)
         total += times(particles * draft.n, each)
     if dno := steers.get("Dno"):
         forth = calls(denoiser=2 * e * steps, denoiser_backward=e * steps)
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
+    if chain := steers.get("Pcnl"):
+        name, efr = of["Pcnl"]
+        seen = calls(denoiser=e * (name in LOOKING)) + shift(name, efr, e)
+        total += times(particles // chain.share * (chain.iterations + 1), seen)
+    if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
+        ways = calls(denoiser=2 * reno.steps, denoiser_backward=reno.steps) + DIFFERENTIATED
+        last = calls(denoiser=reno.steps) + SCORED
+        return times(particles * (reno.iterations - 1), ways) + times(images, last)
+    if fmrg := steers.get("Fmrg"):
+        count = max(fmrg.inner, 1)
+        ways = count * fmrg.through  # through the student
+        guided = times(count, DIFFERENTIATED) + calls(denoiser=ways or 1, denoiser_backward=ways)
+        return (
+            times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
+            + times(particles * (fmrg.starts > 1), calls(denoiser=1) + SCORED)
+            + times(images, calls(denoiser=fmrg.tail, decode=1, reward=method.best_seen))
+        )
     total += times(runs, once + finished)
     if not finished:
         total += calls(decode=delivered, reward=delivered if method.best_seen else 0)
     for name, efr in method.estimators.items():
-        total += prepare(name, efr, e)
+        total += prepare(name, efr, prepared_at)
     return total

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.mixture import flow_map
 from bench.mixture.backbone import MixtureBackbone
 from bench.mixture.reward import MixtureReward
 from bench.noise import Ledger
@@ -31,6 +32,12 @@ def mixture_problem(path="vp", reward="quadratic", prompt=PROMPT, components=3, 
         steps=10,
     )
     return replace(made, **changes)
+
+
+@pytest.fixture(autouse=True)
+def rough_student(monkeypatch):
+    """The mixture's student, right to 1e-3 or so, and fast; tests/truth has it exact."""
+    monkeypatch.setattr(flow_map, "INTERVALS", 2)
 
 
 @pytest.fixture

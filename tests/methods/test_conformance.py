@@ -26,6 +26,7 @@ from methods.steer import STEERS
 SMALL = {
     "lookahead": {"n": 30, "steps": 3},
     "rollout": {"n": 3, "steps": 3},
+    "student": {"solver": "flow_map", "ramp": True},
     "repel": {"count": 5},
     "noise_search": {"n": 3, "rounds": 2},
     "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
@@ -36,14 +37,15 @@ SMALL = {
     "dno": {"iterations": 2, "shuffles": 1},
     "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},
+    "reno": {"solver": "flow_map", "steps": 2, "iterations": 3},
+    "fmrg": {"solver": "flow_map", "grid": 8, "guided": 3, "warmup": 2},
+    "pcnl": {"iterations": 3, "burn_in": 1},
     "sop": {"start": 0.25, "up": 0.3, "down": 0.4},
     "evosearch": {"sizes": (4, 3, 2, 2, 2)},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
-NO_LAMBDA = {
-    *("best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"),
-    *("sop", "evosearch"),
-}
+ELSEWHERE = {"reno", "fmrg", "pcnl", "sop", "evosearch"}
+NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"} | ELSEWHERE
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
 SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic", "continuous")
@@ -155,6 +157,8 @@ def fits(estimator, steer):
 
 PAIRS = [(e, s) for s in EVERY_STEER for e in (EVERY_ESTIMATOR if asks(s) else ["none"])]
 PAIRS = [pair for pair in PAIRS if not (OUTSIDE or WRONG) or set(pair) & set(OUTSIDE)]
+# Guiders are for models under classifier-free guidance: tests/backbones/test_guiders.py.
+PAIRS = [(e, s) for e, s in PAIRS if "guided" not in made(EVERY_STEER[s], s).requires]
 ON_STRINGS = [(e, s) for e, s in PAIRS if fits(e, s) and "tokens" in pair(e, s).needs(s)]
 FITTING = [(e, s) for e, s in PAIRS if fits(e, s) and (e, s) not in ON_STRINGS]
 
@@ -180,13 +184,7 @@ def does_nothing(steer):
 def follows_the_reward(steer):
     """Whether what it does is made of differences of the reward, or of V, alone."""
     asks = made(EVERY_STEER[steer], steer).requires
-    moves_anyway = steer in ("dno", "sop", "evosearch")
-    return not moves_anyway and asks & {
-        "value",
-        "shift",
-        "derivative",
-        "pick",
-    }
+    return steer not in {"dno"} | ELSEWHERE and asks & {"value", "shift", "derivative", "pick"}
 
 
 @pytest.mark.parametrize(("estimator", "steer"), sorted({*PAIRS} - {*FITTING, *ON_STRINGS}))

@@ -59,9 +59,11 @@ def test_two_estimators_of_one_class_draw_numbers_of_their_own(on_mixture):
     from states import step_at
 
     estimators = {"many": RolloutEstimator(8, 2, 1.0), "few": RolloutEstimator(2, 2, 1.0)}
-    step = step_at(on_mixture(), estimators)
-    many, few = (estimators[name].drawn(step) for name in estimators)
-    alone = RolloutEstimator(2, 2, 1.0).drawn(step_at(on_mixture(), {"few": estimators["few"]}))
+    problem = on_mixture()
+    step = step_at(problem, estimators)
+    many, few = (estimators[name].drawn(step, problem) for name in estimators)
+    lone = step_at(problem, {"few": estimators["few"]})
+    alone = RolloutEstimator(2, 2, 1.0).drawn(lone, problem)
     assert not (many[:, :2] == few).any()
     assert (many[:, :2] == alone).all(), "the first of a class draws as if it were alone"
 
@@ -71,8 +73,8 @@ def test_an_estimator_without_derivatives_keeps_no_graph_beside_one_with(on_mixt
 
     @dataclass(frozen=True)
     class Watched(RolloutEstimator):
-        def drawn(self, step):
-            samples = super().drawn(step)
+        def drawn(self, step, model):
+            samples = super().drawn(step, model)
             kept.append(samples.requires_grad)
             return samples
 

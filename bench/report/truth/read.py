@@ -91,7 +91,7 @@ def probe_row(config: Any, info: Any, world: World) -> dict[str, Any]:
         "dimension": backbone[world.size],
         "n": settings.get("n", 0),
         "steps": settings.get("steps", 0),
-        "solver": settings.get("solver", ""),
+        "solver": settings.get("solver") or "",
         "by": settings.get("by", ""),
         "perturbations": settings.get("perturbations", 0),
         "smoothing": settings.get("smoothing", 0.0),
