@@ -104,6 +104,37 @@ class Condition(Protocol):
         """
 
 
+class Guider(Protocol):
+    """Another way than classifier-free guidance to make one posterior mean of the model's several.
+
+    ``perturbed``: a third one is wanted, of a model made worse, which costs an evaluation more.
+    """
+
+    perturbed: bool
+
+    def rows(self, part: slice) -> Guider:
+        """The part for some samples of a batch."""
+
+    def __call__(
+        self,
+        x: Tensor,
+        level: Level,
+        weight: float,
+        conditional: Tensor,
+        unconditional: Tensor,
+        perturbed: Tensor | None,
+    ) -> Tensor:
+        """x̄_0 of x (B, …), of the posterior means with the prompt, without it, and with it of the
+        model made worse; ``weight`` is the guidance weight."""
+
+
+class Guided(Condition, Protocol):
+    """The condition of a model under classifier-free guidance."""
+
+    def combined(self, guider: Guider) -> Guided:
+        """The condition under which ``guider`` takes the place of classifier-free guidance."""
+
+
 class Backbone(Protocol):
     """A generative prior: its denoiser, decoder and solvers."""
 

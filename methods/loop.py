@@ -52,24 +52,26 @@ def denoise(
     *,
     purpose: str = "solver",
     first: int = 0,
+    last: int | None = None,
     noise: Tensor | None = None,
     graph: bool = False,
     observe: Observer | None = None,
     info: dict[str, Any] | None = None,
 ) -> Tensor:
-    """Run ``solver`` from x (B, …) at position ``first`` to clean latents (B, …), steered.
+    """Run ``solver`` from x (B, …) at position ``first`` to clean latents (B, …), steered, or to
+    position ``last``.
 
     ``noise`` (steps, B, …): the solver's, in place of what the ledger has for ``purpose``.
     ``graph``: keep the autograd graph from ``x`` and ``noise`` to the latents; to save memory,
-    posterior means are computed again in the backward pass. ``observe`` sees every step at its last
-    visit.
+    posterior means of several steps are computed again in the backward pass. ``observe`` sees every
+    step at its last visit.
     """
     info = {} if info is None else info
     levels = [*solver.levels, solver.end]
-    route = list(range(first, len(levels)))
+    route = list(range(first, len(levels) if last is None else last + 1))
     for acting in steers:
         route = acting.steer.route(route, levels)
-    last = {position: place for place, position in enumerate(route)}
+    leaving = {position: place for place, position in enumerate(route)}
     visits: Counter[int] = Counter()
     known: dict[Any, Any] = {}
     for place, (here, there) in enumerate(pairwise(route)):
@@ -97,7 +99,7 @@ def denoise(
             )
             visits[here] += 1
             step = _predicted(step, steers, graph)
-            if place == last[here]:
+            if place == leaving[here]:
                 if observe is not None:
                     observe(step)
                 step = _selected(step, steers)
@@ -147,11 +149,13 @@ def _moved(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
     graphs = sum(acting.graphs for acting in acting_here)
     through = any(acting.through for acting in acting_here)
     with torch.set_grad_enabled(graphs > 0 or graph):
-        if graph:
+        if graph and step.steps > 1:
             mean = step.problem.backbone.posterior_mean
             with set_checkpoint_early_stop(False):  # so that a meter sees the second call end
                 again = checkpoint(mean, step.x, step.level, step.condition, use_reentrant=False)
             step.known[posterior_mean] = again
+        elif graph:  # of a single step there is nothing to save
+            step.once(posterior_mean)
         else:
             x = step.x.detach().requires_grad_(graphs > 0)
             step = replace(step, x=x, shared=graphs > 1, known={} if through else step.known)

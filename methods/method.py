@@ -17,6 +17,8 @@ class Method:
     must come last.
 
     ``steps_factor`` multiplies the target solver's steps (the compute-matched vanilla control).
+    ``best_seen``: of each image not the last sample is delivered but the best that was decoded and
+    scored on the way (``methods.seen``), if it scores higher; for that what is delivered is scored.
     Raises ValueError for a factor below 1, and for steers out of order.
     """
 
@@ -24,10 +26,15 @@ class Method:
     estimators: Mapping[str, Estimator] = field(default_factory=dict)
     steers: Mapping[str, Steer] = field(default_factory=dict)
     steps_factor: int = 1
+    best_seen: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.steps_factor, int) or self.steps_factor < 1:
             raise ValueError(f"steps_factor must be an integer >= 1, got {self.steps_factor!r}")
+        if not isinstance(self.best_seen, bool):
+            raise ValueError(f"best_seen must be true or false, got {self.best_seen!r}")
+        if self.best_seen and not self.steers:
+            raise ValueError("best_seen changes nothing where a method decodes nothing on its way")
         picks = ["pick" in steer.requires for steer in self.steers.values()]
         if picks != sorted(picks):
             raise ValueError(
@@ -39,6 +46,13 @@ class Method:
     def candidates(self) -> int:
         """Particles per delivered image."""
         return prod(steer.candidates for steer in self.steers.values())
+
+    def parts(self) -> list[tuple[str, Estimator | Steer]]:
+        """Estimators, then steers, each with its key in the configuration."""
+        return [
+            *((f"method.efr.{name}", part) for name, part in self.estimators.items()),
+            *((f"method.steer.{name}", part) for name, part in self.steers.items()),
+        ]
 
     @property
     def joint(self) -> bool:

@@ -36,6 +36,11 @@ SURROUNDINGS = {
         "a target solver with an eta (ddpm or ddim; ancestral on flow models), of whose steps it "
         "is known how they depend on the posterior mean"
     ),
+    "guided": (
+        "a UNet under classifier-free guidance of a weight above 1, such as Stable Diffusion's, "
+        "SDXL's and the miniatures': the guidance of FLUX and of distilled models is inside them"
+    ),
+    "flow": "a flow-matching model (backbone=miniature_flow): its rule is about velocities",
     "derivative": (
         "a reward that has a derivative: choose another reward, or a method that needs none "
         "(lidar, rollout, smc, best_of_n)"
@@ -52,6 +57,7 @@ SURROUNDINGS = {
 }
 OTHERS = {
     "condition": "the model to be evaluated under the prompt's own embedding",
+    "ahead": "to know the posterior means of the next steps before they are taken",
     "graph": "the posterior mean to be differentiated through the whole denoiser",
     "jump": "a distilled denoiser's jump to the clean end to be differentiated",
     "density": (

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from methods.interfaces import Backbone, Condition, Noise, Reward
 from methods.kernel import GAUSSIAN, Kernel
+from methods.seen import Scored, Seen
 from methods.transfer import onto, over
 
 Phase = Callable[[str], AbstractContextManager[Any]]
@@ -49,7 +50,9 @@ class Problem:
     name of what is being done. ``keep``: whether estimators keep the images that they decoded, for
     a steer to deliver. ``reuse``: gives back what was drawn for the same prompt under the same key,
     such as lookahead samples in a sweep, or draws it. ``children``: names (image, candidate, child)
-    of the particles, where they are some of those that a step may lead to.
+    of the particles, where they are some of those that a step may lead to. ``part``: how many
+    particles these are, where they are not all of its images'. ``seen`` keeps the best that was
+    scored on the way; None keeps nothing.
     """
 
     backbone: Backbone
@@ -67,6 +70,8 @@ class Problem:
     keep: bool = False
     reuse: Reuse = anew
     children: tuple[tuple[int, ...], ...] | None = None
+    part: int | None = None
+    seen: Seen | None = None
 
     @property
     def kernel(self) -> Kernel:
@@ -90,6 +95,24 @@ class Problem:
         if self.children is not None:
             return list(self.children)
         return [divmod(self.first + p, self.candidates) for p in range(particles)]
+
+    def owners(self, samples: int) -> list[int] | None:
+        """The image of each of so many samples, those of one particle being neighbours.
+
+        None where their number is no multiple of the particles' or the images'.
+        """
+        if self.children is not None or self.part is not None:
+            owners = [name[0] for name in self.names(self.part or 0)]
+        else:
+            owners = [self.first // self.candidates + i for i in range(self.images)]
+        each = samples // len(owners)
+        return None if samples % len(owners) else [o for o in owners for _ in range(each)]
+
+    def note(self, x0: Tensor, images: Tensor, rewards: Tensor) -> None:
+        """Let samples of particles or images that were decoded and scored be seen."""
+        owners = None if self.seen is None else self.owners(len(rewards))
+        if self.seen is not None and owners is not None:
+            self.seen.note(Scored(x0, images, rewards), owners)
 
     def purpose(self, purpose: str) -> str:
         """What a draw is for; children draw under purposes of their own."""
@@ -121,9 +144,10 @@ class Problem:
         checked after the loop, or stops whoever reads it on the host.
         """
         images = self.backbone.decode(x0)
-        if images.device.type != "cpu":
-            return self.reward(images, self.prompt)
-        return self.score_images(images)
+        on_host = images.device.type == "cpu"
+        rewards = self.score_images(images) if on_host else self.reward(images, self.prompt)
+        self.note(x0, images, rewards)
+        return rewards
 
     def score_images(self, images: Tensor) -> Tensor:
         """Rewards (B,) of images. Raises FloatingPointError on NaN or infinity."""

@@ -58,6 +58,36 @@ def residual(weights: Tensor, uniform: Tensor) -> Tensor:
     return torch.cat([copies, _pick(left, uniform[: n - len(copies)].double())])
 
 
+def ssp(weights: Tensor, uniform: Tensor) -> Tensor:
+    """Srinivasan's sampling process (Gerber, Chopin & Whiteley, Ann. Statist. 47, 2019): ⌊N w_i⌋ or
+    one copy more, as DAS's official code resamples.
+
+    Two particles with a fractional part at a time: what one loses the other gains, until one of
+    them is whole, so that every expected count stays as it is.
+    """
+    n = len(weights)
+    expected = n * weights.double() / weights.double().sum()
+    copies = (expected + 1e-12).floor()
+    left = (expected - copies).clamp(min=0).tolist()
+    counts, draws = copies.long().tolist(), uniform.double().tolist()
+    rising, falling = 0, 1
+    for k in range(n - 1):
+        up = min(left[falling], 1 - left[rising])
+        down = min(left[rising], 1 - left[falling])
+        if up + down > 0 and draws[k] < up / (up + down):
+            rising, falling, up = falling, rising, down
+        if left[falling] < 1 - left[rising]:
+            left[rising] += up
+            falling = k + 2
+        else:
+            left[falling] -= up
+            counts[rising] += 1
+            rising = k + 2
+    last = min(rising, falling)  # rounding may leave one copy to the particle that was not settled
+    counts[last] += n - sum(counts)
+    return torch.repeat_interleave(torch.arange(n), torch.tensor(counts))
+
+
 def arranged(ancestors: Tensor, order: Tensor) -> Tensor:
     """The same ancestors (N,), every survivor in its own place, further copies in the places of the
     dead, in an order drawn by ``order`` (N,), so that copies of one particle are not
@@ -81,4 +111,5 @@ SCHEMES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "multinomial": multinomial,
     "stratified": stratified,
     "residual": residual,
+    "ssp": ssp,
 }

@@ -13,6 +13,7 @@ from methods.interfaces import Level, Solver
 from methods.loop import Acting, Observer, denoise
 from methods.method import Method
 from methods.problem import Phase, Problem, located, no_phase
+from methods.seen import Seen
 from methods.state import Finals, Prepared, Step
 
 
@@ -29,7 +30,8 @@ class Sampled:
 class Run:
     """The target solver's steered loop over one prompt, to be called from noise of any kind.
 
-    ``info`` are the diagnostics of the last call.
+    Of the last call ``info`` are the diagnostics, and ``tilt`` (B,) says that x was drawn from the
+    noise in proportion to exp(tilt); None: from the noise itself.
     """
 
     problem: Problem
@@ -37,10 +39,11 @@ class Run:
     prepared: Prepared = field(default_factory=Prepared)
     observe: Observer | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    tilt: Tensor | None = None
 
     @property
     def particles(self) -> int:
-        return self.problem.images * self.method.candidates
+        return self.problem.images * self.problem.candidates
 
     @property
     def levels(self) -> Sequence[Level]:
@@ -94,12 +97,15 @@ class Run:
         first: int = 0,
         noise: Tensor | None = None,
         scored: bool = False,
+        tilt: Tensor | None = None,
+        purpose: str = "solver",
     ) -> Finals:
         """From particles x at the solver's level ``first`` to clean samples, every steer at work.
 
-        ``scored``: score what is finished, under the clock's phase for it.
+        ``scored``: score what is finished, under the clock's phase for it. ``purpose``: what the
+        solver's noise is drawn for; another one than the usual is other noise.
         """
-        problem, self.info = self.problem, {}
+        problem, self.info, self.tilt = self.problem, {}, tilt
         with problem.phase("denoise"):
             steers = self.acting()
             latents = denoise(
@@ -108,23 +114,28 @@ class Run:
                 x,
                 steers,
                 self.prepared,
+                purpose=purpose,
                 first=first,
                 noise=noise,
                 observe=self.observe,
                 info=self.info,
             )
-            if not torch.isfinite(latents).all():
-                raise FloatingPointError(
-                    f"method {self.method.name} drove its samples out of range for the prompt "
-                    f"{problem.prompt!r}: lower its scale, or its reward was not finite"
-                )
-        finals = Finals(problem, latents, info=self.info, prepared=self.prepared)
+            finals = self.finished(latents)
         with problem.phase("decode"), torch.no_grad(), located("of the finished samples"):
             for acting in steers:
                 finals = acting.steer.finish(finals, acting.memory)
             if scored:
                 finals.rewards()
         return finals
+
+    def finished(self, latents: Tensor) -> Finals:
+        """Clean latents (B, …) as samples. Raises FloatingPointError where they are not finite."""
+        if not torch.isfinite(latents).all():
+            raise FloatingPointError(
+                f"method {self.method.name} drove its samples out of range for the prompt "
+                f"{self.problem.prompt!r}: lower its scale, or its reward was not finite"
+            )
+        return Finals(self.problem, latents, info=self.info, prepared=self.prepared)
 
 
 def sample(
@@ -143,7 +154,9 @@ def sample(
     lists with one entry each time. Raises ValueError where the method couples the images.
     """
     keep = any("images" in steer.requires for steer in method.steers.values())
-    problem = replace(problem, candidates=method.candidates, phase=phase, keep=keep)
+    seen = Seen(problem.images) if method.best_seen else None
+    candidates = method.candidates
+    problem = replace(problem, candidates=candidates, phase=phase, keep=keep, seen=seen)
     with phase("prepare"), torch.no_grad(), located("while its estimators were prepared"):
         ready = {name: e.prepare(problem) for name, e in method.estimators.items()}
     prepared = Prepared(method.estimators, ready)
@@ -172,6 +185,10 @@ def _delivered(run: Run) -> Sampled:
         with run.problem.phase("denoise"):
             x = run.initial(run.problem.initial(run.particles))
         finals = run(x)
-    with run.problem.phase("decode"), torch.no_grad():
+    with run.problem.phase("decode"), torch.no_grad(), located("of the finished samples"):
+        if run.problem.seen is not None:
+            own = finals.rewards()
+            finals = finals.or_better(run.problem.seen)
+            run.info["best_seen"] = (finals.rewards() > own).tolist()
         images = finals.images()
     return Sampled(finals.latents, images, run.info)

@@ -21,6 +21,13 @@ def at_least(key: str, value: float, low: float) -> None:
         raise ValueError(f"{key} must be a number >= {low:g}, got {value!r}")
 
 
+def above(key: str, value: float, low: float) -> None:
+    """Raise ValueError unless value is a finite number > low."""
+    at_least(key, value, low)
+    if value == low:
+        raise ValueError(f"{key} must be above {low:g}, got {value!r}")
+
+
 def whole(key: str, value: int, low: int) -> None:
     """Raise ValueError unless value is an integer >= low."""
     if not isinstance(value, int) or isinstance(value, bool) or value < low:

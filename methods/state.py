@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from methods.base import Estimator
-from methods.interfaces import Condition, Level, Solver
+from methods.interfaces import Condition, Guider, Level, Solver
 from methods.problem import Problem
+from methods.seen import Scored, Seen
 from methods.settings import one_of
 from methods.transfer import onto
 
@@ -133,6 +134,12 @@ class Step:
         found: T = self.known[function]
         return found
 
+    def guided(self, guider: Guider) -> Condition:
+        """The condition with ``guider`` in the place of classifier-free guidance."""
+        condition: Any = self.condition
+        made: Condition = condition.combined(guider)
+        return made
+
     @property
     def key(self) -> tuple[int, ...]:
         """What names a draw of this step beside image and candidate; a later visit has its own."""
@@ -167,16 +174,17 @@ class Step:
 
     def part(self, part: slice) -> Step:
         """The step of some neighbouring particles; nothing is known of it yet."""
-        problem = replace(self.problem, first=self.problem.first + part.start)
-        return replace(self, problem=problem, x=self.x[part], known={})
+        x = self.x[part]
+        problem = replace(self.problem, first=self.problem.first + part.start, part=len(x))
+        return replace(self, problem=problem, x=x, known={})
 
     def joined(self, parts: Sequence[Step]) -> Step:
         """This step with what its parts, one after the other, have found out."""
         carried = [function for function, found in parts[0].known.items() if _tensors(found)]
         known = {f: _concatenated([part.known[f] for part in parts]) for f in carried}
-        condition = parts[0].condition
-        if any(part.condition is not condition for part in parts):
-            condition = condition.moved(torch.cat([part.condition.embedding for part in parts]))
+        condition, own = self.condition, [part.condition for part in parts]
+        if any(c is not condition and c.embedding is not condition.embedding for c in own):
+            condition = condition.moved(torch.cat([c.embedding for c in own]))
         moves = [part.moved for part in parts if part.moved is not None]
         moved = torch.cat(moves) if moves else None
         return replace(self, condition=condition, moved=moved, known=known)
@@ -196,8 +204,12 @@ class Step:
         solver.select(of)
         x = solver.step(self.moved_mean[of], self.index, self.x[of], noise)
         level = [*solver.levels, solver.end][self.index + 1]
+        condition = self.condition
+        if condition is not self.problem.condition:  # a particle may have its own
+            condition = condition.moved(condition.embedding[of])
         return replace(
             self,
+            condition=condition,
             problem=replace(self.problem, children=children),
             solver=solver,
             x=x,
@@ -216,10 +228,10 @@ class Step:
     def select(self, ancestors: Tensor) -> Step:
         """The step of the particles ``ancestors`` (B,).
 
-        Only the posterior mean is carried over; other cached results are dropped.
+        Only the posterior mean is carried over, if it is known; other results are dropped.
         """
         moved = None if self.moved is None else self.moved[ancestors]
-        known = {posterior_mean: self.x0[ancestors]}
+        known = {f: mean[ancestors] for f, mean in self.carried().items()}
         return replace(self, x=self.x[ancestors], moved=moved, known=known)
 
 
@@ -271,6 +283,7 @@ class Finals:
         """(B,) by the guiding reward."""
         if self._rewards is None:
             self._rewards = self.problem.score_images(self.images())
+            self.problem.note(self.latents, self.images(), self._rewards)
         return self._rewards
 
     def value(self, efr: str | None = None) -> Tensor:
@@ -286,6 +299,18 @@ class Finals:
         images, rewards = picked(self._images), picked(self._rewards)
         latents = self.latents[index]
         return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
+
+    def or_better(self, seen: Seen) -> Finals:
+        """These samples, or the best seen of their images where it scores higher."""
+        own = Scored(self.latents, self.images(), self.rewards())
+        best = seen.better(own, self.problem.first // self.problem.candidates)
+        return Finals(self.problem, best.latents, best.images, best.rewards, self.info)
+
+    def better(self, other: Finals) -> Finals:
+        """Of each two samples the one of the higher reward, these where they are equal."""
+        higher = other.rewards() > self.rewards()
+        index = torch.arange(len(higher), device=higher.device)
+        return self.joined(other).select(index + len(higher) * higher)
 
     def joined(self, other: Finals) -> Finals:
         """These samples and then the other ones, all decoded and scored."""

@@ -3,9 +3,15 @@
 from bench.config.build import build_method
 from bench.config.compose import cell_settings, groups
 
-ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens")  # of other worlds than pictures
+GUIDERS = ("apg", "cfg_zero", "pag")  # for UNets under classifier-free guidance
+# Of other worlds than pictures, or not for every family.
+ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens", *GUIDERS)
+STILL = ("noise_search", "draft_best_of_n", "sop")  # that need a deterministic target solver
 # Where the backbone has a student: tests/methods/test_student_on_pictures.py
-STUDENTS = ("diamond", "diamond_reward", "fmtt", "fmtt_smc", "student_rollout", "student_smc")
+STUDENTS = (
+    *("diamond", "diamond_reward", "fmrg_e", "fmrg_j", "fmtt", "fmtt_smc"),
+    *("psi_sampler", "reno", "student_rollout", "student_smc"),
+)
 METHODS = [m for m in groups()["method"] if m not in (*ELSEWHERE, *STUDENTS)]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
@@ -14,10 +20,18 @@ SMALL = {
     "repel": {"count": 3},
     "noise_search": {"n": 2, "rounds": 2},
     "best_of_n": {"n": 2},
+    "draft_best_of_n": {"n": 2, "steps": 2},
     "search": {"n": 2, "every": 1},
+    "rbf": {"budget": 9, "starts": 2},
+    "sop": {"start": 0.25, "up": 0.25, "down": 0.5},
+    "evosearch": {"schedule": [0.0, 0.5], "sizes": [2, 2, 1]},
     "smc": {"every": 0.25, "start": 0.25, "stop": 0.75},
+    "demon": {"n": 2},
     "dno": {"iterations": 1, "shuffles": 1},
     "tfg": {"draws": 2},
+    "reno": {"steps": 2, "iterations": 2},
+    "fmrg": {"grid": 4, "guided": 2, "warmup": 1, "starts": 2},
+    "pcnl": {"iterations": 3, "burn_in": 1, "share": 2},
 }
 TOY = ("weights=tiny", "prompts.per_task=1", "prompts.limit=1", "steps=4", "images=2")
 NO_JUDGE = ("judge=none", "scores=[]")
@@ -45,10 +59,15 @@ def small_method(method, lookahead_solver="dpm"):
     return build_method(given)
 
 
+def methods_of(family):
+    """Every method that a family takes."""
+    return [*METHODS, *(() if family == "flux_dev" else ("apg", "pag"))]
+
+
 def target_solver(family, method):
     """A target solver that suits the method."""
     noisy, still = ("ancestral", "euler") if family == "flux_dev" else ("ddpm", "ddim")
-    return still if method == "noise_search" else noisy
+    return still if method in STILL else noisy
 
 
 def small_settings(family, method, *own):

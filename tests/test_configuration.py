@@ -12,8 +12,9 @@ from bench.report.domains.controls import LIDAR
 from bench.run.job import cell_lines, plan
 from methods.efr import ESTIMATORS
 from methods.steer import STEERS
+from tests.small import GUIDERS, STILL
 
-METHODS = [method for method in groups()["method"] if method != "lidar_tokens"]
+METHODS = [m for m in groups()["method"] if m not in ("lidar_tokens", *GUIDERS)]
 
 
 def settings(*overrides):
@@ -25,7 +26,7 @@ ANALYTIC = ("exact", "exact_smc", "probe")
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_config_builds_a_valid_cell(method):
-    solver = "ddim" if method == "noise_search" else "ddpm"
+    solver = "ddim" if method in STILL else "ddpm"
     if method not in ANALYTIC:
         cell = make_cell(settings(f"method={method}", f"solver={solver}"))
         assert cell.method.name == method
@@ -155,6 +156,9 @@ def test_a_wrong_word_or_number_is_explained(override, message):
         ("rollout", "efr.rollout.steps=0", "method.efr.rollout.steps must be an integer >= 1"),
         ("best_of_lookahead", "efr.lookahead.n=3", "must be an integer >= 4"),
         ("vanilla", "steps_factor=0", "steps_factor must be"),
+        ("vanilla", "best_seen=true", "best_seen changes nothing where a method decodes nothing"),
+        ("ug", "best_seen=maybe", "best_seen must be true or false, got 'maybe'"),
+        ("draft_best_of_n", "steer.draft_best_of_n.n=0", "n must be an integer >= 1"),
         ("rollout", "efr.rollout.by=ode", "n must be 1 where by is 'ode'"),
         ("rollout", "efr.rollout.by=glas", "did you mean 'glass'"),
         ("lidar", "efr.lookahead.smoothing=-1", "smoothing must be a number >= 0"),
@@ -188,6 +192,7 @@ def test_unknown_keys_of_a_method_built_in_python_are_explained():
         ("method=svdd solver=ddim", "search needs a stochastic target solver"),
         ("method=das method.steer.guidance.last=true", "guidance with last=false"),
         ("method=noise_search", "noise_search needs a deterministic target solver"),
+        ("method=draft_best_of_n", "draft_best_of_n needs a deterministic target solver"),
         ("method=noise_search +method.steer.smc={efr:x}", "comes last"),
         ("method=svdd +method.steer={smc:{},search:{n:2}}", "the only one that tilts"),
         (

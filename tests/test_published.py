@@ -192,3 +192,43 @@ def test_the_key_of_a_cell_says_what_it_is_of():
     settings |= {"changed": changed(settings)}
     assert key_of(settings) == Key("sdxl", "ddpm100", "lidar", "dpm8", 50)
     assert astuple(published(settings))[0] == 0.585
+
+
+def fmrg():
+    with (TABLES / "fmrg_geneval.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_fmrg_s_table_has_each_of_its_rows_once_with_its_source():
+    lines = fmrg()
+    assert len({(line["method"], line["nfe"]) for line in lines}) == len(lines) == 26
+    assert all(0.6 < float(line["geneval"]) <= 0.8 and "@" in line["source"] for line in lines)
+    by_method = {}
+    for line in lines:
+        by_method.setdefault(line["method"], []).append(float(line["geneval"]))
+    assert all(values == sorted(values) for values in by_method.values()), "more never does harm"
+    assert (by_method["fmrg_j"][3], by_method["reno"][-1], by_method["vanilla"]) == (
+        *(0.781, 0.719),
+        [0.662],
+    )
+
+
+def test_what_fmrg_calls_nfe_are_forward_passes_of_its_flow_map_alone():
+    """From its settings: a pass or two a step and particle, one a particle to choose among them,
+    one an unguided step. Neither J's backward passes nor E's three iterations of Adam, nor decodes
+    and rewards, are in the number. Two of the names are not what their settings give."""
+    off = {}
+    for line in fmrg():
+        if line["guided_steps"]:
+            steps, warmup, particles, each, rest = (
+                int(line[key])
+                for key in (
+                    *("guided_steps", "warmup_steps", "warmup_particles"),
+                    *("evaluations_a_step", "unguided_steps"),
+                )
+            )
+            chosen = particles if warmup else 0
+            passes = (steps - warmup + warmup * particles) * each + chosen + rest
+            if passes != int(line["nfe"]):
+                off[line["nfe"]] = passes
+    assert off == {"100": 101, "81": 101}

@@ -1,8 +1,9 @@
 """``python -m training STAGE … [--folder training/runs]``: how the built-in weights were made.
 
-The stages, in their order: vae, judge, preference, clip, diffusion, curve, export, students, flow;
-``all`` runs every one. Each resumes from its checkpoint and leaves alone what is done. Together
-they take hours on CPU cores, and need the training extra (pip install -e '.[training]').
+The stages, in their order: vae, judge, preference, clip, diffusion, curve, export, students, flow,
+flow_student; ``all`` runs every one. Each resumes from its checkpoint and leaves alone what is
+done. Together they take hours on CPU cores, and need the training extra
+(pip install -e '.[training]').
 
 Apart from these, molecules writes the table of small molecules, and udlm trains on it: they need
 the molecules extra, and ``all`` leaves them out.
@@ -39,7 +40,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [*TRAINED, "export", "students", "flow"]
+    names = [*TRAINED, "export", "students", "flow", "flow_student"]
     parser.add_argument("stages", nargs="+", choices=[*names, *MOLECULES, "all"], metavar="STAGE")
     parser.add_argument("--folder", type=Path, default=Path("training/runs"))
     options = parser.parse_args()

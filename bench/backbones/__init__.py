@@ -38,7 +38,8 @@ HUB_KEYS = ("architecture", "source", "parts", "accelerated")
 class Kind:
     """How a kind of backbone checks its settings, and how it is loaded with its weights' digest.
 
-    ``guided``: it knows a guidance weight. ``analytic``: its prior is in closed form. ``world``:
+    ``guided``: it knows a guidance weight. ``unet``: it is a UNet under classifier-free guidance.
+    ``flow``: its path is flow matching's. ``analytic``: its prior is in closed form. ``world``:
     what it makes, as in ``bench.config.model.WORLDS``. ``tokens``: as strings of tokens.
     """
 
@@ -48,6 +49,8 @@ class Kind:
     analytic: bool = False
     world: str = "pictures"
     tokens: bool = False
+    unet: bool = False
+    flow: bool = False
 
 
 def _pipeline(settings: Settings, device: torch.device, solvers: Solvers) -> Loaded:
@@ -139,11 +142,11 @@ def _outside(settings: Settings, device: torch.device, solvers: Solvers) -> Load
 
 
 BACKBONES = {
-    "miniature": Kind(check_pipeline, _pipeline),
-    "miniature_flow": Kind(check_pipeline, _pipeline),
-    "sd": Kind(check_pipeline, _pipeline),
-    "sdxl": Kind(check_pipeline, _pipeline),
-    "flux": Kind(check_pipeline, _pipeline),
+    "miniature": Kind(check_pipeline, _pipeline, unet=True),
+    "miniature_flow": Kind(check_pipeline, _pipeline, unet=True, flow=True),
+    "sd": Kind(check_pipeline, _pipeline, unet=True),
+    "sdxl": Kind(check_pipeline, _pipeline, unet=True),
+    "flux": Kind(check_pipeline, _pipeline, flow=True),
     "mixture": Kind(_check_mixture, _mixture, guided=False, analytic=True, world="points"),
     "molecules": Kind(
         _check_molecules, _molecules, guided=False, analytic=True, world="molecules", tokens=True

@@ -6,7 +6,8 @@ run in the type that they were loaded in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +22,11 @@ from bench.backbones.levels import (
     parameterization,
     vp_level,
 )
+from bench.backbones.perturbed import perturbed
 from bench.backbones.solver import SchedulerSolver, make_scheduler
-from bench.backbones.text import Text, TextCondition
-from methods.interfaces import CLEAN, Level
+from bench.backbones.text import Text, TextCondition, joined
+from bench.backbones.vp_sde import VpSde, flow_time
+from methods.interfaces import CLEAN, Level, Solver
 from methods.settings import one_of
 
 
@@ -116,24 +119,36 @@ class LatentDiffusion:
         with torch.no_grad():
             return TextCondition(*self._embed(prompt), weight)
 
+    def _called(self, x: Tensor, level: Level, texts: Sequence[Text], guidance: float) -> Tensor:
+        """The model outputs at x (B, …) with each text, (B · texts, …) in one call, in x's type."""
+        z = model_input(x, level, self.kind)
+        z = torch.cat([z] * len(texts)) if len(texts) > 1 else z
+        # Filled on the device: a number copied to it would hold up the host.
+        t = torch.full((len(z),), level.t, device=x.device)
+        text = joined([text.expand(len(x)) for text in texts])
+        return self._call(z.to(self.dtype), t, text.to(self.dtype), guidance).to(x.dtype)
+
     def _output(self, x: Tensor, level: Level, condition: TextCondition) -> Tensor:
         """The model output after classifier-free guidance, in x's type."""
-
-        def call(x: Tensor, text: Text) -> Tensor:
-            # Filled on the device: a number copied to it would hold up the host.
-            t = torch.full((len(x),), level.t, device=x.device)
-            text = text.expand(len(x))
-            return self._call(x.to(self.dtype), t, text.to(self.dtype), condition.guidance)
-
-        z, text, empty = model_input(x, level, self.kind), condition.text, condition.empty
+        text, empty, weight = condition.text, condition.empty, condition.guidance
         if not condition.guided or empty is None:
-            return call(z, text).to(x.dtype)
+            return self._called(x, level, [text], weight)
         if condition.unconditional is not None:
-            known, prompted = condition.unconditional, call(z, text).to(x.dtype)
+            known, prompted = condition.unconditional, self._called(x, level, [text], weight)
         else:
-            text = text.expand(len(x))
-            known, prompted = call(torch.cat([z, z]), _joined(empty, text)).to(x.dtype).chunk(2)
-        return known + condition.guidance * (prompted - known)
+            known, prompted = self._called(x, level, [empty, text], weight).chunk(2)
+        return known + weight * (prompted - known)
+
+    def _combined(self, x: Tensor, level: Level, condition: TextCondition) -> Tensor:
+        """The posterior mean that the condition's guider makes."""
+        text, empty, guider = condition.text, condition.empty, condition.guider
+        assert empty is not None and guider is not None
+        texts = [empty, text, text] if guider.perturbed else [empty, text]
+        with perturbed(self.denoiser) if guider.perturbed else nullcontext():
+            outputs = self._called(x, level, texts, condition.guidance).chunk(len(texts))
+        means = [mean_of(output, x, level, self.kind) for output in outputs]
+        worse = means[2] if guider.perturbed else None
+        return guider(x, level, condition.guidance, means[1], means[0], worse)
 
     def _chunks(
         self, x: Tensor, condition: TextCondition
@@ -144,7 +159,10 @@ class LatentDiffusion:
             yield x[part], condition.rows(part)
 
     def posterior_mean(self, x: Tensor, level: Level, condition: Any) -> Tensor:
-        parts = [self._output(p, level, c) for p, c in self._chunks(x, condition)]
+        chunks = self._chunks(x, condition)
+        if condition.guider is not None:
+            return torch.cat([self._combined(p, level, c) for p, c in chunks])
+        parts = [self._output(p, level, c) for p, c in chunks]
         return mean_of(torch.cat(parts), x, level, self.kind)
 
     def unconditional(self, x: Tensor, level: Level, condition: Any) -> Tensor | None:
@@ -160,14 +178,21 @@ class LatentDiffusion:
         images = (self.vae.decode(part).sample.float() for part in parts)
         return torch.cat([(image / 2 + 0.5).clamp(0, 1) for image in images])
 
-    def solver(self, name: str, steps: int) -> SchedulerSolver:
+    def solver(self, name: str, steps: int) -> Solver:
         one_of("solver", name, list(self.solvers))
+        if norm := self.solvers[name].get("sde"):
+            return VpSde(steps, norm, lambda *level: self._level_of(flow_time(*level), *level))
         if (name, steps) not in self._solvers:  # diffusers takes ten times as long as a copy
             settings = self.solvers[name]
             scheduler = make_scheduler(self.scheduler, settings)
             made = SchedulerSolver(scheduler, steps, settings, self._schedule(steps))
             self._solvers[name, steps] = made
         return self._solvers[name, steps].fresh()
+
+    def _level_of(self, fraction: float, alpha: float, sigma: float) -> Level:
+        """A level off the path of flow matching, at the time of it at which α/σ is the same."""
+        horizon = self.scheduler.config.num_train_timesteps
+        return Level(fraction * horizon, alpha, sigma, fraction)
 
     def level(self, fraction: float) -> Level:
         """The level at t = round(fraction · T), at most T − 1; clean at 0. Flow matching has one
@@ -177,12 +202,3 @@ class LatentDiffusion:
         bars = self.scheduler.alphas_cumprod
         t = min(round(fraction * len(bars)), len(bars) - 1)
         return CLEAN if t <= 0 else vp_level(t, float(bars[t]), len(bars))
-
-
-def _joined(empty: Text, text: Text) -> Text:
-    """The empty prompt for as many samples as ``text`` (B, …) has, then ``text``."""
-    many = empty.expand(len(text.sequence))
-    pooled = None
-    if many.pooled is not None and text.pooled is not None:
-        pooled = torch.cat([many.pooled, text.pooled])
-    return Text(torch.cat([many.sequence, text.sequence]), pooled)

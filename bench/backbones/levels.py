@@ -85,8 +85,14 @@ def _tabulated_end(scheduler: Any) -> Level:
 def model_input(x: Tensor, level: Level, kind: str) -> Tensor:
     """x_t as the denoiser was trained on it: x_t/√(α² + σ²), for flow matching x_t/(α + σ)."""
     square = level.alpha**2 + level.sigma**2
-    norm = level.alpha + level.sigma if kind == "flow_prediction" else square**0.5
+    norm = _flow_norm(level) if kind == "flow_prediction" else square**0.5
     return x if abs(norm - 1) < 1e-6 else x / norm
+
+
+def _flow_norm(level: Level) -> float:
+    """α + σ: 1 on the straight path of flow matching, and else what x_t is divided by."""
+    norm = level.alpha + level.sigma
+    return 1.0 if abs(norm - 1) < 1e-6 else norm
 
 
 def mean_of(output: Tensor, x: Tensor, level: Level, kind: str) -> Tensor:
@@ -97,7 +103,7 @@ def mean_of(output: Tensor, x: Tensor, level: Level, kind: str) -> Tensor:
         square = level.alpha**2 + level.sigma**2
         return level.alpha / square * x - level.sigma / square**0.5 * output
     if kind == "flow_prediction":
-        return x - level.sigma * output
+        return (x - level.sigma * output) / _flow_norm(level)
     return output
 
 
@@ -109,5 +115,5 @@ def output_of(x0: Tensor, x: Tensor, level: Level, kind: str) -> Tensor:
         square = level.alpha**2 + level.sigma**2
         return (level.alpha / square * x - x0) * square**0.5 / level.sigma
     if kind == "flow_prediction":
-        return (x - x0) / level.sigma
+        return (x - _flow_norm(level) * x0) / level.sigma
     return x0

@@ -10,20 +10,22 @@ from typing import Any
 from bench.device import DTYPES
 from bench.settings import check_group
 from bench.settings import settings as build_settings
-from methods.settings import at_least, one_of, whole
+from methods.settings import above, at_least, one_of, whole
 
 # Keys of a solver's settings that are not the scheduler's own configuration.
-OWN = ("scheduler", "eta", "stochastic", "timesteps", "denoiser", "guidance")
+OWN = ("scheduler", "eta", "stochastic", "timesteps", "denoiser", "guidance", "sde")
 WEIGHTS = ("pretrained", "random", "tiny")
 TRAINING_STEPS = 1000  # of every model here, where a solver does not say otherwise
 # Kinds of backbones that can take any number of steps.
 CONTINUOUS = ("flux", "miniature_flow", "mixture", "molecules", "outside", "strings", "udlm")
+FLOW = ("flux", "miniature_flow")
 DISTILLED_STEPS = 50  # of LCMScheduler, likewise
 
 
 def is_stochastic(settings: Mapping[str, Any]) -> bool:
     """Whether a solver of these settings takes noise."""
-    return bool(settings.get("eta", 0.0) > 0 or settings.get("stochastic", False))
+    noisy = settings.get("eta", 0.0) > 0 or settings.get("sde", 0.0) > 0
+    return bool(noisy or settings.get("stochastic", False))
 
 
 def check_steps(where: str, steps: int, solver: str, backbone: Mapping[str, Any]) -> None:
@@ -53,6 +55,11 @@ def check_steps(where: str, steps: int, solver: str, backbone: Mapping[str, Any]
 def check_solver(where: str, settings: Mapping[str, Any]) -> None:
     """Raise ValueError where a setting of a solver is out of range. Loads no library."""
     check_group(where, settings)
+    if "sde" in settings:
+        if set(settings) != {"sde"}:
+            raise ValueError(f"{where}: sde stands alone, got {', '.join(settings)}")
+        above(f"{where}.sde", settings["sde"], 0)
+        return
     if not settings.get("scheduler"):
         raise ValueError(f"{where}.scheduler must name a scheduler of diffusers")
     at_least(f"{where}.eta", settings.get("eta", 0.0), 0)
@@ -104,6 +111,8 @@ class PipelineSettings:
         one_of("attention", self.attention, ("sdpa",) if self.kind == "flux" else ("sdpa", "eager"))
         for name, options in self.solvers.items():
             check_solver(f"solvers.{name}", options)
+            if "sde" in options and self.kind not in FLOW:
+                raise ValueError(f"solvers.{name}: sde is for flow models, not for {self.kind}")
             if student := options.get("denoiser"):
                 one_of(f"solvers.{name}.denoiser", student, list(self.students))
 

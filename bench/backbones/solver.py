@@ -150,6 +150,10 @@ def _selected(held: Any, ancestors: Tensor) -> Any:
 def _times(settings: Mapping[str, Any], steps: int, schedule: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of ``set_timesteps``: the number of steps, or the solver's own timesteps."""
     times = settings.get("timesteps")
+    if not times and settings["scheduler"].startswith("FlowMatch"):
+        # Left to itself it ends at the smallest level of the training, not a step above zero.
+        even = {"sigmas": [1 - k / steps for k in range(steps)]}
+        return {"num_inference_steps": steps, **even, **schedule}
     if not times:
         return {"num_inference_steps": steps, **schedule}
     if len(times) != steps:

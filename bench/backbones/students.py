@@ -14,7 +14,7 @@ from bench.backbones.kept import OneAtATime
 from bench.backbones.loading import RANDOM, as_asked, denoiser_of, load_pipeline, part_of
 from bench.device import check_room
 from bench.errors import BenchError, reason_of
-from bench.miniature.pipeline import REMEDY, STUDENT
+from bench.miniature.pipeline import REMEDY, STUDENTS
 from bench.weights.files import check_file, digest, fill, read_tensors
 from bench.weights.source import Source, locate, mark_of, matching
 
@@ -55,7 +55,7 @@ def load_student(
         path = matching(source, locate(source, what, words))[0]
         remedy, mark = source.remedy(words), f"{mark_of(source, path.parent)}/{path.name}"
     else:
-        path, remedy = STUDENT, REMEDY
+        path, remedy = STUDENTS[asked["kind"]], REMEDY
         if weights is not None:
             path, remedy = Path(weights).expanduser(), f"name another file for {what}"
         elif asked["weights"] is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from methods.interfaces import Guider
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,29 @@ class Text:
         return Text(self.sequence.expand(count, -1, -1), pooled)
 
 
+def joined(texts: Sequence[Text]) -> Text:
+    """One after the other, texts (B, …)."""
+    if len(texts) == 1:
+        return texts[0]
+    pooled = [text.pooled for text in texts if text.pooled is not None]
+    sequences = torch.cat([text.sequence for text in texts])
+    return Text(sequences, torch.cat(pooled) if pooled else None)
+
+
 @dataclass(frozen=True)
 class TextCondition:
     """A prompt's text, the empty prompt's, and the guidance weight.
 
     ``empty`` None: no classifier-free guidance, the weight is an input of the denoiser, if any.
     ``unconditional``: the empty prompt's model output (B, …) at the x in question, where known.
+    ``guider``: what takes the place of classifier-free guidance, if anything does.
     """
 
     text: Text
     empty: Text | None
     guidance: float
     unconditional: Tensor | None = None
+    guider: Guider | None = None
 
     @property
     def embedding(self) -> Tensor:
@@ -53,7 +67,13 @@ class TextCondition:
     @property
     def evaluations(self) -> int:
         """Denoiser samples that one posterior mean costs."""
+        if self.guider is not None:
+            return 3 if self.guider.perturbed else 2
         return 2 if self.guided and self.unconditional is None else 1
+
+    def combined(self, guider: Guider) -> TextCondition:
+        """With ``guider`` in the place of classifier-free guidance."""
+        return replace(self, guider=guider)
 
     def moved(self, embedding: Tensor, unconditional: Tensor | None = None) -> TextCondition:
         """With embeddings (B, L, D), and the model output (B, …) of the empty prompt at the x in
@@ -64,9 +84,10 @@ class TextCondition:
     def rows(self, part: slice) -> TextCondition:
         """The part for some samples of a batch."""
         known = None if self.unconditional is None else self.unconditional[part]
-        return replace(self, text=self.text.rows(part), unconditional=known)
+        guider = None if self.guider is None else self.guider.rows(part)
+        return replace(self, text=self.text.rows(part), unconditional=known, guider=guider)
 
     def emptied(self) -> TextCondition:
         """The condition of the empty prompt, without guidance."""
         assert self.empty is not None
-        return replace(self, text=self.empty, guidance=1.0, unconditional=None)
+        return TextCondition(self.empty, self.empty, 1.0)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from bench.backbones import BACKBONES
 from bench.backbones.settings import is_stochastic
 from bench.errors import BenchError, explained
 from bench.outside import TARGET, made
@@ -18,7 +19,7 @@ from methods.settings import one_of, whole
 from methods.steer import STEERS
 
 PARTS = {"estimator": Estimator, "steer": Steer}
-METHOD_KEYS = ("name", "efr", "steer", "steps_factor")
+METHOD_KEYS = ("name", "efr", "steer", "steps_factor", "best_seen")
 
 
 def _part(registry: Mapping[str, type], kind: str, options: Any, where: str, what: str) -> Any:
@@ -57,24 +58,24 @@ def build_method(given: Mapping[str, Any]) -> Method:
         whole("method.steps_factor", given.get("steps_factor", 1), 1)
         if not re.fullmatch(r"[\w.-]+", str(given["name"])):
             raise BenchError(f"method.name names a folder, got {given['name']!r}")
-        return Method(str(given["name"]), estimators, steers, given.get("steps_factor", 1))
+        own = {key: given[key] for key in ("steps_factor", "best_seen") if key in given}
+        return Method(str(given["name"]), estimators, steers, **own)
 
 
-def offered(
-    solver: Mapping[str, Any],
-    differentiable: bool,
-    analytic: bool = False,
-    tokens: bool = False,
-) -> list[str]:
-    """The words of ``methods.needs.SURROUNDINGS`` that hold under a target solver's settings, a
-    reward that has a derivative or none, a prior and reward in closed form or not, and where
-    samples are strings of tokens or continuous."""
+def offered(backbone: Mapping[str, Any], solver: str, differentiable: bool) -> list[str]:
+    """The words of ``methods.needs.SURROUNDINGS`` that hold on a backbone of these settings under
+    the target solver of this name, and a reward that has a derivative or none."""
+    kind, own = BACKBONES[backbone["kind"]], backbone["solvers"][solver]
+    weight = own.get("guidance")
+    weight = backbone.get("guidance") if weight is None else weight
     holds = {
-        "stochastic" if is_stochastic(solver) else "deterministic": True,
-        "ancestral": "eta" in solver,
+        "stochastic" if is_stochastic(own) else "deterministic": True,
+        "ancestral": "eta" in own or "sde" in own,
         "derivative": differentiable,
-        "analytic": analytic,
-        "tokens" if tokens else "continuous": True,
+        "analytic": kind.analytic,
+        "tokens" if kind.tokens else "continuous": True,
+        "guided": kind.unet and weight is not None and weight > 1,
+        "flow": kind.flow,
     }
     return [word for word, true in holds.items() if true]
 

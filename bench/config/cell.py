@@ -62,8 +62,8 @@ class Cell:
     @property
     def solvers(self) -> list[str]:
         """Every solver that the method and the yardstick run."""
-        lookahead = [getattr(e, "solver", None) for e in self.method.estimators.values()]
-        return list(dict.fromkeys([self.solver, *(s for s in lookahead if s is not None)]))
+        own = [getattr(part, "solver", None) for _, part in self.method.parts()]
+        return list(dict.fromkeys([self.solver, *(s for s in own if s is not None)]))
 
 
 @cache

@@ -103,11 +103,9 @@ def checked(given: Mapping[str, Any]) -> tuple[CellSettings, Method]:
     method = build_method(given["method"])
     one_of("solver", cell.solver, list(backbone["solvers"]))
     check_steps("steps", cell.steps * method.steps_factor, cell.solver, backbone)
-    _check_lookahead(method, backbone, kind.guided)
+    _check_solvers(method, backbone, kind.guided)
     derivative = differentiable(cell.reward, given["rewards"])
-    solver = backbone["solvers"][cell.solver]
-    words = offered(solver, derivative, kind.analytic, kind.tokens)
-    check_method(method, words, cell.images)
+    check_method(method, offered(backbone, cell.solver, derivative), cell.images)
     return cell, method
 
 
@@ -156,16 +154,12 @@ def _check_weights(cell: CellSettings) -> None:
         )
 
 
-def _check_lookahead(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
-    """Raise ValueError where an estimator's own solver, steps or guidance do not fit."""
-    for name, estimator in method.estimators.items():
-        if (solver := getattr(estimator, "solver", None)) is not None:
-            one_of(f"method.efr.{name}.solver", solver, list(backbone["solvers"]))
-            check_steps(
-                f"method.efr.{name}.steps", getattr(estimator, "steps", 1), solver, backbone
-            )
-        guided = guided and backbone.get("guidance") is not None
-        if getattr(estimator, "cfg", None) is not None and not guided:
-            raise ValueError(
-                f"method.efr.{name}.cfg must be null: {backbone['name']} has no guidance weight"
-            )
+def _check_solvers(method: Method, backbone: Mapping[str, Any], guided: bool) -> None:
+    """Raise ValueError where a part's own solver, steps or guidance do not fit."""
+    guided = guided and backbone.get("guidance") is not None
+    for where, part in method.parts():
+        if (solver := getattr(part, "solver", None)) is not None:
+            one_of(f"{where}.solver", solver, list(backbone["solvers"]))
+            check_steps(f"{where}.steps", getattr(part, "steps", 1), solver, backbone)
+        if getattr(part, "cfg", None) is not None and not guided:
+            raise ValueError(f"{where}.cfg must be null: {backbone['name']} has no guidance weight")

@@ -13,15 +13,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench.backbones.settings import check_solver
+from bench.backbones.vp_sde import VpSde
 from bench.mixture.flow_map import flow_map
 from bench.mixture.problems import mixture
-from bench.mixture.solver import PATHS, PathSolver, level_at
-from methods.interfaces import Level
+from bench.mixture.solver import PATHS, PathSolver, level_at, level_of
+from methods.interfaces import Level, Solver
 from methods.mixture import GaussianMixture
 from methods.settings import at_least, one_of, whole
 
@@ -44,10 +47,12 @@ class MixtureCondition:
         return MixtureCondition(replace(self.prior, log_weights=embedding))
 
 
+SOLVER_KEYS = ("eta", "multistep", "student", "sde")
 SOLVERS: Mapping[str, Mapping[str, Any]] = {
     "ddpm": {"eta": 1.0},
     "ddim": {"eta": 0.0},
     "dpm": {"multistep": True},
+    "vp_sde": {"sde": 3.0},
     "flow_map": {"student": True},
 }
 
@@ -97,9 +102,11 @@ class MixtureBackbone:
     def decode(self, x0: Tensor) -> Tensor:
         return x0.clone()
 
-    def solver(self, name: str, steps: int) -> PathSolver:
+    def solver(self, name: str, steps: int) -> Solver:
         one_of("solver", name, list(self.solvers))
         own = {key: value for key, value in self.solvers[name].items() if key != "student"}
+        if "sde" in own:
+            return VpSde(steps, own["sde"], partial(level_of, self.path), torch.float64)
         return PathSolver(self.path, steps, **own)
 
     def level(self, fraction: float) -> Level:
@@ -112,8 +119,10 @@ def check(settings: Mapping[str, Any]) -> None:
     whole("backbone.components", settings["components"], 1)
     one_of("backbone.path", settings["path"], list(PATHS))
     for name, options in settings["solvers"].items():
+        if "sde" in options:
+            check_solver(f"backbone.solvers.{name}", options)
         for key in options:
-            one_of(f"backbone.solvers.{name}: a setting", key, ("eta", "multistep", "student"))
+            one_of(f"backbone.solvers.{name}: a setting", key, SOLVER_KEYS)
         at_least(f"backbone.solvers.{name}.eta", options.get("eta", 0.0), 0)
         if not isinstance(options.get("student", False), bool):
             raise ValueError(f"backbone.solvers.{name}.student must be true or false")

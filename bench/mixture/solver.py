@@ -6,10 +6,11 @@ Levels are evenly spaced in time from 1; the last step ends clean at the posteri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import cos, exp, log, pi, sin
+from math import atan2, cos, exp, log, pi, sin
 
 from torch import Tensor
 
+from bench.backbones.vp_sde import flow_time
 from methods.interfaces import CLEAN, Level
 from methods.path import ancestral_slope, ancestral_step, transition_std
 
@@ -25,6 +26,10 @@ def flow(t: float) -> tuple[float, float]:
 
 
 PATHS: dict[str, Callable[[float], tuple[float, float]]] = {"vp": vp, "flow": flow}
+TIMES: dict[str, Callable[[float, float], float]] = {
+    "vp": lambda alpha, sigma: 2 / pi * atan2(sigma, alpha),
+    "flow": flow_time,
+}
 
 
 def level_at(path: str, fraction: float) -> Level:
@@ -32,6 +37,12 @@ def level_at(path: str, fraction: float) -> Level:
         return CLEAN
     alpha, sigma = PATHS[path](fraction)
     return Level(fraction, alpha, sigma, fraction)
+
+
+def level_of(path: str, alpha: float, sigma: float) -> Level:
+    """A level off the path, at the time of it at which α/σ is the same."""
+    time = TIMES[path](alpha, sigma)
+    return Level(time, alpha, sigma, time)
 
 
 def log_snr(level: Level) -> float:

@@ -19,13 +19,6 @@ from bench.report.sweeps import by_cost, sweeps
 
 Frontiers = Mapping[str, tuple[stats.Array, stats.Array]]  # method -> costs, best qualities
 MATCHED, PLAIN = "#D55E00", "#7F7F7F"
-# Columns of a summary that are costs, and what they count.
-AXES = {
-    "evaluations": "evaluations of the denoiser",
-    "work": "floating-point operations",
-    "cost": "seconds",
-}
-CROWDED = 10  # names, more than two lines of a legend
 
 
 def by_target(
@@ -88,36 +81,6 @@ def quality_vs_cost(
         style.legend(fig, [ax], 5)
     shown = timed if len(timed) <= style.MASS else timed[timed.typical]
     style.name_points(ax, shown, "cost", results.quality, "short" if many else "label")
-    return fig
-
-
-def axes_of_cost(results: Results, summary: pd.DataFrame, looks: dict[str, Look]) -> Figure | None:
-    """Quality over three costs relative to vanilla: evaluations of the denoiser, floating-point
-    operations, seconds. Typical cells of the commonest target; None where fewer than two costs of
-    fewer than two cells are known."""
-    targets = results.cells.groupby(["solver", "steps"], sort=False).size()
-    known = [name for name in AXES if summary[name].notna().any()]
-    if targets.empty or len(known) < 2 or "work" not in known:
-        return None
-    solver, steps = targets.sort_values(ascending=False, kind="stable").index[0]
-    own = results.cells[(results.cells.solver == solver) & (results.cells.steps == steps)]
-    shown = summary[summary.index.isin(own.index) & summary.typical]
-    shown = shown.dropna(subset=[results.quality, *known])
-    if len(shown) < 2:
-        return None
-    fig, axes = style.figure(9.6, 3.8 + 0.2 * (len(shown) > CROWDED), columns=len(known))
-    for ax, name in zip(axes, known, strict=True):
-        ends = {f"{name}.{end}": np.nan for end in ("low", "high")} if name != "cost" else {}
-        frame = shown.assign(**ends)
-        lows, highs = style.ends(frame, name)
-        ax.set_xscale("log")
-        ax.set_xlim(lows.min() / 1.3, highs.max() * 1.3)
-        style.log_ticks(ax, "×")
-        style.pad(ax, "y", frame, results.quality)
-        style.scatter(ax, frame, name, results.quality, looks)
-        ax.set_xlabel(f"{AXES[name]} / vanilla's", fontsize=9)
-    axes[0].set_ylabel(style.plain(results.axis))
-    style.legend(fig, axes, 5)
     return fig
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from bench import stats
 from bench.report import sections, table
+from bench.report.axes import compared
+from bench.report.axes_section import axes_section
 from bench.report.cost_section import cost_section
 from bench.report.document import Document, Report, Section
 from bench.report.evidence import Evidence, gather
@@ -48,6 +50,7 @@ def compose(evidence: Evidence) -> Document:
         sections.verdict_section(evidence),
         sections.figure_section(evidence, about),
         sections.comparison_section(evidence),
+        axes_section([compared(results, summary)], about),
         cost_section(evidence),
         Section("Images", (gallery(results),)),
         sections.provenance_section(evidence),

@@ -42,12 +42,6 @@ FRONTIERS = (
     "and steps, timed on the same prompts beside the method. Lines are frontiers: the best {0} "
     "for at most each cost, where a method's budget was swept."
 )
-AXES = (
-    "The typical cells of the commonest target, by three measures of what they cost, relative to "
-    "vanilla: samples through the denoiser, forward and backward; floating-point operations of all "
-    "networks; seconds. Where the order of methods changes between them, the cheapest method "
-    "depends on the device and on the model."
-)
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "
     "them, is cheaper than the method [95% interval]; in units of vanilla's seconds on "
@@ -203,8 +197,6 @@ def figure_section(evidence: Evidence, coverage: str) -> Section:
     made = (
         *((name, f"{results.axis} against cost{of}", figure, FRONTIERS.format(results.axis))
           for name, of, figure in cost.by_target(results, summary, looks)),
-        ("axes", f"{results.axis} against three costs",
-         cost.axes_of_cost(results, summary, looks), AXES),
         ("speedup", "LiDAR's speedup", cost.saved(evidence.speedups),
          "At matched quality where both budgets were swept, and the plain ratio at typical "
          f"settings: a smaller budget would be cheaper and perhaps as good.{without}"),

@@ -18,6 +18,7 @@ import pandas as pd
 
 from bench import stats
 from bench.report import choice
+from bench.report.counting import column, evaluations
 from bench.report.load import SIDES, Results
 from bench.store.schema import PHASES
 
@@ -54,12 +55,13 @@ def summarize(results: Results) -> pd.DataFrame:
     cell, on common prompts), improvement (probability that a prompt does better than vanilla's),
     seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its parts),
     lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
-    calls.<phase>.<kind> (mean a prompt), flops (mean a prompt), evaluations (of the denoiser,
-    forward and backward) and work (floating-point operations), both relative to vanilla's.
+    calls.<phase>.<kind> (mean a prompt), claimed (evaluations an image as papers count them), flops
+    (mean a prompt) and work (floating-point operations relative to vanilla's).
     """
     cells = results.cells[results.cells.done > 0]
     lidar = choice.base_of(results.cells, "lidar")
     calls = [c for c in results.prompts if c.startswith("calls.")]
+    passes = column(results.prompts)
     rows = []
     for cell, about in cells.iterrows():
         own, base = results.of(str(cell)), results.references.get(str(cell))
@@ -79,6 +81,7 @@ def summarize(results: Results) -> pd.DataFrame:
         parts = results.timed(str(cell))[[f"seconds.{phase}" for phase in PHASES]].sum()
         row |= {f"cost.{p}": row["cost"] * parts[f"seconds.{p}"] / parts.sum()
                 if parts.sum() else np.nan for p in PHASES}  # fmt: skip
+        row["claimed"] = evaluations(own, passes)
         row |= work(results, str(cell))
         rows.append(row | own[calls].mean().to_dict())
     return pd.DataFrame(rows).set_index("cell")
@@ -174,15 +177,12 @@ def cost(results: Results, cell: str) -> stats.Interval:
 
 
 def work(results: Results, cell: str) -> dict[str, float]:
-    """Operations a prompt; and evaluations and operations relative to the vanilla cell's means,
-    where that is of the same target solver and steps."""
-    columns = ["flops", "calls.denoiser", "calls.denoiser_backward"]
-    mine, base = results.of(cell)[columns].mean(), results.references.get(cell)
-    found = {"flops": mine["flops"], "evaluations": np.nan, "work": np.nan}
+    """Operations a prompt, and relative to the vanilla cell's mean, where that is of the same
+    target solver and steps."""
+    mine, base = results.of(cell).flops.mean(), results.references.get(cell)
+    found = {"flops": mine, "work": np.nan}
     if base is not None and choice.same_target(results.cells, base, cell):
-        theirs = results.of(base)[columns].mean()
-        found["evaluations"] = mine[columns[1:]].sum() / theirs[columns[1:]].sum()
-        found["work"] = mine["flops"] / theirs["flops"]
+        found["work"] = mine / results.of(base).flops.mean()
     return found
 
 

@@ -37,13 +37,14 @@ def trials(domain: Domain) -> Iterator[dict[str, Any]]:
             continue
         names = [str(cell) for cell in own.index]
         keys = set().union(*(choice.differing(row, own.iloc[0]) for _, row in own.iterrows()))
-        if len(keys) != 1:
+        values = [{float(own.every[cell][key]) for key in keys} for cell in names]
+        if any(len(value) != 1 for value in values):
             raise ValueError(
                 f"{domain.results.folder}: the trials of {method} on {domain.name} differ in "
-                f"{', '.join(sorted(keys)) or 'nothing'}; trials differ in one setting"
+                f"{', '.join(sorted(keys)) or 'nothing'}; trials differ in one setting, or in "
+                "several that have one value"
             )
-        key = keys.pop()
-        strength = [float(own.every[cell][key]) for cell in names]
+        strength = [value.pop() for value in values]
         quality = np.stack([_quality(domain, cell) for cell in names])
         judge = None
         if judges:
@@ -53,7 +54,7 @@ def trials(domain: Domain) -> Iterator[dict[str, Any]]:
             yield {
                 "domain": domain.name,
                 "method": method,
-                "setting": key,
+                "setting": ", ".join(sorted(keys)),
                 "value": strength[place],
                 "quality": quality[place].mean(),
                 "judge": np.nan if judge is None else judge[place].mean(),

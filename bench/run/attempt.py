@@ -151,6 +151,7 @@ def _measured(
     return {
         "seconds": seconds,
         "calls": measured.calls,
+        "passes": {phase: count for phase, count in measured.passes.items() if count},
         "reused": measured.reused,
         "memory": memory,
         "batch": batch(bench.task),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.noise import Ledger
-from bench.run.meter import Meter, MeteredBackbone, MeteredReward
+from bench.run.meter import PASSES, Meter, MeteredBackbone, MeteredReward
 from bench.run.reuse import Reusable, Reusing
 from bench.store.images import to_host
 from methods.interfaces import Backbone, Reward
@@ -41,6 +41,7 @@ class Measured:
     delivered: np.ndarray
     seconds: Mapping[str, float]
     calls: Mapping[str, Mapping[str, int]]
+    passes: Mapping[str, int]
     info: Mapping[str, Any]
     memory: Mapping[str, int] | None = None
     reused: Mapping[str, Mapping[str, int]] | None = None
@@ -80,9 +81,15 @@ def measure(
         sampled = sample(problem, method, meter.phase, observe, task.together)
         with meter.phase("decode"):
             delivered = to_host(sampled.images)
-    calls = {phase: dict(counts) for phase, counts in meter.calls.items()}
     if isinstance(reuse, Reusing):
         reuse.keep()
+    calls, reused = without_passes(meter.calls), without_passes(meter.reused)
+    passes = {phase: counts[PASSES] for phase, counts in meter.calls.items()}
     return Measured(
-        delivered, meter.seconds, calls, sampled.info, meter.memory, meter.reused or None
+        delivered, meter.seconds, calls, passes, sampled.info, meter.memory, reused or None
     )
+
+
+def without_passes(calls: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Calls by phase and kind, of the kinds alone."""
+    return {p: {k: n for k, n in own.items() if k != PASSES} for p, own in calls.items()}

@@ -2,8 +2,9 @@
 
 Seconds run from the prompt's text to the decoded images on the host, the device synchronised at
 both ends of every phase; model load and judging lie outside. Counts are samples, not batches: a
-denoiser call on 4 latents under classifier-free guidance counts 8. A backward count is added when
-autograd really passes through the wrapped call. Peaks of memory are read while the clock stands.
+denoiser call on 4 latents under classifier-free guidance counts 8, and 4 passes. A backward count
+is added when autograd really passes through the wrapped call. Peaks of memory are read while the
+clock stands.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from methods.interfaces import Backbone, Condition, Level, Reward, Solver
 from methods.kernel import GAUSSIAN
 
 OTHER = "other"
+PASSES = "passes"  # counted beside KINDS: posterior means, classifier-free guidance or not
 
 
 def synchronize(device: torch.device) -> None:
@@ -109,6 +111,10 @@ class Meter:
         if known is None or rows * each > known.rows * known.each:
             self.largest[part] = call
 
+    def passes(self, samples: int) -> None:
+        """Count posterior means."""
+        self.calls[self._phase][PASSES] += samples
+
     def count(self, kind: str, samples: int, output: Tensor) -> Tensor:
         """Count a forward call now, and its backward call when a gradient reaches ``output``."""
         self.under_way = None
@@ -143,6 +149,7 @@ class MeteredBackbone:
     def posterior_mean(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
         self._meter.begin("denoiser", len(x), condition.evaluations)
         output = self._backbone.posterior_mean(x, level, condition)
+        self._meter.passes(len(x))
         return self._meter.count("denoiser", len(x) * condition.evaluations, output)
 
     def unconditional(self, x: Tensor, level: Level, condition: Condition) -> Tensor | None:

@@ -97,13 +97,13 @@ def sample(
         if own.get("pixels") and own["pixels"] % 8:
             raise ValueError(f"pixels must be a multiple of 8, got {own['pixels']}")
         chosen = method if isinstance(method, Method) else build_method(config["method"])
-        for name, estimator in chosen.estimators.items():
-            if (other := getattr(estimator, "solver", None)) is not None:
-                one_of(f"efr.{name}.solver", other, list(solvers))
+        for where, part in chosen.parts():
+            if (other := getattr(part, "solver", None)) is not None:
+                one_of(f"{where}.solver", other, list(solvers))
     with untouched(pipeline):
         backbone = on_pipeline(pipeline, own)
         scored = _reward(chosen, reward, prompt, backbone)
-        check_method(chosen, offered(solvers[solver], scored.differentiable), images)
+        check_method(chosen, offered(own, solver, scored.differentiable), images)
         task = Task(backbone, scored, solver, steps, images, seed)
         try:
             measured, _ = measure_fitting(task, chosen, prompt)

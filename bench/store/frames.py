@@ -31,9 +31,9 @@ class Frames:
     """``cells``: as `read_cells`, and done, failed, images_done, images_total, coverage ("" where
     nothing is missing).
     ``prompts``: cell, index, prompt, tag, seconds.<phase> and seconds.total (NaN where lookahead
-    samples were reused), calls.<kind> (over all phases), calls.<phase>.<kind>, flops (NaN where not
-    counted), yardstick.vanilla and yardstick.method (NaN where not timed), images, correct (how
-    many; NaN where nothing was judged), diversity, score.<name> (means over images),
+    samples were reused), calls.<kind> (over all phases), calls.<phase>.<kind>, passes and flops
+    (NaN where not counted), yardstick.vanilla and yardstick.method (NaN where not timed), images,
+    correct (how many; NaN where nothing was judged), diversity, score.<name> (means over images),
     memory.allocated, memory.target, memory.resident, memory.vanilla and memory.reserved (GiB, as in
     the record; NaN where not counted), device, torch, batch (images together / most samples a call
     of the denoiser / of the decoder), field.<name> of the prompt's metadata; on the mixture also
@@ -154,6 +154,7 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
         for p, phase in enumerate(PHASES)
         for k, kind in enumerate(KINDS)
     }
+    columns["passes"] = [np.nan if r.passes is None else sum(r.passes.values()) for r in records]
     held = ("allocated", "target", "resident", "vanilla", "reserved")
     for key, sides in (("yardstick", ("vanilla", "method")), ("memory", held)):
         for side in sides:

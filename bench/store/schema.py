@@ -32,6 +32,8 @@ class Record:
     seconds               by phase: prepare (text encoding, lookahead samples), annotate (their
                           rewards), denoise, decode, other (between the phases), and their sum total
     calls                 by phase and kind, in samples; classifier-free guidance counts two
+    passes                by phase, where there are any: posterior means asked of the denoiser, in
+                          samples; classifier-free guidance counts one. None in earlier versions
     reused                those of the calls that were not made, because another cell had drawn the
                           same lookahead samples; the seconds are then not the method's
     memory                bytes: allocated, the peak; target, the peak of target sampling (denoise
@@ -76,6 +78,7 @@ class Record:
     torch: str = "unknown"
     seconds: Mapping[str, float] | None = None
     calls: Mapping[str, Mapping[str, int]] | None = None
+    passes: Mapping[str, int] | None = None
     reused: Mapping[str, Mapping[str, int]] | None = None
     memory: Mapping[str, int] | None = None
     batch: Mapping[str, int | None] | None = None

@@ -13,6 +13,7 @@ drawn once per prompt and serve every step and every image. Strings of tokens ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -21,6 +22,8 @@ from torch import Tensor
 from methods.base import Estimator
 from methods.loop import denoise
 from methods.problem import Problem
+from methods.resampling import best
+from methods.seen import Scored
 from methods.settings import at_least, whole
 from methods.state import Step
 from methods.transfer import onto
@@ -85,19 +88,47 @@ class Lookahead:
         return (difference @ centered).reshape(x_t.shape).to(x_t.dtype)
 
 
-def annotated(problem: Problem, samples: Tensor) -> tuple[Tensor | None, Tensor]:
+def annotated(
+    problem: Problem, samples: Tensor, owners: Sequence[int] | None = None
+) -> tuple[Tensor | None, Tensor]:
     """Decoded images, where they are to be kept, and rewards (n,) of clean latents (n, …).
 
-    Some at a time: pictures are larger than latents, and n may be large.
+    Some at a time: pictures are larger than latents, and n may be large. ``owners``: the image of
+    each sample, None where they are the prompt's.
     """
     images, rewards = [], []
-    for part in samples.split(PART):
+    for start in range(0, len(samples), PART):
+        part = samples[start : start + PART]
         decoded = problem.backbone.decode(part)
         with problem.phase("annotate"):
             rewards.append(problem.score_images(decoded))
+        if problem.seen is not None:
+            scored = Scored(part, decoded, rewards[-1])
+            if owners is None:
+                problem.seen.share(scored)
+            else:
+                problem.seen.note(scored, owners[start : start + PART])
         if problem.keep:
             images.append(decoded)
     return torch.cat(images) if images else None, torch.cat(rewards)
+
+
+def few_steps(
+    problem: Problem,
+    noise: Tensor,
+    solver: str,
+    steps: int,
+    cfg: float | None = None,
+    purpose: str = "lookahead_solver",
+) -> Tensor:
+    """Clean latents (n, …) of a cheap solver, from standard normal ``noise`` (n, …).
+
+    The solver may use a distilled denoiser (``Backbone.under``), with the guidance weight ``cfg``,
+    or the one that goes with that denoiser. Its own noise is drawn for ``purpose``.
+    """
+    own = problem.under(solver, cfg)
+    run = own.backbone.solver(solver, steps)
+    return denoise(own, run, run.initial(noise), purpose=purpose)
 
 
 @dataclass(frozen=True)
@@ -146,7 +177,7 @@ class LookaheadEstimator(Estimator):
         return frozenset({"continuous"} if self.smoothing > 0 else ())
 
     def prepare(self, problem: Problem) -> Drawn:
-        if problem.keep:
+        if problem.keep or problem.seen is not None:
             return self._drawn(*self._draw(problem))
         key = {"lookahead": {k: v for k, v in asdict(self).items() if k != "scale"}}
         return self._drawn(*problem.reuse(key, lambda: self._draw(problem)))
@@ -156,10 +187,9 @@ class LookaheadEstimator(Estimator):
 
     def _draw(self, problem: Problem) -> tuple[Tensor, ...]:
         """Samples and rewards, and the images where they are to be kept."""
-        own = replace(problem.under(self.solver, self.cfg), candidates=1)
-        solver = own.backbone.solver(self.solver, self.steps)
-        x = solver.initial(own.initial(self.n, "lookahead"))
-        samples = denoise(own, solver, x, purpose="lookahead_solver")
+        own = replace(problem, candidates=1)
+        noise = own.initial(self.n, "lookahead")
+        samples = few_steps(own, noise, self.solver, self.steps, self.cfg)
         if self.smoothing == 0:
             images, rewards = annotated(problem, samples)
             return (samples, rewards) if images is None else (samples, rewards, images)
@@ -179,5 +209,9 @@ class LookaheadEstimator(Estimator):
         noise = problem.noise.stack(shape, "lookahead smoothing", names).flatten(0, 1)
         copies = samples.repeat_interleave(self.draws, dim=0)
         perturbed = copies + self.smoothing * onto(noise, samples)
-        rewards = problem.score_images(problem.backbone.decode(perturbed))
+        images = problem.backbone.decode(perturbed)
+        rewards = problem.score_images(images)
+        if problem.seen is not None:
+            best_copies = best(rewards, self.draws)
+            problem.seen.share(Scored(perturbed, images, rewards).at(best_copies))
         return rewards.reshape(len(samples), self.draws).mean(dim=1)

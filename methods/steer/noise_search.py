@@ -70,7 +70,5 @@ class NoiseSearch(Steer):
             chosen = best(finals.rewards(), self.n)
             better = finals.rewards()[chosen] > kept.rewards()
             pivot = torch.where(better.reshape(-1, *[1] * (pivot.ndim - 1)), noise[chosen], pivot)
-            index = torch.arange(problem.images, device=better.device)
-            both = kept.joined(finals.select(chosen))
-            kept = both.select(index + problem.images * better)
+            kept = kept.better(finals.select(chosen))
         return kept

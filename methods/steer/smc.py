@@ -14,6 +14,12 @@ weights must take it back (``twisted``): a step whose mean was moved by m with n
 log w by log p(x_s | x_t) − log q(x_s | x_t) = −(z·m)/c − ‖m‖²/(2c²). A step without noise has no
 density: the last one must be left unguided.
 
+Particles whose start was drawn in proportion to exp(V) begin with the weight exp(−V).
+
+With ``tempering: adaptive`` the values count for a share s of λ that each population finds for
+itself, as in DAS's official code: s rises from weighing to weighing, to where the effective sample
+size of the weights so far, log w + s V_t − (s V)_{t+1}, falls to the threshold.
+
 A deterministic solver cannot part copies of one particle again: with η = 0 a resampled population
 would stay collapsed, and is refused.
 """
@@ -36,7 +42,25 @@ from methods.settings import at_least, interval, one_of, whole
 from methods.state import Finals, Step
 from methods.transfer import over
 
+ADAPTIVE = "adaptive"
 LAST = -1  # the ledger's step of the last resampling
+
+
+def share_for(carried: Tensor, values: Tensor, low: float, target: float) -> float:
+    """The share s in [``low``, 1] at which the effective sample size of weights
+    exp(carried + s·values) has fallen to ``target``, by bisection: ``low`` where it is below it
+    from the start, 1 where it never is."""
+
+    def falls_short(share: float) -> bool:
+        return bool(effective_sample_size(carried + share * values) < target)
+
+    high = 1.0
+    if falls_short(low) or not falls_short(high):
+        return low if falls_short(low) else high
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (low, middle) if falls_short(middle) else (middle, high)
+    return high
 
 
 @dataclass(frozen=True)
@@ -47,12 +71,12 @@ class Smc(Steer):
     ``particles``: size of one population, null for all of a prompt's particles in one;
     ``adaptive``: resample only where the effective sample size is below ``threshold``·N, but for
     the last time: what is delivered is delivered with equal weight; ``tempering`` γ >= 0: the
-    values count for λ's share in force (``methods.path.tempering``); ``twisted``: take a guided
-    proposal back in the weights.
+    values count for λ's share in force (``methods.path.tempering``), or "adaptive";
+    ``twisted``: take a guided proposal back in the weights.
 
     Per weighing and particle: one value of the estimator, unless guidance by the same estimator has
     just found it; at the end a decode and a reward. Diagnostics "ess": of each weighing the
-    effective sample size of each population.
+    effective sample size of each population, and "share" its λ's share where that is adaptive.
     """
 
     spoils = frozenset({"selection"})
@@ -64,7 +88,7 @@ class Smc(Steer):
     stop: float = 0.8
     adaptive: bool = False
     threshold: float = 0.5
-    tempering: float = 0.0
+    tempering: float | str = 0.0
     twisted: bool = False
     efr: str | None = None
 
@@ -76,7 +100,14 @@ class Smc(Steer):
         interval("[start, stop]", (self.start, self.stop))
         interval("[0, every]", (0, self.every))
         interval("[0, threshold]", (0, self.threshold))
-        at_least("tempering", self.tempering, 0)
+        if not isinstance(self.tempering, str):
+            at_least("tempering", self.tempering, 0)
+            return
+        one_of("tempering", self.tempering, [ADAPTIVE])
+        if self.potential != "difference":
+            raise ValueError(
+                f"tempering: {ADAPTIVE} goes with potential: difference, got {self.potential}"
+            )
 
     @property
     def requires(self) -> frozenset[str]:
@@ -101,12 +132,19 @@ class Smc(Steer):
     def begin(self, run: Run) -> Memory:
         zeros = torch.zeros(run.particles, dtype=torch.float64, device=run.problem.backbone.device)
         first = float("-inf") if self.potential == "max" else 0.0
-        return {"previous": zeros + first, "product": zeros.clone(), "log_w": zeros.clone()}
+        log_w = zeros.clone() if run.tilt is None else zeros - run.tilt
+        memory = {"previous": zeros + first, "product": zeros.clone(), "log_w": log_w}
+        return memory | ({"share": zeros.clone()} if self.tempering == ADAPTIVE else {})
 
     def select(self, step: Step, memory: Memory) -> Tensor | None:
         if step.index not in self.resampling_steps(step.steps):
             return None
-        value = tempering(self.tempering, step.level) * step.value(self.efr)
+        value = step.value(self.efr)
+        if isinstance(self.tempering, str):
+            memory["share"] = self.shares(memory, value, step.info)
+            value = memory["share"] * value
+        else:
+            value = tempering(self.tempering, step.level) * value
         log_w = self.weighed(memory, value, final=False)
         return self.resampled(step.problem, memory, log_w, step.index, step.info)
 
@@ -120,6 +158,19 @@ class Smc(Steer):
         log_w = self.weighed(memory, finals.value(self.efr), final=True)
         ancestors = self.resampled(finals.problem, memory, log_w, LAST, finals.info)
         return finals if ancestors is None else finals.select(ancestors)
+
+    def shares(self, memory: Memory, values: Tensor, info: dict[str, list[list[float]]]) -> Tensor:
+        """λ's share in force at this weighing, (B,), one for each population."""
+        carried = memory["log_w"] - memory["previous"]
+        held = torch.stack([carried, values.detach().double(), memory["share"]]).cpu()
+        size = self.particles or len(values)
+        found = [
+            share_for(c, v, float(s[0]), self.threshold * size)
+            for c, v, s in zip(*(row.reshape(-1, size) for row in held), strict=True)
+        ]
+        info.setdefault("share", []).append([round(share, 4) for share in found])
+        shares = torch.tensor(found, dtype=torch.float64).repeat_interleave(size)
+        return over(shares, values.device)
 
     def weighed(self, memory: Memory, values: Tensor, final: bool) -> Tensor:
         """Log weights (B,) on the host, multiplied by the potential of these values of λr or V.

@@ -41,11 +41,15 @@ def ours(given: Problem) -> torch.Tensor:
     return sample(given, Method("vanilla")).images
 
 
-def theirs(given: Problem) -> torch.Tensor:
-    """The pipeline's own images for the same x_T, its scheduler fed with the same noise."""
+def theirs(given: Problem, pipeline: Any = None, **options: Any) -> torch.Tensor:
+    """The pipeline's own images for the same x_T, its scheduler fed with the same noise.
+
+    ``pipeline``: another class with the same parts. ``options`` of the call.
+    """
     backbone: Any = given.backbone
     own = backbone.solvers[given.solver]
-    pipe = type(backbone.pipeline)(**{**backbone.pipeline.components, **_unused(backbone.pipeline)})
+    parts = {**backbone.pipeline.components, **_unused(backbone.pipeline)}
+    pipe = (pipeline or type(backbone.pipeline))(**parts)
     pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = make_scheduler(backbone.scheduler, own)
     step, index = pipe.scheduler.step, count()
@@ -62,7 +66,7 @@ def theirs(given: Problem) -> torch.Tensor:
 
     pipe.scheduler.step = noisy
     latents = given.initial(given.images)
-    arguments: dict[str, Any] = {"num_inference_steps": given.steps}
+    arguments: dict[str, Any] = {"num_inference_steps": given.steps, **options}
     if own.get("timesteps"):
         arguments = {"timesteps": own["timesteps"]}
     if hasattr(pipe, "transformer"):

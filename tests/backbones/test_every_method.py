@@ -10,7 +10,7 @@ from bench.report.build import build
 from bench.report.document import Section
 from bench.run.cells import Bench, run_cell
 from bench.store.records import read_records
-from tests.small import METHODS, small_settings
+from tests.small import methods_of, small_settings
 
 JUDGED = ["judge=mask2former", "judge.shorter=64", "judge.longer=64"]
 
@@ -41,7 +41,7 @@ def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monk
     none = Section("Figures", ())
     monkeypatch.setattr("bench.report.sections.figure_section", lambda *_: none)
     family, base = saved
-    for method in METHODS:
+    for method in methods_of(family):
         folder = run_cell(make_cell(small_settings(family, method, *base)), tmp_path, lambda: None)
         records = read_records(folder / "records.jsonl").by_index
         (record,) = records.values()
@@ -50,7 +50,7 @@ def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monk
         assert all((folder / "images" / name).is_file() for name in record.images)
         assert sum(record.calls["decode"].values()) + record.calls["prepare"]["decode"] > 0
     text = build(tmp_path).read_text()
-    for method in METHODS:
+    for method in methods_of(family):
         assert method.replace("_", "\\_") in text
     if family == "sd15":
         assert "proved nothing" in text, "a detector of random weights is no judge"

@@ -51,7 +51,7 @@ def test_levels_run_evenly_from_noise_to_above_clean():
 
 @pytest.mark.parametrize("kind", SOLVERS)
 def test_the_last_step_ends_at_the_posterior_mean(kind):
-    solver = PathSolver("vp", 3, **SOLVERS[kind])
+    solver = MixtureBackbone(2, 3, "vp").solver(kind, 3)
     x, x0 = torch.ones(2, 2).double(), torch.full((2, 2), 5.0).double()
     torch.testing.assert_close(solver.step(x0, 2, x, torch.ones(2, 2).double()), x0)
 

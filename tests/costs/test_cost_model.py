@@ -11,14 +11,15 @@ from bench.errors import BenchError
 from bench.run.counted import calls_of
 from bench.run.job import plan, run
 from methods.method import Method
+from tests.small import STILL
 
-ELSEWHERE = ("exact", "exact_smc", "probe", "pair", "lidar_tokens")
+ELSEWHERE = ("exact", "exact_smc", "probe", "pair", "lidar_tokens", "cfg_zero")
 METHODS = [m for m in groups()["method"] if m not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_models_that_compute_nothing_are_called_as_often_as_others(name):
-    solver = "ddim" if name == "noise_search" else "ddpm"
+    solver = "ddim" if name in STILL else "ddpm"
     small = ["method.steer.dno.iterations=2"] if name == "dno" else []
     overrides = ["backbone=sd15", "weights=tiny", f"method={name}", f"solver={solver}", *small]
     cell = make_cell(cell_settings([*overrides, "judge=none", "scores=[]", "steps=100"], []))

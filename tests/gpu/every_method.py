@@ -19,10 +19,10 @@ from bench.run.measure import measure
 from methods.base import Steer
 from methods.method import Method
 from tests.gpu.pretended import pretended
-from tests.small import FAMILIES, METHODS, small_method, small_settings, target_solver
+from tests.small import FAMILIES, methods_of, small_method, small_settings, target_solver
 
 # Methods on a device, and how many particles they differentiate at a time.
-RUNS = {"cuda:1": (METHODS, None), "cuda:0": (("vanilla", "das"), 1)}
+RUNS = {"cuda:1": (methods_of, None), "cuda:0": (lambda family: ("vanilla", "das"), 1)}
 
 
 class Broken:
@@ -132,7 +132,7 @@ def main(out):
                 at = ready.task.backbone.device
                 # Constants and the prompt's tokens are copied at a reward's first call.
                 ready.task.reward(torch.zeros(1, 3, 16, 16, device=at), ready.cell.prompts[0].text)
-                for name in methods:
+                for name in methods(family):
                     found[f"{device} {family} {name}"] = attempted(run, ready, family, name, graph)
                 found[f"{device} {family} places"] = places(ready.task.backbone)
                 found[f"{device} {family} judged"] = attempted(judged, ready)

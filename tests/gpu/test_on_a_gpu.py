@@ -16,7 +16,7 @@ from bench.run.cells import prepare, run_cell
 from bench.run.fit import batch, measure_fitting
 from bench.run.measure import measure
 from bench.store.records import read_records
-from tests.small import FAMILIES, METHODS, small_settings
+from tests.small import FAMILIES, methods_of, small_settings
 
 pytestmark = [
     pytest.mark.gpu,
@@ -42,7 +42,7 @@ def delivered(tmp_path: Any, *overrides: str) -> np.ndarray:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_method_runs_in_half_precision(family: str, tmp_path: Any) -> None:
-    for method in METHODS:
+    for method in methods_of(family):
         given = (f"backbone={family}", "judge=none", "scores=[]", "device=cuda")
         own = make_cell(small_settings(family, method, *given))
         folder = run_cell(own, tmp_path, lambda: None)

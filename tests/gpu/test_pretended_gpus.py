@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.small import FAMILIES, METHODS
+from tests.small import FAMILIES, methods_of
 
 HERE = Path(__file__).parent
 # The guard comes before torch, which asks once whether there is CUDA.
@@ -27,7 +27,7 @@ main(sys.argv[2])
 """
 # Those that choose among particles read their values on the host: once where they choose.
 CHOOSING = {"code", "das", "fk_smc", "lidar_smc", "lidar_smc_bon", "smc_bon", "svdd"}
-RUNS = [("cuda:1", f, m) for f in FAMILIES for m in METHODS]
+RUNS = [("cuda:1", f, m) for f in FAMILIES for m in methods_of(f)]
 RUNS += [("cuda:0", f, m) for f in FAMILIES for m in ("vanilla", "das")]
 DENOISER = {"sd15": "float16", "sdxl": "float16", "flux_dev": "bfloat16"}
 DECODER = DENOISER | {"sdxl": "float32"}  # SDXL's overflows in half precision

@@ -7,6 +7,10 @@ denoiser samples, on the mixture e = 1. N delivered images, P particles, τ targ
 from collections import Counter
 from math import prod
 
+from methods.interfaces import Level
+
+LOOKING = ("tweedie", "rollout", "toy")  # estimators that ask for the posterior mean
+
 
 def calls(**counts):
     return Counter(counts)
@@ -56,6 +60,11 @@ def shift(name, efr, e):
     return value(name, efr, e)
 
 
+def child(name, efr, e):
+    """The value of one particle that a step may lead to."""
+    return value(name, efr, e) + calls(denoiser=e * (name in LOOKING))
+
+
 def expected(method, images, steps, e=1, fractions=None):
     """Of sampling one prompt; ``fractions``: t/T of the solver's levels, evenly spaced if None."""
     fractions = fractions or [1 - k / steps for k in range(steps)]
@@ -82,6 +91,7 @@ def expected(method, images, steps, e=1, fractions=None):
         low, high = again.interval
         for k in passes:
             passes[k] += again.repeats * (low < fractions[k] <= high)
+    prepared_at, e = e, e + ("Pag" in steers)
     once = calls(denoiser=e * particles * sum(passes.values()))
     shifted = set()
     if (guide := steers.get("Guidance")) and guide.scale > 0:
@@ -112,16 +122,61 @@ def expected(method, images, steps, e=1, fractions=None):
         asked = [k for k in passes if 0 < k < steps - 1 and k % search.every == 0]
         once += times(particles * len(asked), value(*of["Search"], e))
         finished = times(particles, SCORED)
+    if (demon := steers.get("Demon")) and demon.n > 1:
+        count = sum(passes[k] for k in active(demon) if k < steps - 1)
+        once += times(particles * count * demon.n, child(*of["Demon"], e))
+    if rbf := steers.get("Rbf"):
+        one = child(*of["Rbf"], e)
+        starts = rbf.starts if rbf.starts > 1 else 0
+        valued = times(starts + rbf.children, one) + value(*of["Rbf"], e)
+        once += times(particles, valued)
+        if of["Rbf"][0] in LOOKING:  # a chosen child's posterior mean serves again
+            once -= calls(denoiser=e * particles * (steps - 1))
     if "BestOfN" in steers:
         finished = times(particles, SCORED)
     if search := steers.get("NoiseSearch"):
         runs, finished = search.rounds, times(particles, SCORED)
+    if evo := steers.get("EvoSearch"):
+        places = [0, *(round(share * steps) for share in evo.schedule)]
+        each = [times(n, calls(denoiser=e * (steps - at)) + SCORED)
+                for n, at in zip(evo.sizes, places, strict=True)]  # fmt: skip
+        once, finished = Counter(), times(images, sum(each, Counter()))
+    if sop := steers.get("Sop"):
+        levels = [*fractions, 0.0]
+        rounds = sop.rounds([Level(f, 1 - f, f, f) for f in levels])
+        down = next(k for k, f in enumerate(levels) if f <= sop.start + 1e-9)
+        down = sop.n * down + sop.n * sop.m * sum(bottom - top for top, bottom in rounds)
+        one = child(*of["Sop"], e)
+        valued = [one if bottom < steps else SCORED for _, bottom in rounds[:-1]]
+        once = calls(denoiser=e * images * down) + times(particles, sum(valued, Counter()))
+        finished = times(particles, SCORED)
+    if draft := steers.get("DraftBestOfN"):
+        each = SCORED + calls(denoiser=prepared_at * draft.steps)
+        total += times(particles * draft.n, each)
     if dno := steers.get("Dno"):
         forth = calls(denoiser=2 * e * steps, denoiser_backward=e * steps)
         total += times(particles * dno.iterations, forth + DIFFERENTIATED)
+    if chain := steers.get("Pcnl"):
+        name, efr = of["Pcnl"]
+        seen = calls(denoiser=e * (name in LOOKING)) + shift(name, efr, e)
+        total += times(particles // chain.share * (chain.iterations + 1), seen)
+    if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
+        again = reno.steps if reno.steps > 1 else 0
+        ways = calls(denoiser=reno.steps + again, denoiser_backward=reno.steps) + DIFFERENTIATED
+        last = calls(denoiser=reno.steps) + SCORED
+        return times(particles * (reno.iterations - 1), ways) + times(images, last)
+    if fmrg := steers.get("Fmrg"):
+        count = max(fmrg.inner, 1)
+        ways = count * fmrg.through  # through the student
+        guided = times(count, DIFFERENTIATED) + calls(denoiser=ways or 1, denoiser_backward=ways)
+        return (
+            times(particles * fmrg.warmup + images * (fmrg.guided - fmrg.warmup), guided)
+            + times(particles * (fmrg.starts > 1), calls(denoiser=1) + SCORED)
+            + times(images, calls(denoiser=fmrg.tail, decode=1, reward=method.best_seen))
+        )
     total += times(runs, once + finished)
     if not finished:
-        total += calls(decode=delivered)
+        total += calls(decode=delivered, reward=delivered if method.best_seen else 0)
     for name, efr in method.estimators.items():
-        total += prepare(name, efr, e)
+        total += prepare(name, efr, prepared_at)
     return total

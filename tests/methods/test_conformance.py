@@ -31,13 +31,22 @@ SMALL = {
     "repel": {"count": 5},
     "noise_search": {"n": 3, "rounds": 2},
     "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
+    "rbf": {"budget": 30, "starts": 3},
     "recurrence": {"repeats": 2},
     "best_of_lookahead": {"renoise": 0.6},
+    "demon": {"n": 3},
     "dno": {"iterations": 2, "shuffles": 1},
+    "draft_best_of_n": {"n": 3, "steps": 3},
     "tfg": {"draws": 2},
+    "reno": {"solver": "flow_map", "steps": 2, "iterations": 3},
+    "fmrg": {"solver": "flow_map", "grid": 8, "guided": 3, "warmup": 2},
+    "pcnl": {"iterations": 3, "burn_in": 1},
+    "sop": {"start": 0.25, "up": 0.3, "down": 0.4},
+    "evosearch": {"schedule": (0.0, 0.5), "sizes": (4, 3, 2)},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
-NO_LAMBDA = {"best_of_n", "noise_search", "best_of_lookahead"}
+ELSEWHERE = {"reno", "fmrg", "pcnl", "sop", "evosearch"}
+NO_LAMBDA = {"best_of_n", "draft_best_of_n", "noise_search", "best_of_lookahead"} | ELSEWHERE
 # How each steer is made to do nothing.
 NOTHING = {"scale": 0.0, "repeats": 0, "iterations": 0}
 SURROUNDINGS = ("stochastic", "ancestral", "derivative", "analytic", "continuous")
@@ -149,6 +158,8 @@ def fits(estimator, steer):
 
 PAIRS = [(e, s) for s in EVERY_STEER for e in (EVERY_ESTIMATOR if asks(s) else ["none"])]
 PAIRS = [pair for pair in PAIRS if not (OUTSIDE or WRONG) or set(pair) & set(OUTSIDE)]
+# Guiders are for models under classifier-free guidance: tests/backbones/test_guiders.py.
+PAIRS = [(e, s) for e, s in PAIRS if "guided" not in made(EVERY_STEER[s], s).requires]
 ON_STRINGS = [(e, s) for e, s in PAIRS if fits(e, s) and "tokens" in pair(e, s).needs(s)]
 FITTING = [(e, s) for e, s in PAIRS if fits(e, s) and (e, s) not in ON_STRINGS]
 
@@ -174,7 +185,7 @@ def does_nothing(steer):
 def follows_the_reward(steer):
     """Whether what it does is made of differences of the reward, or of V, alone."""
     asks = made(EVERY_STEER[steer], steer).requires
-    return steer != "dno" and asks & {"value", "shift", "derivative", "pick"}
+    return steer not in {"dno"} | ELSEWHERE and asks & {"value", "shift", "derivative", "pick"}
 
 
 @pytest.mark.parametrize(("estimator", "steer"), sorted({*PAIRS} - {*FITTING, *ON_STRINGS}))
@@ -199,9 +210,43 @@ def test_calls_equal_the_documented_formula(estimator, steer, on_mixture):
     problem = where(on_mixture, steer)
     task = Task(problem.backbone, problem.reward, problem.solver, problem.steps, problem.images, 0)
     method = pair(estimator, steer)
-    phases = measure(task, method, problem.prompt).calls.values()
-    counted = {k: sum(p[k] for p in phases) for k in next(iter(phases))}
-    assert counted == {k: expected(method, problem.images, problem.steps)[k] for k in counted}
+    for asked in (method, replace(method, best_seen=True)):
+        phases = measure(task, asked, problem.prompt).calls.values()
+        counted = {k: sum(p[k] for p in phases) for k in next(iter(phases))}
+        assert counted == {k: expected(asked, problem.images, problem.steps)[k] for k in counted}
+
+
+@fitting
+def test_best_seen_is_never_below_the_methods_own_delivery(estimator, steer, on_mixture):
+    problem, method = where(on_mixture, steer), pair(estimator, steer)
+    own, seen = sample(problem, method), sample(problem, replace(method, best_seen=True))
+    before, after = (problem.score_images(result.images) for result in (own, seen))
+    better = torch.tensor(seen.info["best_seen"])
+    assert (after[better] > before[better]).all()
+    assert torch.equal(seen.latents[~better], own.latents[~better])
+    assert torch.equal(seen.images, problem.backbone.decode(seen.latents))
+    assert len(seen.latents.unique(dim=0)) >= len(own.latents.unique(dim=0))
+    if not method.joint:
+        apart = sample(problem, replace(method, best_seen=True), together=2)
+        torch.testing.assert_close(apart.latents, seen.latents, atol=1e-8, rtol=1e-8)
+
+
+@fitting
+def test_the_best_seen_of_one_image_is_the_best_that_was_ever_scored(estimator, steer, on_mixture):
+    problem = where(on_mixture, steer, images=1)
+    reward, scores = problem.reward, []
+
+    class Recorded(Constant):
+        def __call__(self, images, prompt):
+            scores.append(reward(images, prompt).detach())
+            return reward(images, prompt)
+
+        def closed_form(self, prompt, prior):
+            return reward.closed_form(prompt, prior)
+
+    method = replace(pair(estimator, steer), best_seen=True)
+    delivered = sample(replace(problem, reward=Recorded()), method)
+    assert float(reward(delivered.images, problem.prompt)) == float(torch.cat(scores).max())
 
 
 @fitting
@@ -249,7 +294,8 @@ def test_one_of_everything_is_a_valid_limit(estimator, steer, on_mixture):
     method = pair(estimator, steer, n=1, count=1, particles=1, rounds=1)
     result = sample(problem, method).latents
     assert result.shape == (1, 2)
-    chooses_nothing = steer in ("best_of_n", "search", "noise_search", "smc", "probe")
+    chooses = ("best_of_n", "draft_best_of_n", "search", "noise_search", "smc", "probe")
+    chooses_nothing = steer in chooses
     shifts_nothing = steer == "guidance" and estimator in ("lookahead", "rollout")
     if chooses_nothing or shifts_nothing:
         assert torch.equal(result, sample(problem, VANILLA).latents)

@@ -9,13 +9,13 @@ from calls import expected
 from bench.run.measure import Task, measure
 from methods.method import Method
 from methods.sample import sample
-from tests.small import METHODS, small_method
+from tests.small import METHODS, STILL, small_method
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_runs_costs_what_it_says_and_repeats_itself(problem, name):
     method = small_method(name)
-    solver = "ddim" if name == "noise_search" else "ddpm"
+    solver = "ddim" if name in STILL else "ddpm"
     problem = replace(problem, images=2, solver=solver)
     task = Task(problem.backbone, problem.reward, solver, 4, 2, 0)
     first, second = (measure(task, method, problem.prompt) for _ in range(2))

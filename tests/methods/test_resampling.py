@@ -19,7 +19,7 @@ def test_resampling_is_unbiased(scheme):
     torch.testing.assert_close(counts / rounds, 4 * weights, atol=0.06, rtol=0)
 
 
-@pytest.mark.parametrize(("scheme", "slack"), [("systematic", 1), ("stratified", 2)])
+@pytest.mark.parametrize(("scheme", "slack"), [("systematic", 1), ("stratified", 2), ("ssp", 1)])
 def test_counts_differ_from_the_expected_by_less_than(scheme, slack):
     g = torch.Generator().manual_seed(1)
     for _ in range(200):
@@ -39,8 +39,39 @@ def test_residual_keeps_the_whole_part_of_each_expected_count():
 
 def test_equal_weights_keep_everyone_where_the_scheme_promises_it():
     uniform = torch.tensor([0.3, 0.9, 0.1, 0.6, 0.2])
-    for scheme in ("systematic", "stratified", "residual"):
+    for scheme in ("systematic", "stratified", "residual", "ssp"):
         assert SCHEMES[scheme](torch.full((5,), 0.2), uniform).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("weights", "uniform", "copies"),
+    [  # of das/smc_utils.py, krafton-ai/DAS at 2f4b223, with these numbers for its random ones
+        ([30, 36, 58, 44], [0.54, 0.94, 0.82, 0.0], [0, 1, 2, 1]),
+        ([24, 51, 33, 2], [0.73, 0.18, 0.86, 0.54], [1, 2, 1, 0]),
+        ([25, 29, 43, 53, 5, 56], [0.36, 0.57, 0.32, 0.59, 0.34, 0.39], [0, 1, 1, 2, 0, 2]),
+        (
+            [20, 53, 16, 14, 43, 37, 3, 5],
+            [0.83, 0.79, 0.24, 0.88, 0.06, 0.34, 0.15, 0.45],
+            [1, 2, 0, 1, 2, 1, 0, 1],
+        ),
+        (
+            [38, 7, 31, 38, 46, 55, 25, 26],
+            [0.95, 0.5, 0.43, 0.62, 1.0, 0.95, 0.46, 0.76],
+            [2, 0, 1, 1, 1, 1, 1, 1],
+        ),
+    ],
+)
+def test_ssp_makes_the_copies_that_das_s_code_makes(weights, uniform, copies):
+    ancestors = SCHEMES["ssp"](torch.tensor(weights), torch.tensor(uniform))
+    assert torch.bincount(ancestors, minlength=len(weights)).tolist() == copies
+
+
+def test_ssp_loses_no_particle_to_rounding():
+    g = torch.Generator().manual_seed(6)
+    for n in (1, 2, 7, 33, 200):
+        for _ in range(20):
+            weights = torch.softmax(5 * torch.randn(n, generator=g), 0)
+            assert len(SCHEMES["ssp"](weights, torch.rand(n, generator=g))) == n
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

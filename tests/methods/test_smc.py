@@ -10,8 +10,9 @@ from methods.base import Steer
 from methods.efr import TweedieEstimator
 from methods.method import Method
 from methods.potentials import POTENTIALS, log_weights, proposal_correction
+from methods.resampling import effective_sample_size
 from methods.sample import sample
-from methods.steer.smc import LAST, Smc
+from methods.steer.smc import LAST, Smc, share_for
 
 
 @pytest.mark.parametrize("potential", POTENTIALS)
@@ -123,6 +124,40 @@ def test_every_memory_follows_a_resampling_by_another_steer(on_mixture):
     assert torch.equal(seen[3][1], states[3].flip(0))
 
 
+@pytest.mark.parametrize(
+    ("previous", "values", "low", "share"),
+    [  # of das/smc_utils.py's adaptive_tempering, krafton-ai/DAS at 2f4b223, where it converges
+        ([0.7, 3.8, 15.4, 4.1, 1.3, 13.8], [1.4, 14.1, 57.5, 11.5, 4.2, 47.4], 0.29, 0.2986),
+        ([6.1, 1.8, 2.2, 12.6, 3.2, 0.9], [33.3, 11.8, 5.3, 52.5, 14.8, 6.5], 0.25, 0.2559),
+        ([1.0, 1.1, 13.2, 1.3, 1.7, 6.0], [6.5, 2.7, 54.9, 5.8, 9.2, 32.6], 0.24, 0.2474),
+    ],
+)
+def test_an_adaptive_share_is_das_s(previous, values, low, share):
+    previous, values = torch.tensor(previous).double(), torch.tensor(values).double()
+    found = share_for(-previous, values, low, 3.0)
+    assert found == pytest.approx(share, abs=2e-4)
+    assert float(effective_sample_size(found * values - previous)) == pytest.approx(3, abs=1e-6)
+
+
+def test_an_adaptive_share_never_falls_and_ends_at_the_whole_reward():
+    values = torch.tensor([0.0, 1.0, 2.0, 3.0]).double()
+    assert share_for(torch.zeros(4), 0.1 * values, 0.3, 2.0) == 1.0
+    assert share_for(torch.tensor([0.0, 0, 0, 9]), values, 0.3, 2.0) == 0.3
+
+
+def test_adaptive_tempering_raises_each_population_s_share_to_the_threshold(on_mixture):
+    problem = on_mixture(images=40, steps=20)
+    smc = Smc(20, every=0.1, start=0.1, stop=0.9, adaptive=True, tempering="adaptive")
+    method = Method("m", {"tweedie": TweedieEstimator(20.0)}, {"smc": smc})
+    info = sample(problem, method).info
+    shares, sizes = torch.tensor(info["share"]), torch.tensor(info["ess"])
+    assert shares.shape == (9, 2) and (shares[1:] >= shares[:-1]).all()
+    rising = torch.cat([shares[:1] > 0, shares[1:] > shares[:-1]]) & (shares < 1)
+    assert rising.any()
+    torch.testing.assert_close(sizes[:-1][rising], torch.full_like(sizes[:-1][rising], 10.0))
+    assert not torch.equal(shares[:, 0], shares[:, 1]), "each population finds its own"
+
+
 def test_resampling_steps_are_the_paper_s_on_a_hundred_steps():
     assert Smc().resampling_steps(100) == {20, 40, 60, 80}
     assert Smc().resampling_steps(25) == {5, 10, 15, 20}
@@ -136,6 +171,8 @@ def test_resampling_steps_are_the_paper_s_on_a_hundred_steps():
         ({"particles": 0}, "particles must be an integer >= 1"),
         ({"start": 0.9}, r"\[start, stop\]"),
         ({"tempering": -1.0}, "tempering must be a number >= 0"),
+        ({"tempering": "adapted"}, "did you mean 'adaptive'"),
+        ({"tempering": "adaptive", "potential": "max"}, "goes with potential: difference"),
     ],
 )
 def test_bad_settings_name_the_key_and_what_is_allowed(bad, message):

@@ -50,7 +50,7 @@ def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monk
     from bench.backbones.folder import check_pipeline_folder
     from bench.miniature.judge import FILE, MiniatureJudge
     from bench.miniature.pipeline import REMEDY
-    from training import curve, diffusion, flow, judge, students, vae
+    from training import curve, diffusion, flow, flow_student, judge, students, vae
 
     small = {
         vae: {"STEPS": 2},
@@ -59,6 +59,7 @@ def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monk
         curve: {"PROMPTS_PER_TASK": 1, "STEPS": 2},
         flow: {"STEPS": 1, "BATCH": 4, "JUDGED_STEPS": 2, "FLOW": tmp_path / "packaged"},
         students: {"STEPS": 1, "BATCH": 4, "STUDENT": tmp_path / "lcm.safetensors"},
+        flow_student: {"STEPS": 1, "FLOW_STUDENT": tmp_path / "flow_lcm.safetensors"},
     }
     for module, settings in small.items():
         for name, value in settings.items():
@@ -76,7 +77,9 @@ def test_the_stages_run_one_after_the_other_and_the_curve_resumes(tmp_path, monk
     assert [line.split(",")[0] for line in first.splitlines()] == ["step", "1", "2"]
     curve.train(tmp_path / "curve", final)
     assert table.read_text() == first
-    students.train(tmp_path / "students", final)
-    assert {*load_file(tmp_path / "lcm.safetensors")} == {*load_file(UNET)}
-    [row] = csv.DictReader((tmp_path / "students" / "students.csv").open())
-    assert row["samples"] == "4" and {"geneval_1", "geneval_2", "geneval_4"} <= {*row}
+    for module, file in ((students, "lcm"), (flow_student, "flow_lcm")):
+        name = module.__name__.rpartition(".")[2]
+        module.train(tmp_path / name, final)
+        assert {*load_file(tmp_path / f"{file}.safetensors")} == {*load_file(UNET)}
+        [row] = csv.DictReader((tmp_path / name / f"{name}.csv").open())
+        assert row["samples"] == "4" and {"geneval_1", "geneval_2", "geneval_4"} <= {*row}

@@ -47,6 +47,7 @@ def record(effect: Effect, method: str, index: int, rng: np.random.Generator) ->
     calls["annotate"] |= {"reward": 50} if method == "lidar" else {}
     calls["denoise"] |= {"denoiser_backward": 400, "reward_backward": 400} if method == "ug" else {}
     correct = (rng.random(4) < right).tolist()
+    passes = {"denoise": 400} | ({"prepare": 250} if method == "lidar" else {})
     return {
         "index": index,
         "prompt": f"a photo of thing {index} and a rather long other thing",
@@ -54,6 +55,7 @@ def record(effect: Effect, method: str, index: int, rng: np.random.Generator) ->
         "seed": 0,
         "seconds": {**seconds, "total": total},
         "calls": calls,
+        "passes": passes,
         "yardstick": {"vanilla": base, "method": total} if index % 3 == 0 else None,
         "judge_seconds": 0.1,
         "images": [f"{index:05d}/samples/{i:04d}.png" for i in range(4)],

@@ -91,7 +91,7 @@ def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:
 def test_a_full_set_of_cells_draws_every_figure(tmp_path: Path) -> None:
     synthetic.sweep(tmp_path)
     section = sections.figure_section(gather(load(tmp_path)), "")
-    assert len(section.parts) == 9 and all(isinstance(part, Picture) for part in section.parts)
+    assert len(section.parts) == 8 and all(isinstance(part, Picture) for part in section.parts)
 
 
 def test_curves_run_over_the_cells_that_differ_in_one_setting(tmp_path: Path) -> None:

@@ -7,9 +7,7 @@ import bench
 from bench.config.cell import make_cell
 from bench.config.compose import cell_settings
 from bench.report.build import build
-from bench.report.cost import AXES, axes_of_cost
 from bench.report.load import load
-from bench.report.style import looks
 from bench.report.summary import summarize
 from bench.run.cells import run_cell
 from bench.store.config import read_config, write_config
@@ -56,21 +54,11 @@ def test_costs_are_told_in_operations_beside_seconds(folder):
     lidar = vanilla + 500 * each["denoiser"] + 50 * (each["decode"] + each["reward"])
     assert summary.flops["vanilla"] == vanilla and summary.flops["lidar"] == lidar
     assert summary.work["lidar"] == pytest.approx(lidar / vanilla)
-    assert summary.evaluations.to_dict() == {"vanilla": 1.0, "lidar": 1.625, "ug": 1.5}
-
-
-def test_quality_is_drawn_over_each_cost_that_is_known(folder):
-    results = load(folder)
-    summary = summarize(results)
-    figure = axes_of_cost(results, summary, looks(summary))
-    assert [ax.get_xlabel() for ax in figure.axes] == [f"{a} / vanilla's" for a in AXES.values()]
 
 
 def test_a_folder_without_operations_still_reports(folder, undrawn):
     without(folder, "flops")
-    results = load(folder)
-    summary = summarize(results)
-    assert summary.flops.isna().all() and axes_of_cost(results, summary, looks(summary)) is None
+    assert summarize(load(folder)).flops.isna().all()
     build(folder)
     assert "| TFLOP |" not in (folder / "report.md").read_text()
     assert bench.load(folder)["flops"].isna().all()

@@ -159,6 +159,15 @@ def test_a_linear_reward_s_value_lacks_the_posterior_s_spread_under_tweedie():
             ),
             1.7,
         ),
+        (
+            "adaptive tempering",
+            Method(
+                "a",
+                {"e": ExactEstimator()},
+                {"smc": Smc(adaptive=True, scheme="ssp", tempering="adaptive")},
+            ),
+            1.5,
+        ),
     ],
 )  # fmt: skip
 def test_a_large_population_samples_the_target(name, method, limit):

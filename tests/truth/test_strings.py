@@ -22,7 +22,7 @@ from bench.store.records import read_records
 from bench.tokens.judge import StringsJudge, load, reference
 from bench.tokens.problems import generate, prior, reward
 from bench.tokens.reward import StringsReward
-from tests.small import shrunk
+from tests.small import GUIDERS, STUDENTS, shrunk
 
 L, K, SCALE = 3, 4, 1.5
 EVERY = torch.tensor(list(product(range(K), repeat=L)))  # all strings, (64, 3)
@@ -142,6 +142,7 @@ def test_truth_needs_the_target_s_lambda():
 
 CONTINUOUS = {
     *("das", "date", "dno", "lgd", "noise_search", "rollout_glass", "sparse_repellency"),
+    *("demon", "draft_best_of_n", "evosearch", "sop"),
     *("tfg", "ug", "ug_full"),
 }
 
@@ -152,6 +153,14 @@ def test_every_method_runs_on_strings_or_is_refused_for_a_reason(method, tmp_pat
         ["backbone=strings", f"method={method}", "steps=4", "images=4", "prompts.limit=1"], []
     )
     shrunk(settings["method"])
+    if method in GUIDERS:
+        with pytest.raises(BenchError, match=r"needs a (UNet under|flow-matching model)"):
+            make_cell(settings)
+        return
+    if method in STUDENTS:
+        with pytest.raises(BenchError, match=r"solver of a distilled denoiser, and .* has none"):
+            make_cell(settings)
+        return
     if method in CONTINUOUS:
         with pytest.raises(BenchError, match="continuous latents: a string of tokens has no"):
             make_cell(settings)

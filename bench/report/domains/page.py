@@ -9,6 +9,8 @@ import pandas as pd
 
 from bench import stats
 from bench.report import table
+from bench.report.axes import compared
+from bench.report.axes_section import axes_section
 from bench.report.controls import CHEAPER
 from bench.report.document import Bullets, Document, Picture, Report, Section, Table, Text
 from bench.report.domains.controls import BEST, CONTROLS, Against, against, lidar, lidars
@@ -70,6 +72,7 @@ def report(folder: Path, only: Collection[str] | None = None) -> Report:
         Section("Gains", (Picture("domains", "Gains by domain", FIGURE, forest(rows)),
                           gain_table(rows))),
         Section("Controls at equal calls", control_parts(domains, comparisons)),
+        axes_section(compared(d.results, summarize(d.results), d.name) for d in domains),
         Section("Domains", (domain_table(domains),)),
     )  # fmt: skip
     told = (*left_out, *gathered(domains))
