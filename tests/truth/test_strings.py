@@ -22,7 +22,7 @@ from bench.store.records import read_records
 from bench.tokens.judge import StringsJudge, load, reference
 from bench.tokens.problems import generate, prior, reward
 from bench.tokens.reward import StringsReward
-from tests.small import GUIDERS, shrunk
+from tests.small import GUIDERS, STUDENTS, shrunk
 
 L, K, SCALE = 3, 4, 1.5
 EVERY = torch.tensor(list(product(range(K), repeat=L)))  # all strings, (64, 3)
@@ -153,6 +153,10 @@ def test_every_method_runs_on_strings_or_is_refused_for_a_reason(method, tmp_pat
         ["backbone=strings", f"method={method}", "steps=4", "images=4", "prompts.limit=1"], []
     )
     shrunk(settings["method"])
+    if method in STUDENTS:
+        with pytest.raises(BenchError, match="must name the solver of a distilled denoiser"):
+            make_cell(settings)
+        return
     if method in GUIDERS:
         with pytest.raises(BenchError, match="needs a UNet under classifier-free guidance"):
             make_cell(settings)
