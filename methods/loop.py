@@ -63,8 +63,8 @@ def denoise(
 
     ``noise`` (steps, B, …): the solver's, in place of what the ledger has for ``purpose``.
     ``graph``: keep the autograd graph from ``x`` and ``noise`` to the latents; to save memory,
-    posterior means are computed again in the backward pass. ``observe`` sees every step at its last
-    visit.
+    posterior means of several steps are computed again in the backward pass. ``observe`` sees every
+    step at its last visit.
     """
     info = {} if info is None else info
     levels = [*solver.levels, solver.end]
@@ -149,11 +149,13 @@ def _moved(step: Step, steers: Sequence[Acting], graph: bool) -> Step:
     graphs = sum(acting.graphs for acting in acting_here)
     through = any(acting.through for acting in acting_here)
     with torch.set_grad_enabled(graphs > 0 or graph):
-        if graph:
+        if graph and step.steps > 1:
             mean = step.problem.backbone.posterior_mean
             with set_checkpoint_early_stop(False):  # so that a meter sees the second call end
                 again = checkpoint(mean, step.x, step.level, step.condition, use_reentrant=False)
             step.known[posterior_mean] = again
+        elif graph:  # of a single step there is nothing to save
+            step.once(posterior_mean)
         else:
             x = step.x.detach().requires_grad_(graphs > 0)
             step = replace(step, x=x, shared=graphs > 1, known={} if through else step.known)

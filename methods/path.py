@@ -51,6 +51,12 @@ def renoise(x: Tensor, low: Level, high: Level, noise: Tensor) -> Tensor:
     return high.alpha / low.alpha * x + noising_std(low, high) * noise
 
 
+def slope_of_shift(level: Level) -> float:
+    """The shift of x̄_0 by a ∇V of norm 1, σ²/α, with σ/α at most 20: the bound of the official code
+    of arXiv 2602.05993."""
+    return float(level.sigma * min(level.sigma / max(level.alpha, 1e-9), 20.0))
+
+
 def damped(scale: float, deviation: float, level: Level) -> float:
     """Reward damping (arXiv 2606.02884): λ_t = λ/(1 + 2 λ s_t²), s_t² = s² σ²/(α² s² + σ²).
 

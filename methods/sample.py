@@ -43,7 +43,7 @@ class Run:
 
     @property
     def particles(self) -> int:
-        return self.problem.images * self.method.candidates
+        return self.problem.images * self.problem.candidates
 
     @property
     def levels(self) -> Sequence[Level]:

@@ -204,8 +204,12 @@ class Step:
         solver.select(of)
         x = solver.step(self.moved_mean[of], self.index, self.x[of], noise)
         level = [*solver.levels, solver.end][self.index + 1]
+        condition = self.condition
+        if condition is not self.problem.condition:  # a particle may have its own
+            condition = condition.moved(condition.embedding[of])
         return replace(
             self,
+            condition=condition,
             problem=replace(self.problem, children=children),
             solver=solver,
             x=x,

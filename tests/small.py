@@ -9,13 +9,14 @@ ELSEWHERE = ("exact", "exact_smc", "probe", "lidar_tokens", *GUIDERS)
 STILL = ("noise_search", "draft_best_of_n", "sop")  # that need a deterministic target solver
 # Where the backbone has a student: tests/methods/test_student_on_pictures.py
 STUDENTS = (
-    *("fmrg_e", "fmrg_j", "fmtt", "fmtt_smc", "psi_sampler", "reno"),
-    *("student_rollout", "student_smc"),
+    *("diamond", "diamond_reward", "fmrg_e", "fmrg_j", "fmtt", "fmtt_smc"),
+    *("psi_sampler", "reno", "student_rollout", "student_smc"),
 )
 METHODS = [m for m in groups()["method"] if m not in (*ELSEWHERE, *STUDENTS)]
 SMALL = {
     "lookahead": {"n": 6, "steps": 2, "scale": 2.0},
     "rollout": {"n": 2},
+    "diamond": {"n": 2},
     "repel": {"count": 3},
     "noise_search": {"n": 2, "rounds": 2},
     "best_of_n": {"n": 2},

@@ -2,6 +2,7 @@
 
 Distances are between equally many samples: the delivered ones, and as many exact ones. A perfect
 sampler does not get zero but the floor, the distance between two exact sets, measured alongside.
+``modes`` looks at the modes alone: how many samples are in each.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor
 from bench.errors import BenchError
 from bench.mixture.problems import mixture, reward
 from bench.noise import Ledger
-from methods.mixture import GaussianMixture
+from methods.mixture import GaussianMixture, log_normal
 
 FLOORS = 8  # exact sets whose distances to the reference set are averaged
 
@@ -57,15 +58,30 @@ def exact_samples(tilted: GaussianMixture, count: int, prompt: str, number: int)
     return tilted.sample(ledger.uniform(count, "truth component", number), normal)
 
 
+def shares(mixture: GaussianMixture, points: Tensor) -> Tensor:
+    """The part of points (N, D) that each component (K,) most probably drew."""
+    parts = log_normal(points.unsqueeze(-2) - mixture.means, mixture.covariances)
+    drew = (mixture.log_weights.flatten() + parts).argmax(dim=-1)
+    return torch.bincount(drew, minlength=len(mixture.means)) / len(points)
+
+
+def apart(a: Tensor, b: Tensor) -> float:
+    """Total variation between two lists of shares."""
+    return float((a - b).abs().sum() / 2)
+
+
 @dataclass(frozen=True)
 class Reference:
-    """A target, exact samples of it, the kernel's width, and the floors of both distances."""
+    """A target, exact samples of it, the kernel's width, the components' shares of many exact
+    samples, and the floors of the distances."""
 
     tilted: GaussianMixture
     samples: Tensor
     width: float
+    shares: Tensor
     w2_floor: float
     mmd_floor: float
+    modes_floor: float
 
 
 @cache
@@ -79,7 +95,10 @@ def reference(
     others = [exact_samples(tilted, count, prompt, k + 1) for k in range(FLOORS)]
     w2 = float(np.mean([wasserstein(other, samples) for other in others]))
     mmd_floor = float(np.mean([mmd(other, samples, width) for other in others]))
-    return Reference(tilted, samples, width, w2, mmd_floor)
+    known = [shares(tilted, other) for other in others]
+    mean = torch.stack(known).mean(dim=0)
+    modes = float(np.mean([apart(own, mean) for own in known]))
+    return Reference(tilted, samples, width, mean, w2, mmd_floor, modes)
 
 
 @dataclass(frozen=True)
@@ -104,6 +123,8 @@ class TruthJudge:
             "w2_floor": truth.w2_floor,
             "mmd": mmd(points, truth.samples, truth.width),
             "mmd_floor": truth.mmd_floor,
+            "modes": apart(shares(truth.tilted, points), truth.shares),
+            "modes_floor": truth.modes_floor,
         }
         forms = {name: reward(name, prompt, dimension) for name in self.scores}
         values = {name: form(points).tolist() for name, form in forms.items()}

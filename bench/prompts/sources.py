@@ -24,14 +24,15 @@ MOST = 100_000  # far more than anybody draws, and refused for a slip of the key
 @dataclass(frozen=True)
 class Source:
     """``rows``: the prompts in order, from the settings named ``keys``. ``fetch``: what a user puts
-    at prompts.path; "" where nothing is read."""
+    at prompts.path; "" where nothing is read. ``lists``: names of settings that are lists."""
 
     rows: Callable[..., Iterable[Metadata]]
     fetch: str = ""
+    lists: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return ("path",) if self.fetch else ("n", "seed")
+        return ("path",) if self.fetch else ("n", "seed", *self.lists)
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ def _geneval(n: int, seed: int) -> list[dict[str, Any]]:
     return generate(n, seed)
 
 
-def _mixture(n: int, seed: int) -> list[dict[str, Any]]:
+def _mixture(n: int, seed: int, tags: Sequence[str]) -> list[dict[str, Any]]:
     from bench.mixture.problems import generate
 
-    return generate(n, seed)
+    return generate(n, seed, tags)
 
 
 def _molecules(n: int, seed: int) -> Iterable[Metadata]:
@@ -70,7 +71,7 @@ def _strings(n: int, seed: int) -> list[dict[str, Any]]:
 
 SOURCES: dict[str, Source] = {
     "geneval": Source(_geneval),
-    "mixture": Source(_mixture),
+    "mixture": Source(_mixture, lists=("tags",)),
     "molecules": Source(_molecules),
     "strings": Source(_strings),
     "file": Source(
@@ -117,6 +118,9 @@ def check_source(settings: Settings) -> None:
     if "n" in source.keys:
         between("prompts.n", settings["n"], 1, MOST)
         whole("prompts.seed", settings["seed"], 0)
+    for key in source.lists:
+        if isinstance(settings[key], str) or not settings[key]:
+            raise ValueError(f"prompts.{key} must be a list such as [a,b], got {settings[key]!r}")
     if source.fetch:
         path = settings["path"]
         if not isinstance(path, str | Path) or not str(path):
@@ -134,7 +138,8 @@ def load_prompts(settings: Settings) -> Listing:
         return _outside(settings)
     source = SOURCES[settings["source"]]
     if not source.fetch:
-        return _listing(source, settings["n"], settings["seed"])
+        lists = [tuple(settings[key]) for key in source.lists]
+        return _listing(source, settings["n"], settings["seed"], *lists)
     path = Path(settings["path"]).expanduser().absolute()
     try:
         state = [(path, path.stat()), *((f, f.stat()) for f in path.glob("*"))]

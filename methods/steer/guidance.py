@@ -13,12 +13,11 @@ from torch import Tensor
 
 from methods.base import Memory, Steer
 from methods.gradients import lengths
-from methods.path import tempering
+from methods.path import slope_of_shift, tempering
 from methods.settings import at_least, interval, one_of
 from methods.state import Step
 
 RELATIVE = ("velocity", "noise", "gradient")
-STEEPEST = 20.0  # the official bound of σ/α
 
 
 def relative_length(step: Step, to: str) -> Tensor:
@@ -28,9 +27,9 @@ def relative_length(step: Step, to: str) -> Tensor:
     A shift Δ moves flow matching's velocity u = (x_t − x̄_0)/σ by Δ/σ, and the noise prediction
     ε̂ = (x_t − α x̄_0)/σ by α Δ/σ. No shift of x̄_0 moves ε̂ where x_t is all noise: 0 there.
     """
-    alpha, sigma = step.level.alpha, step.level.sigma
+    alpha = step.level.alpha
     if to == "gradient":
-        return step.x.new_tensor(sigma * min(sigma / max(alpha, 1e-9), STEEPEST))
+        return step.x.new_tensor(slope_of_shift(step.level))
     if to == "velocity":
         return lengths(step.x - step.x0)
     return lengths(step.x - alpha * step.x0) / alpha if alpha > 1e-3 else step.x.new_zeros(())

@@ -43,7 +43,7 @@ class Reno(Steer):
     Nesterov's SGD with momentum 0.9, each sample's gradient clipped to norm ``clip`` >= 0.
 
     Per iteration and image ``steps`` posterior means of the student, a decode and a reward; all but
-    the last iteration both ways, with the posterior means twice forward.
+    the last iteration both ways, with the posterior means of several steps twice forward.
     """
 
     requires = frozenset({"derivative", "start", "alone"})

@@ -39,6 +39,8 @@ def value(name, efr, e):
     if name == "rollout":
         jump = e * (efr.by == "student")  # the first one, in place of the loop's posterior mean
         return times(efr.n, SCORED) + calls(denoiser=e * efr.n * (efr.steps - 1) + jump)
+    if name == "diamond":
+        return times(efr.n, SCORED) + calls(denoiser=efr.n + e * (efr.n * efr.nodes + 1))
     if name == "student":
         return SCORED + calls(denoiser=efr.steps)  # without classifier-free guidance
     return calls()
@@ -49,6 +51,10 @@ def shift(name, efr, e):
     if name == "tweedie":
         back = calls(denoiser_backward=e)
         return times(max(efr.perturbations, 1), DIFFERENTIATED) + back
+    if name == "diamond":
+        back = efr.n * (2 if efr.weights == "reward" else 1)
+        both = calls(decode_backward=efr.n, reward_backward=efr.n, denoiser_backward=back)
+        return value(name, efr, e) + both
     if name == "student":
         return DIFFERENTIATED + calls(denoiser=efr.steps, denoiser_backward=efr.steps)
     return value(name, efr, e)
@@ -155,7 +161,8 @@ def expected(method, images, steps, e=1, fractions=None):
         seen = calls(denoiser=e * (name in LOOKING)) + shift(name, efr, e)
         total += times(particles // chain.share * (chain.iterations + 1), seen)
     if reno := steers.get("Reno"):  # the student's calls are without classifier-free guidance
-        ways = calls(denoiser=2 * reno.steps, denoiser_backward=reno.steps) + DIFFERENTIATED
+        again = reno.steps if reno.steps > 1 else 0
+        ways = calls(denoiser=reno.steps + again, denoiser_backward=reno.steps) + DIFFERENTIATED
         last = calls(denoiser=reno.steps) + SCORED
         return times(particles * (reno.iterations - 1), ways) + times(images, last)
     if fmrg := steers.get("Fmrg"):

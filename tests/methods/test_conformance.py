@@ -26,6 +26,7 @@ from methods.steer import STEERS
 SMALL = {
     "lookahead": {"n": 30, "steps": 3},
     "rollout": {"n": 3, "steps": 3},
+    "diamond": {"n": 3, "solver": "flow_map", "nodes": 2},
     "student": {"solver": "flow_map", "ramp": True},
     "repel": {"count": 5},
     "noise_search": {"n": 3, "rounds": 2},
@@ -41,7 +42,7 @@ SMALL = {
     "fmrg": {"solver": "flow_map", "grid": 8, "guided": 3, "warmup": 2},
     "pcnl": {"iterations": 3, "burn_in": 1},
     "sop": {"start": 0.25, "up": 0.3, "down": 0.4},
-    "evosearch": {"sizes": (4, 3, 2, 2, 2)},
+    "evosearch": {"schedule": (0.0, 0.5), "sizes": (4, 3, 2)},
 }
 # With λ = 0 every choice by reward is still a choice: these have no λ, or start elsewhere.
 ELSEWHERE = {"reno", "fmrg", "pcnl", "sop", "evosearch"}

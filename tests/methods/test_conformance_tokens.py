@@ -23,12 +23,13 @@ from methods.method import Method
 from methods.sample import sample
 
 OFFERED = ("stochastic", "analytic", "tokens")
-SETTINGS = {"solver": "ancestral", "relative": None, "by": "sde"}
+SETTINGS = {"relative": None, "by": "sde"}
 VANILLA = Method("vanilla")
 
 
 def on_tokens(estimator, steer, **changes):
-    return pair(estimator, steer, **(SETTINGS | changes))
+    own = {"solver": "ancestral"} if estimator != "rollout" else {}  # which takes a student's alone
+    return pair(estimator, steer, **(SETTINGS | own | changes))
 
 
 def refusal(estimator, steer):

@@ -36,8 +36,7 @@ def test_it_climbs_and_delivers_as_the_official_code(name, settings):
     places = []
 
     def student(x, level):
-        if not places or not torch.equal(places[-1], x):  # computed again on the way back
-            places.append(x.detach().clone())
+        places.append(x.detach().clone())  # once an iteration: one step is not computed again
         return 0.5 * torch.tanh(x) + 0.25 * torch.sin(x)
 
     steer = Reno("any", scale=1.5, **settings)

@@ -96,5 +96,5 @@ def test_bad_settings_name_the_key_and_what_is_allowed(bad, message):
 
 
 def test_a_rise_that_reaches_no_other_level_is_refused(on_mixture):
-    with pytest.raises(ValueError, match="reaches no level above"):
+    with pytest.raises(ValueError, match=r"reaches no level above t/T 0\.5"):
         sample(on_mixture(steps=4, solver="ddim"), method(start=0.5, up=0.1, down=0.3))

@@ -46,7 +46,9 @@ def test_a_cell_keeps_its_points_and_measures_them(folder):
     for record in records.values():
         points = np.load(cell / "images" / record.images[0])
         assert points.shape == (24, 2) and points.dtype == np.float64
-        assert set(record.distance) == {"w2", "w2_floor", "mmd", "mmd_floor"}
+        assert set(record.distance) == {
+            *("w2", "w2_floor", "mmd", "mmd_floor", "modes", "modes_floor")
+        }
         assert record.calls["denoise"]["denoiser"] == 24 * 8
         metadata = json.loads((cell / "images" / f"{record.index:05d}/metadata.jsonl").read_text())
         assert metadata["prompt"] == record.prompt

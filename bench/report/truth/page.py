@@ -128,7 +128,7 @@ def summarize(truth: Truth) -> pd.DataFrame:
         return pd.DataFrame()
     problems = truth.methods.groupby("cell", sort=False)
     found = problems.mean(numeric_only=True).drop(columns="index")
-    for name in truth.world.distances:
+    for name in filter(found.columns.__contains__, truth.world.distances):
         found[f"{name}.low"], found[f"{name}.high"] = problems[name].min(), problems[name].max()
     about = truth.cells[["label", "method", "coverage"]].join(problems.size().rename("problems"))
     return about.join(found, how="inner").reset_index()
@@ -149,7 +149,8 @@ def display(summary: pd.DataFrame, world: World, brief: bool = False) -> pd.Data
             f"{name} / floor [range]": f"{row[main]:.2f} [{low:.2f}, {high:.2f}]",
         }
         if not brief:
-            cells |= {f"{world.distances[other]} / floor": f"{row[other]:.2f}" for other in others}
+            known = [other for other in others if other in summary]
+            cells |= {f"{world.distances[other]} / floor": f"{row[other]:.2f}" for other in known}
         cells |= {"reward": f"{row.reward:+.2f}", "spread": f"{row.diversity:.2f}"}
         if not brief:
             for judge in judges:

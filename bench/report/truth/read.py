@@ -67,7 +67,8 @@ def method_rows(frames: Frames, cell: str, world: World) -> pd.DataFrame:
     paths = frames.images[frames.images.cell == cell].set_index("index").path
     rows = own[["cell", "index", "tag", "prompt"]].assign(path=paths.reindex(own["index"]).values)
     for name in world.distances:
-        rows[name] = own[f"distance.{name}"] / own[f"distance.{name}_floor"]
+        if f"distance.{name}" in own:  # records of before have no modes
+            rows[name] = own[f"distance.{name}"] / own[f"distance.{name}_floor"]
     for name in frames.cells.config[cell]["scores"]:
         column = "reward" if name == about.reward else f"judge.{name}"
         rows[column] = own[f"score.{name}"] - own[f"target.{name}"]

@@ -29,13 +29,14 @@ class World:
 
 MIXTURE = World(
     kind="mixture",
-    distances={"w2": "W2", "mmd": "MMD"},
+    distances={"w2": "W2", "mmd": "MMD", "modes": "modes"},
     size="dimension",
     unit="dimensions",
     mark="",
     about="Gaussian mixtures with a closed-form reward: posterior mean, expected future reward and "
     "tilted target are exact, so nothing here rests on a judge.",
-    floor="the mean distance between two exact sets of the same size",
+    floor="the mean distance between two exact sets of the same size; modes is the total variation "
+    "between the shares of samples in each component and the target's",
     spread="mean squared distance",
 )
 STRINGS = World(
