@@ -15,7 +15,7 @@ from methods.interfaces import Condition, Guider, Level, Solver
 from methods.problem import Problem
 from methods.seen import Scored, Seen
 from methods.settings import one_of
-from methods.transfer import onto
+from methods.transfer import onto, over
 
 T = TypeVar("T")
 
@@ -200,7 +200,7 @@ class Step:
         of = torch.arange(len(self.x)).repeat_interleave(count) if of is None else of.cpu()
         names = self.problem.names(len(self.x))
         children = tuple((*names[p], child + k % count) for k, p in enumerate(of.tolist()))
-        solver, of = deepcopy(self.solver), of.to(self.x.device)
+        solver, of = deepcopy(self.solver), over(of, self.x.device)
         solver.select(of)
         x = solver.step(self.moved_mean[of], self.index, self.x[of], noise)
         level = [*solver.levels, solver.end][self.index + 1]
