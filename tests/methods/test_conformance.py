@@ -31,7 +31,7 @@ SMALL = {
     "repel": {"count": 5},
     "noise_search": {"n": 3, "rounds": 2},
     "smc": {"every": 0.1, "start": 0.0, "stop": 0.9},
-    "rbf": {"budget": 30, "starts": 3},
+    "rbf": {"budget": 15, "starts": 3},
     "recurrence": {"repeats": 2},
     "best_of_lookahead": {"renoise": 0.6},
     "demon": {"n": 3},

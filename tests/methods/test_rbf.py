@@ -66,7 +66,7 @@ def test_it_goes_where_a_naive_loop_with_the_official_counters_goes(budget, star
         assert [step[image] for step in found.info["children"]] == counts
 
 
-@pytest.mark.parametrize(("budget", "starts"), [(9, 1), (40, 1), (40, 10), (200, 25)])
+@pytest.mark.parametrize(("budget", "starts"), [(9, 1), (40, 1), (40, 10)])
 def test_its_calls_never_exceed_its_budget(budget, starts, on_mixture):
     problem = on_mixture(images=5, steps=9)
     task = Task(problem.backbone, problem.reward, problem.solver, problem.steps, 5, 0)
@@ -85,7 +85,7 @@ def test_a_budget_below_one_child_a_step_is_refused(on_mixture):
 def test_the_reward_rises_with_the_budget_and_above_best_of_n_at_the_same_calls(on_mixture):
     problem = on_mixture(images=100, steps=10, path="flow", solver="vp_sde")
     rewards = [float(problem.score(sample(problem, m).latents).mean()) for m in (
-        VANILLA, method(20, 1), method(50, 5), method(200, 20))]  # fmt: skip
+        VANILLA, method(20, 1), method(50, 5), method(90, 9))]  # fmt: skip
     assert rewards == sorted(rewards)
     best_of_n = sample(problem, Method("b", {}, {"best_of_n": BestOfN(5)})).latents
     assert rewards[2] > problem.score(best_of_n).mean()
