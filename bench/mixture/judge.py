@@ -97,7 +97,7 @@ def reference(
     mmd_floor = float(np.mean([mmd(other, samples, width) for other in others]))
     known = [shares(tilted, other) for other in others]
     mean = torch.stack(known).mean(dim=0)
-    modes = float(np.mean([apart(own, mean) for own in known]))
+    modes = max(float(np.mean([apart(own, mean) for own in known])), 0.5 / count)
     return Reference(tilted, samples, width, mean, w2, mmd_floor, modes)
 
 

@@ -11,10 +11,10 @@ from bench.errors import BenchError
 from bench.run.counted import calls_of
 from bench.run.job import plan, run
 from methods.method import Method
-from tests.small import STILL
+from tests.small import STILL, STUDENTS
 
 ELSEWHERE = ("exact", "exact_smc", "probe", "pair", "lidar_tokens", "cfg_zero")
-METHODS = [m for m in groups()["method"] if m not in ELSEWHERE]
+METHODS = [m for m in groups()["method"] if m not in (*ELSEWHERE, *STUDENTS)]
 
 
 @pytest.mark.parametrize("name", METHODS)

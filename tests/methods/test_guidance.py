@@ -29,6 +29,19 @@ def test_relative_guidance_moves_the_prediction_by_s_times_its_norm(on_mixture, 
         torch.testing.assert_close(cosine, torch.ones(3).double())
 
 
+@pytest.mark.parametrize(("fraction", "steepest"), [(0.5, False), (0.99, True)])
+def test_relative_to_the_gradient_guidance_gives_it_the_norm_s(on_mixture, fraction, steepest):
+    problem = on_mixture(path="flow")
+    step = step_at(problem, {"tweedie": TweedieEstimator(3.0)}, fraction, graph=True)
+    shift = Guidance(scale=0.2, relative="gradient").shift(step, {}).detach()
+    alpha, sigma = step.level.alpha, step.level.sigma
+    slope = 20 if steepest else sigma / alpha
+    wanted = torch.full((3, 1), 0.2 * sigma * slope).double()
+    torch.testing.assert_close(lengths(shift), wanted)
+    cosine = torch.cosine_similarity(shift, step.shift(), dim=1)
+    torch.testing.assert_close(cosine, torch.ones(3).double())
+
+
 def test_relative_guidance_lets_what_is_not_finite_be_seen(on_mixture):
     @dataclass(frozen=True)
     class Broken(Estimator):

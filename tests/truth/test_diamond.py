@@ -110,11 +110,12 @@ OFFICIAL = {
 }
 
 
-def test_the_official_recipe_gives_the_official_code_s_numbers():
+def test_the_official_recipe_gives_the_official_code_s_numbers(monkeypatch):
     """github.com/PeterHolderrieth/diamond_maps at d30f65c, weighted_diamond_maps/pipelines: the
     terms, weights and norms of FluxDiamondMap.py with SanaDiamondMap.py's likelihood, of the jump
     itself; t' and the bound of σ/α as for FLUX. Its formulas on one Gaussian, whose jump and
     posterior mean are linear, with the same x_t and noise."""
+    monkeypatch.setattr(flow_map, "INTERVALS", 8)
     estimator = DiamondEstimator(4, "flow_map", snr=1.1, weights="reward", scale=2.0)
     step = standing({"d": estimator}, components=1, reward=Near())
     x = torch.tensor(OFFICIAL["x"]).double().requires_grad_()

@@ -6,8 +6,19 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.mixture.judge import TruthJudge, load, mmd, reference, target, variance, wasserstein
+from bench.mixture.judge import (
+    TruthJudge,
+    apart,
+    load,
+    mmd,
+    reference,
+    shares,
+    target,
+    variance,
+    wasserstein,
+)
 from bench.mixture.problems import generate, mixture, reward
+from bench.prompts.sources import check_source
 
 PROMPT = generate(1, 0)[0]["prompt"]
 
@@ -67,6 +78,44 @@ def test_exact_samples_judge_as_the_floor_and_the_prior_s_do_not():
     assert good["distance"]["mmd"] < 1.8 * good["distance"]["mmd_floor"]
     assert bad["distance"]["w2"] > 5 * bad["distance"]["w2_floor"]
     assert len(good["scores"]["linear"]) == 300 and set(good["target"]) == {"quadratic", "linear"}
+
+
+def test_the_shares_count_the_samples_of_each_mode():
+    made = mixture("distant mixture 0 of seed 0", 2, 4)
+    near = made.means.repeat_interleave(torch.tensor([1, 4, 0, 5]), dim=0) + 0.1
+    found = shares(made, near)
+    assert found.tolist() == pytest.approx([0.1, 0.4, 0.0, 0.5])
+    assert apart(found, torch.tensor([0.3, 0.2, 0.0, 0.5])) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("name", ["quadratic", "linear"])
+def test_distant_modes_are_told_apart_by_reward_and_points_of_one_hardly(name):
+    """So that what is left to do is to choose a mode as often as the target does."""
+    for row in generate(3, 0, ["distant"]):
+        prior = mixture(row["prompt"], 2, 4)
+        tilted = target(row["prompt"], name, 1.0, 2, 4)
+        moved = (tilted.means - prior.means).norm(dim=-1).max()
+        weights = tilted.log_weights.softmax(-1) - prior.log_weights.softmax(-1)
+        assert moved < 0.15 and weights.abs().sum() / 2 > 0.2
+        assert torch.pdist(prior.means).min() > 3.5
+
+
+def test_exact_samples_have_the_target_s_modes_and_the_prior_s_have_not():
+    from bench.mixture.judge import exact_samples
+
+    judge, (row,) = TruthJudge(("quadratic",), "quadratic", 1.0, 4), generate(1, 0, ["distant"])
+    prompt = row["prompt"]
+    perfect = exact_samples(target(prompt, "quadratic", 1.0, 2, 4), 300, prompt, 77)
+    vanilla = exact_samples(mixture(prompt, 2, 4), 300, prompt, 78)
+    good, bad = (judge.judge(row, points)["distance"] for points in (perfect, vanilla))
+    assert good["modes"] < 3 * good["modes_floor"] < bad["modes"] / 3
+
+
+def test_an_unknown_kind_of_mixture_is_refused():
+    with pytest.raises(ValueError, match=r"prompts\.tags: a tag must be one of .*did you mean"):
+        generate(1, 0, ["distnt"])
+    with pytest.raises(ValueError, match=r"prompts\.tags must be a list such as \[a,b\]"):
+        check_source({"source": "mixture", "n": 1, "seed": 0, "tags": "distant"})
 
 
 def test_the_floor_falls_with_the_number_of_samples():
