@@ -24,7 +24,14 @@ class Network:
 
 class Denoiser(Network):
     """Returns some of its input, by a function whose derivative needs what was computed: where a
-    method computes that again for its gradient, it is called again."""
+    method computes that again for its gradient, it is called again.
+
+    A UNet's middle block, which perturbed-attention guidance changes, is there and never called.
+    """
+
+    def __init__(self, model: Any):
+        super().__init__(model)
+        self.mid_block = getattr(model, "mid_block", None)
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         x = given[0] if given else named["hidden_states"]
