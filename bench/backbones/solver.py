@@ -150,7 +150,7 @@ def _selected(held: Any, ancestors: Tensor) -> Any:
 def _times(settings: Mapping[str, Any], steps: int, schedule: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of ``set_timesteps``: the number of steps, or the solver's own timesteps."""
     times = settings.get("timesteps")
-    if not times and settings["scheduler"].startswith("FlowMatch"):
+    if not times and settings.get("scheduler", "").startswith("FlowMatch"):
         # Left to itself it ends at the smallest level of the training, not a step above zero.
         even = {"sigmas": [1 - k / steps for k in range(steps)]}
         return {"num_inference_steps": steps, **even, **schedule}

@@ -55,10 +55,11 @@ def load_student(
         path = matching(source, locate(source, what, words))[0]
         remedy, mark = source.remedy(words), f"{mark_of(source, path.parent)}/{path.name}"
     else:
-        path, remedy = STUDENTS[asked["kind"]], REMEDY
         if weights is not None:
             path, remedy = Path(weights).expanduser(), f"name another file for {what}"
-        elif asked["weights"] is not None:
+        elif asked["weights"] is None:
+            path, remedy = STUDENTS[asked["kind"]], REMEDY
+        else:
             raise BenchError(
                 f"{what} in the package belongs to the packaged pipeline, not to "
                 f"{asked['weights']}: set backbone.students.{name}.weights to a file of its own"

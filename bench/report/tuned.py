@@ -23,32 +23,36 @@ from bench.report import choice
 from bench.report.domains.read import Domain, read
 from bench.stats import tuning
 
-COLUMNS = ["domain", "method", "setting", "value", "quality", "judge", "calls", "chosen", "edge"]
+SHOWN = ["domain", "method", "setting", "value", "quality", "judge", "prompts", "calls"]
+COLUMNS = [*SHOWN, "chosen", "edge"]
 
 
 def trials(domain: Domain) -> Iterator[dict[str, Any]]:
     """One row a trial, method by method. Raises ValueError where a method's trials differ in more
-    than one setting."""
-    cells = domain.results.cells.loc[list(domain.cells)]
-    known = "distance" in domain.results.prompts  # the truth, which needs no second judge
-    judges = () if known else domain.results.judges
+    than one value."""
+    results = domain.results
+    cells = results.cells.loc[list(domain.cells)]
+    known = "distance" in results.prompts  # the truth, which needs no second judge
+    judges = () if known else tuple(f"score.{name}" for name in results.judges[:1])
+    marks = ("distance",) if known else ("correct", "images")
+    if not known and results.prompts.correct.isna().all():
+        raise ValueError(f"{domain.name}: nothing judged its images, so nothing can be chosen by")
     for method, own in cells.groupby("method", sort=False):
         if len(own) < 2:
             continue
         names = [str(cell) for cell in own.index]
         keys = set().union(*(choice.differing(row, own.iloc[0]) for _, row in own.iterrows()))
-        values = [{float(own.every[cell][key]) for key in keys} for cell in names]
-        if any(len(value) != 1 for value in values):
+        values = [{number(own.every[cell].get(key)) for key in keys} for cell in names]
+        if any(len(value) != 1 or None in value for value in values):
             raise ValueError(
                 f"{domain.results.folder}: the trials of {method} on {domain.name} differ in "
                 f"{', '.join(sorted(keys)) or 'nothing'}; trials differ in one setting, or in "
                 "several that have one value"
             )
-        strength = [value.pop() for value in values]
-        quality = np.stack([_quality(domain, cell) for cell in names])
-        judge = None
-        if judges:
-            judge = np.stack([domain.of(cell, f"score.{judges[0]}") for cell in names])
+        strength = [value for (value,) in values if value is not None]
+        tags, (first, *others) = results.shared(names, (*marks, *judges))
+        quality = -first if known else first / others[0]
+        judge = others[-1] if judges else None
         best = tuning.chosen(quality, judge, strength)
         for place in np.argsort(strength, kind="stable"):
             yield {
@@ -58,19 +62,19 @@ def trials(domain: Domain) -> Iterator[dict[str, Any]]:
                 "value": strength[place],
                 "quality": quality[place].mean(),
                 "judge": np.nan if judge is None else judge[place].mean(),
+                "prompts": len(tags),
                 "calls": domain.calls[domain.cells.index(names[place])],
                 "chosen": place == best,
                 "edge": place == best and tuning.at_edge(best, strength),
             }
 
 
-def _quality(domain: Domain, cell: str) -> np.ndarray[Any, Any]:
-    """GenEval of each prompt, or where the target is known minus the distance to it."""
-    if "distance" in domain.results.prompts:
-        return -domain.of(cell, "distance")
-    if domain.results.prompts.correct.isna().all():
-        raise ValueError(f"{domain.name}: nothing judged its images, so nothing can be chosen by")
-    return domain.of(cell, "correct") / domain.of(cell, "images")
+def number(text: str | None) -> float | None:
+    """A setting's value; None where it is not there, or no number."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
 
 
 def frame(folder: Path) -> pd.DataFrame:
@@ -85,10 +89,10 @@ def frame(folder: Path) -> pd.DataFrame:
 def shown(rows: pd.DataFrame) -> Table:
     """The trials as a table of the terminal, the chosen ones marked."""
     table = Table(title="What tuning chose")
-    for name in COLUMNS[:-2]:
-        table.add_column(name, justify="left" if name in COLUMNS[:3] else "right")
+    for name in SHOWN:
+        table.add_column(name, justify="left" if name in SHOWN[:3] else "right")
     for row in rows.itertuples():
-        values = [f"{v:.3g}" for v in (row.value, row.quality, row.judge, row.calls)]
+        values = [f"{v:.3g}" for v in (row.value, row.quality, row.judge, row.prompts, row.calls)]
         values[0] += " ←" if row.chosen else ""
         values[0] += " (edge)" if row.edge else ""
         table.add_row(row.domain, row.method, row.setting, *values)
@@ -107,10 +111,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     console = Console()
     console.print(shown(rows))
-    counts = rows.groupby(["domain", "method"]).size().groupby("domain").unique()
-    for domain, found in counts.items():
-        if len(found) > 1:
-            console.print(f"{domain}: methods had {sorted(found)} trials: not an equal effort")
+    for domain, own in rows.groupby("domain"):
+        counts = sorted({int(count) for count in own.groupby("method").size()})
+        if len(counts) > 1:
+            many = ", ".join(map(str, counts))
+            console.print(f"{domain}: methods had {many} trials: not an equal effort")
     rows.to_csv(folder / "tuning.csv", index=False)
     print(folder / "tuning.csv")
     return 0
