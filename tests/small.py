@@ -54,8 +54,9 @@ def shrunk(method):
 def small_method(method, lookahead_solver="dpm"):
     """The small method itself."""
     given = shrunk(cell_settings([f"method={method}"], [])["method"])
-    if "lookahead" in given["efr"]:
-        given["efr"]["lookahead"]["solver"] = lookahead_solver
+    for part in (given["efr"].get("lookahead"), given["steer"].get("draft_best_of_n")):
+        if part is not None:
+            part["solver"] = lookahead_solver
     return build_method(given)
 
 

@@ -21,6 +21,7 @@ from methods.sample import Run
 from methods.settings import whole
 from methods.state import Finals, Step, posterior_mean
 from methods.steer.search import chosen
+from methods.transfer import over
 
 START = -1  # the ledger's step of the choice among starts
 
@@ -118,7 +119,7 @@ class Rbf(Steer):
         while len(of):
             child = int(tried[of[0]])
             fresh = step.problem.normal_like(step.x, "child", *step.key, child)
-            drawn = (fresh if child else step.noise)[of.to(step.x.device)]
+            drawn = (fresh if child else step.noise)[over(of, step.x.device)]
             ahead = step.ahead(drawn, of, child)
             values = ahead.value(self.efr).detach().double().cpu()
             if not torch.isfinite(values).all():
@@ -126,7 +127,8 @@ class Rbf(Steer):
             tried[of] += 1
             better, accepted = beats(values, here[of]), beats(values, best[of])
             here[of[better]], best[of[accepted]] = values[better], values[accepted]
-            places, rows = of[better].to(step.x.device), better.to(step.x.device)
+            rows = better.nonzero().flatten()
+            places, rows = over(of[rows], step.x.device), over(rows, step.x.device)
             noise[places] = drawn[rows]
             looked = looked and posterior_mean in ahead.known
             if looked:
