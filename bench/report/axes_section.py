@@ -34,6 +34,11 @@ EARLIER = (
     "Records of an earlier version are among these. They do not tell passes of the denoiser: its "
     "samples stand in, where classifier-free guidance counts twice."
 )
+IDEAL = (
+    "On mixtures a student is an ideal one: its jump is an ordinary differential equation, solved "
+    "in more than a thousand evaluations, and counts as one call. The seconds of methods that ask "
+    "it say nothing."
+)
 ORDERED = "No two methods change places between these axes."
 
 
@@ -66,6 +71,8 @@ def axes_section(found: Iterable[Compared | None], coverage: str = "") -> Sectio
     parts.append(Table("axes", pd.concat(counts), about(COUNTS), full, ("counted so in",)))
     if any(column(one.results.prompts) != "passes" for one in every):
         parts.append(Text(EARLIER))
+    if any("flow_map" in own.values() for one in every for own in one.results.cells.every):
+        parts.append(Text(IDEAL))
     return Section(TITLE, tuple(parts))
 
 

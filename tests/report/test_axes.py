@@ -11,8 +11,9 @@ from bench.config.cell import make_cell
 from bench.config.compose import cell_settings, groups
 from bench.report import counting
 from bench.report.axes import AXES, Quality, at_budget, compared, exchanges, rankings
-from bench.report.axes_section import EARLIER, TITLE, axes_section, ranked, said
+from bench.report.axes_section import EARLIER, IDEAL, TITLE, axes_section, ranked, said
 from bench.report.build import build
+from bench.report.document import Text
 from bench.report.domains.page import report
 from bench.report.load import load
 from bench.report.summary import summarize
@@ -85,6 +86,15 @@ def test_a_pass_of_the_denoiser_counts_guidance_once_and_is_counted_with_the_cel
     assert record.passes == {"prepare": 3, "denoise": 2}, "of the student three, of its teacher two"
     assert record.calls["prepare"]["denoiser"] == 3 and record.calls["denoise"]["denoiser"] == 4
     assert "passes" not in record.calls["denoise"]
+
+
+def test_seconds_of_an_ideal_student_are_told_to_say_nothing(folder, every):
+    parts = {p.text for p in axes_section([every]).parts if isinstance(p, Text)}
+    assert IDEAL not in parts
+    settings = every.results.cells.every.iloc[0] | {"efr.student.solver": "flow_map"}
+    ideal = of(folder)
+    ideal.results.cells.at[ideal.results.cells.index[0], "every"] = settings
+    assert IDEAL in {p.text for p in axes_section([ideal]).parts if isinstance(p, Text)}
 
 
 def test_evaluations_are_passes_for_each_delivered_image(every):
