@@ -331,7 +331,7 @@ def test_a_configuration_says_every_setting_of_a_method_that_named_some(tmp_path
     (tmp_path / "method" / "short.yaml").write_text(text)
     search = f"hydra.searchpath=[file://{tmp_path}]"
     method = make_cell(cell_settings([search, "method=short"], [])).settings["method"]
-    assert method["efr"]["tweedie"] == {"scale": 3, "perturbations": 0}
+    assert method["efr"]["tweedie"] == {"scale": 3, "perturbations": 0, "damping": 0.0}
     assert method["steer"]["smc"]["potential"] == "difference"
     packaged = make_cell(cell_settings(["method=lidar"], [])).settings["method"]
     assert packaged == cell_settings(["method=lidar"], [])["method"], "as the files say it"
