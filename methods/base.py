@@ -13,9 +13,10 @@ from methods.interfaces import Condition, Level
 from methods.settings import within
 
 if TYPE_CHECKING:
+    from methods.finals import Finals
     from methods.problem import Problem
     from methods.sample import Run
-    from methods.state import Finals, Step
+    from methods.state import Step
 
 Memory = dict[str, Tensor]
 

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from methods.finals import Finals
 from methods.interfaces import Level, Solver
 from methods.loop import Acting, Observer, denoise
 from methods.method import Method
 from methods.problem import Phase, Problem, located, no_phase
 from methods.seen import Seen
-from methods.state import Finals, Prepared, Step
+from methods.state import Prepared, Step
 
 
 @dataclass(frozen=True)

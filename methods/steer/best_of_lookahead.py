@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from methods.base import Estimator, Steer
+from methods.finals import Finals
 from methods.interfaces import CLEAN
 from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.state import Finals
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from methods.base import Memory, Steer
+from methods.finals import Finals
 from methods.resampling import best
 from methods.settings import whole
-from methods.state import Finals
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 
 from methods.base import Steer
+from methods.finals import Finals
 from methods.gradients import derivative, lengths
 from methods.potentials import log_probability
 from methods.problem import Problem
 from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.state import Finals
 from methods.transfer import over
 
 

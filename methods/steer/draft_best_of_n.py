@@ -15,10 +15,10 @@ import torch
 
 from methods.base import Steer
 from methods.efr.lookahead import annotated, few_steps
+from methods.finals import Finals
 from methods.resampling import best
 from methods.sample import Run
 from methods.settings import whole
-from methods.state import Finals
 
 
 @dataclass(frozen=True)

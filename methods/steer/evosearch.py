@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from methods.base import Steer
+from methods.finals import Finals
 from methods.problem import Problem
 from methods.resampling import best
 from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.state import Finals, Step
+from methods.state import Step
 from methods.steer.noise_search import neighbors
 from methods.transfer import over
 

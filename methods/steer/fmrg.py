@@ -23,6 +23,7 @@ from torch import Tensor
 
 from methods.base import Steer
 from methods.efr.student import check_student
+from methods.finals import Finals
 from methods.gradients import derivative, lengths
 from methods.interfaces import Level
 from methods.path import ancestral_step
@@ -31,7 +32,6 @@ from methods.problem import Problem, located
 from methods.resampling import best
 from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.state import Finals
 
 Rewards = Callable[[Tensor], Tensor]
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from methods.base import Steer
+from methods.finals import Finals
 from methods.resampling import best
 from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.state import Finals
 
 
 def neighbors(pivot: Tensor, fresh: Tensor, radius: float) -> Tensor:

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from methods.base import Estimator, Steer
+from methods.finals import Finals
 from methods.gradients import derivative, lengths
 from methods.interfaces import Level
 from methods.sample import Run
 from methods.settings import at_least, whole
-from methods.state import Finals
 from methods.transfer import over
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from methods.base import Estimator, Memory, Steer
+from methods.finals import Finals
 from methods.settings import interval, one_of
-from methods.state import Finals, Step
+from methods.state import Step
 
 
 @dataclass(frozen=True)

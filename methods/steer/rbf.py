@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from methods.base import Memory, Steer
+from methods.finals import Finals
 from methods.sample import Run
 from methods.settings import whole
-from methods.state import Finals, Step, posterior_mean
+from methods.state import Step, posterior_mean
 from methods.steer.search import chosen
 from methods.transfer import over
 

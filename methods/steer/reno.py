@@ -17,13 +17,13 @@ from torch import Tensor
 
 from methods.base import Steer
 from methods.efr.student import check_student
+from methods.finals import Finals
 from methods.gradients import derivative, lengths
 from methods.loop import denoise
 from methods.problem import Problem
 from methods.sample import Run
 from methods.seen import Scored
 from methods.settings import at_least, whole
-from methods.state import Finals
 
 MOMENTUM = 0.9  # of the official code, of which the paper says nothing
 

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from methods.base import Memory, Steer
+from methods.finals import Finals
 from methods.problem import Problem
 from methods.resampling import informative, multinomial
 from methods.settings import one_of, whole
-from methods.state import Finals, Step
+from methods.state import Step
 from methods.transfer import over
 
 PICKS = ("sample", "best")

@@ -33,13 +33,14 @@ import torch
 from torch import Tensor
 
 from methods.base import Estimator, Memory, Steer
+from methods.finals import Finals
 from methods.path import tempering
 from methods.potentials import POTENTIALS, log_weights, proposal_correction
 from methods.problem import Problem
 from methods.resampling import SCHEMES, arranged, effective_sample_size, informative
 from methods.sample import Run
 from methods.settings import at_least, interval, one_of, whole
-from methods.state import Finals, Step
+from methods.state import Step
 from methods.transfer import over
 
 ADAPTIVE = "adaptive"

@@ -14,12 +14,12 @@ from math import ceil
 import torch
 
 from methods.base import Steer
+from methods.finals import Finals
 from methods.interfaces import Level
 from methods.loop import denoise
 from methods.resampling import best
 from methods.sample import Run
 from methods.settings import ROUNDING, above, whole
-from methods.state import Finals
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from torch.testing import assert_close
 
 from methods.base import Estimator
 from methods.efr import StudentEstimator
+from methods.finals import Finals
 from methods.method import Method
 from methods.sample import Run, sample
-from methods.state import Finals, Prepared
+from methods.state import Prepared
 from methods.steer import Pcnl, Smc
 from methods.steer.pcnl import Place, contraction
 
