@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from bench.report import style, table
 from bench.report.axes import AXES, LEAST, Compared, Exchange, exchanges, rankings
@@ -13,11 +14,13 @@ from bench.report.counting import RULE, column, source
 from bench.report.document import Bullets, Part, Picture, Section, Table, Text
 
 TITLE = "How the ranking changes from axis to axis"
+CROWDED = 12  # methods, above which bars would hide them
 TOLD = 12  # exchanges that are told one by one
 FIGURE = (
     "The same settings over each count of what they cost, relative to vanilla sampling in as many "
     "steps (log scale). A line is a method's settings in order of cost; bars are 95% intervals "
-    "over prompts. Up is better: an axis of distances is upside down."
+    f"over prompts, left out where there are more than {CROWDED} methods. Up is better: an axis of "
+    "distances, in log scale, is upside down."
 )
 COUNTS = (
     f"What each setting costs, for each delivered image. Evaluations as papers count them: {RULE}. "
@@ -91,9 +94,10 @@ def drawn(every: Sequence[Compared]) -> Figure:
             for method in methods:
                 own = one.frame[(one.frame.method == method) & one.frame[name].notna()]
                 own, look = own.sort_values(name), looks[method]
+                bars = style.errors(own, "quality") if len(methods) <= CROWDED else None
                 if len(own):
                     ax.errorbar(
-                        own[name], own.quality, yerr=style.errors(own, "quality"),
+                        own[name], own.quality, yerr=bars,
                         marker=look.marker, markersize=0.8 * look.size, markeredgewidth=0,
                         color=look.color, linewidth=1.2, elinewidth=0.8, alpha=0.85,
                         label=style.plain(method),
@@ -101,9 +105,13 @@ def drawn(every: Sequence[Compared]) -> Figure:
             ax.set_xscale("log")
             ax.set_xlim(one.frame[name].min() / 1.3, one.frame[name].max() * 1.3)
             style.log_ticks(ax, "×")
-            style.pad(ax, "y", one.frame, "quality")
+            alone = {f"quality.{end}": one.frame.quality for end in ("low", "high")}
+            bare = one.frame.assign(**alone if len(methods) > CROWDED else {})
+            style.pad(ax, "y", bare, "quality")
             if one.quality.sign < 0:
-                ax.invert_yaxis()
+                ax.set_yscale("log")
+                ax.set_ylim(one.frame.quality.max() * 1.3, one.frame.quality.min() / 1.3)
+                ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ax.set_xlabel(f"{AXES[name]}\n/ vanilla's", fontsize=8)
             if name == names[0]:
                 what = f"{one.name}\n{one.quality.label}" if one.name else one.quality.label

@@ -165,7 +165,9 @@ def legend(fig: Figure, axes: Sequence[Axes], columns: int) -> None:
 def log_ticks(ax: Axes, unit: str = "") -> None:
     """Ticks on a log x axis as plain numbers with ``unit``, at steps that suit the range."""
     low, high = ax.get_xlim()
-    steps = (1, 2, 5) if high / low > 6 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    steps: tuple[float, ...] = (1, 2, 5) if high / low > 6 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    if high / low > 60:
+        steps = (1, 3) if high / low < 1000 else (1,)
     ticks = [s * 10.0**e for e in range(-4, 6) for s in steps]
     if high / low < 2:
         ticks = list(MaxNLocator(5).tick_values(low, high))
