@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from methods.problem import Problem
@@ -54,24 +53,18 @@ class Finals:
         latents = self.latents[index]
         return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
 
+    def scored(self) -> Scored:
+        """The samples with their images and rewards."""
+        return Scored(self.latents, self.images(), self.rewards())
+
     def or_better(self, seen: Seen) -> Finals:
         """These samples, or the best seen of their images where it scores higher."""
-        own = Scored(self.latents, self.images(), self.rewards())
-        best = seen.better(own, self.problem.first // self.problem.candidates)
-        return Finals(self.problem, best.latents, best.images, best.rewards, self.info)
+        return self._of(seen.better(self.scored(), self.problem.first // self.problem.candidates))
 
     def better(self, other: Finals) -> Finals:
         """Of each two samples the one of the higher reward, these where they are equal."""
-        higher = other.rewards() > self.rewards()
-        index = torch.arange(len(higher), device=higher.device)
-        return self.joined(other).select(index + len(higher) * higher)
+        return self._of(self.scored().or_better(other.scored()))
 
-    def joined(self, other: Finals) -> Finals:
-        """These samples and then the other ones, all decoded and scored."""
-        pairs = [
-            (self.latents, other.latents),
-            (self.images(), other.images()),
-            (self.rewards(), other.rewards()),
-        ]
-        latents, images, rewards = (torch.cat(pair) for pair in pairs)
-        return Finals(self.problem, latents, images, rewards, self.info, self.prepared)
+    def _of(self, found: Scored) -> Finals:
+        parts = (found.latents, found.images, found.rewards)
+        return Finals(self.problem, *parts, self.info, self.prepared)

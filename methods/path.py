@@ -19,6 +19,11 @@ def transition_std(start: Level, end: Level, eta: float = 1.0) -> float:
     return float(eta * (end.sigma / start.sigma) * noising_std(end, start))
 
 
+def flow_time(alpha: float, sigma: float) -> float:
+    """The time of flow matching, α = 1 − t and σ = t, at which α/σ is the same."""
+    return sigma / (alpha + sigma)
+
+
 def noising_std(low: Level, high: Level) -> float:
     """Standard deviation of the fresh noise that takes x from the level ``low`` up to ``high``."""
     variance = high.sigma**2 - (high.alpha / low.alpha) ** 2 * low.sigma**2

@@ -25,8 +25,9 @@ from bench.backbones.levels import (
 from bench.backbones.perturbed import perturbed
 from bench.backbones.solver import SchedulerSolver, make_scheduler
 from bench.backbones.text import Text, TextCondition, joined
-from bench.backbones.vp_sde import VpSde, flow_time
+from bench.backbones.vp_sde import VpSde
 from methods.interfaces import CLEAN, Level, Solver
+from methods.path import flow_time
 from methods.settings import one_of
 
 

@@ -30,11 +30,6 @@ def interpolant(r: float) -> tuple[float, float]:
     return exp(-mass / 2), (1 - exp(-mass)) ** 0.5
 
 
-def flow_time(alpha: float, sigma: float) -> float:
-    """The time of flow matching, α = 1 − t and σ = t, at which α/σ is the same."""
-    return sigma / (alpha + sigma)
-
-
 class VpSde:
     """One trajectory of ``steps`` steps; ``level`` names a level of this (α, σ) as the model does.
 

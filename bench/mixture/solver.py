@@ -10,9 +10,8 @@ from math import atan2, cos, exp, log, pi, sin
 
 from torch import Tensor
 
-from bench.backbones.vp_sde import flow_time
 from methods.interfaces import CLEAN, Level
-from methods.path import ancestral_slope, ancestral_step, transition_std
+from methods.path import ancestral_slope, ancestral_step, flow_time, transition_std
 
 
 def vp(t: float) -> tuple[float, float]:

@@ -26,7 +26,7 @@ from methods.efr.student import check_student
 from methods.finals import Finals
 from methods.gradients import derivative, lengths
 from methods.interfaces import Level
-from methods.path import ancestral_step
+from methods.path import ancestral_step, flow_time
 from methods.posterior import descent
 from methods.problem import Problem, located
 from methods.resampling import best
@@ -114,7 +114,7 @@ class Fmrg(Steer):
         return x
 
     def step(self, problem: Problem, x: Tensor, start: Level, end: Level, index: int) -> Tensor:
-        here, there = flow_time(start), flow_time(end)
+        here, there = (flow_time(level.alpha, level.sigma) for level in (start, end))
         length = start.alpha + start.sigma
         rate = self.scale * (1 - index / (self.guided + 1))
         z, jumps = x / length, []
@@ -152,11 +152,6 @@ def ascent(rewards: Rewards, at: Tensor) -> Tensor:
     with torch.enable_grad():
         at = at.detach().requires_grad_()
         return derivative(rewards(at).sum(), at)
-
-
-def flow_time(level: Level) -> float:
-    """t of flow matching at the same ratio of noise to signal."""
-    return level.sigma / (level.alpha + level.sigma)
 
 
 def jump(problem: Problem, x: Tensor, level: Level) -> Tensor:

@@ -5,10 +5,11 @@ import torch
 
 from bench.backbones.levels import mean_of, model_input, output_of
 from bench.backbones.settings import check_solver
-from bench.backbones.vp_sde import VpSde, flow_time
+from bench.backbones.vp_sde import VpSde
 from methods.interfaces import CLEAN, Level
 from methods.loop import denoise
 from methods.method import Method
+from methods.path import flow_time
 from methods.sample import sample
 
 FLOW = "flow_prediction"
