@@ -65,11 +65,11 @@ def result_display(
 
 
 def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell: strict GenEval, clutter, distinct right images, each score but the one that
-    the quality is, and diversity, with its change to vanilla; columns only for what has such a
+    """One row a cell: strict GenEval, clutter, doubt, distinct right images, each score but the one
+    that the quality is, and diversity, with its change to vanilla; columns only for what has such a
     change. The last is the change of diversity where both are all right."""
     scores = [f"score.{name}" for name in results.scores]
-    names = ["strict", "clutter", "distinct_share", *scores, "diversity"]
+    names = ["strict", "clutter", "doubt", "distinct_share", *scores, "diversity"]
     names = [n for n in names if n != results.quality and summary[f"{n}.change"].notna().any()]
     columns = {
         _head(results, name): [
