@@ -2,8 +2,7 @@
 
 A method's cells are its trials: they differ in the setting that is tuned. The rule is
 `stats.tuning.chosen`'s: GenEval; ties go to the score named clip or the first other that did not
-guide, then to the weaker setting. Trials of a method are compared on the prompts that all of them
-finished. Prints which value to try next where the choice lies at the edge of its grid. Writes
+guide, then to the weaker setting. A method with an unfinished trial is left out. Prints which value to try next where the choice lies at the edge of its grid. Writes
 tuning.csv into the folder, a row a trial.
 """
 
@@ -37,7 +36,7 @@ def trials(results: Results) -> Iterator[dict[str, Any]]:
         raise ValueError(f"{results.folder}: nothing judged its images, so nothing can be chosen")
     judge = [f"score.{name}" for name in results.judges[:1]]
     for method, own in results.cells.groupby("method", sort=False):
-        if len(own) < 2:
+        if len(own) < 2 or (own.done < own.total).any():
             continue
         names = [str(cell) for cell in own.index]
         keys = set().union(*(choice.differing(row, own.iloc[0]) for _, row in own.iterrows()))
@@ -76,11 +75,11 @@ def number(text: str | None) -> float | None:
         return None
 
 
-def frame(folder: Path) -> pd.DataFrame:
-    """All trials of a folder. Raises ValueError where no method has two."""
-    rows = list(trials(load(folder)))
+def frame(results: Results) -> pd.DataFrame:
+    """All trials of a folder. Raises ValueError where no method has finished two."""
+    rows = list(trials(results))
     if not rows:
-        raise ValueError(f"{folder}: no method has two trials")
+        raise ValueError(f"{results.folder}: no method has finished two trials")
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -113,7 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="the results folder of the trials")
     folder = parser.parse_args(arguments).folder
     try:
-        rows = frame(folder)
+        results = load(folder)
+        rows = frame(results)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -121,6 +121,8 @@ def main(arguments: list[str] | None = None) -> int:
     console.print(shown(rows))
     for line in edges(rows):
         console.print(line)
+    if left_out := sorted(set(results.cells.method) - set(rows.method)):
+        console.print(f"left out, with fewer than two finished trials: {', '.join(left_out)}")
     rows.to_csv(folder / "tuning.csv", index=False)
     print(folder / "tuning.csv")
     return 0

@@ -56,7 +56,7 @@ def test_where_the_choice_lies_at_the_edge_the_next_value_is_named(trials, capsy
     assert main([str(trials)]) == 0
     assert "lidar: the choice, 20, lies at the edge of its 4 trials; try 50 too" in spelled(capsys)
     trial(trials, "lidar", 40, 1.0)
-    rows = frame(trials)
+    rows = frame(load(trials))
     assert rows.value[rows.chosen].tolist() == [20]  # as good as 40, and weaker
     assert not rows.edge.any()
 
@@ -68,9 +68,18 @@ def test_of_a_grid_that_is_used_up_no_value_is_named(trials, capsys):
     assert "lies at the edge of its 5 trials; 5 are the most" in spelled(capsys)
 
 
+def test_a_method_with_an_unfinished_trial_is_left_out(trials, capsys):
+    for scale in (1, 2):
+        trial(trials, "ug", scale, 0.3)
+    path = next(trials.glob("cells/*ug-2*"))
+    synthetic.write(path, synthetic.read(path)[:-1])
+    assert main([str(trials)]) == 0
+    assert "left out, with fewer than two finished trials: ug, vanilla" in spelled(capsys)
+
+
 def test_calls_are_those_of_one_delivered_image(trials):
     cells = load(trials)
-    rows = frame(trials)
+    rows = frame(load(trials))
     own = cells.prompts[cells.prompts.cell == "lidar-1"]
     spent = own["calls.denoiser"] + own["calls.denoiser_backward"]
     assert rows.calls[0] == pytest.approx(spent.sum() / own.images.sum())
