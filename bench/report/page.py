@@ -84,6 +84,7 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
         "prompt, so no interval. “Tie”: the interval of the paired difference to vanilla covers "
         "0. P(better): the probability that a prompt of a random task comes out better than with "
         "vanilla, ties by half; 0.5 is no difference. Seconds are the median a prompt; cost is the "
-        f"ratio to vanilla on {timed} prompts a cell; calls are means a prompt, forward / "
+        f"ratio to vanilla on {timed} prompts a cell, “busy machine” where other work slowed it "
+        "(the notes say what shows it); calls are means a prompt, forward / "
         f"backward. {coverage(results)}"
     )

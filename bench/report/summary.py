@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report import choice
+from bench.report import choice, clock
 from bench.report.counting import column, evaluations
 from bench.report.load import SIDES, Results
 from bench.store.schema import PHASES
@@ -53,6 +53,7 @@ def summarize(results: Results) -> pd.DataFrame:
     Columns: label, short (the label within its method), typical (whether it is the method's typical
     cell), method, coverage, geneval, score.<name>, diversity, each with its .change (to its vanilla
     cell, on common prompts), improvement (probability that a prompt does better than vanilla's),
+    busy (why its seconds are not to be believed, "" where they are: `clock`),
     seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its parts),
     lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
     calls.<phase>.<kind> (mean a prompt), claimed (evaluations an image as papers count them), flops
@@ -77,6 +78,7 @@ def summarize(results: Results) -> pd.DataFrame:
         for name, interval in estimates.items():
             row |= {name: interval.value, f"{name}.low": interval.low}
             row |= {f"{name}.high": interval.high, f"{name}.prompts": interval.prompts}
+        row["busy"] = clock.busy(results).get(str(cell), "")
         row["seconds"] = own["seconds.total"].median()
         parts = results.timed(str(cell))[[f"seconds.{phase}" for phase in PHASES]].sum()
         row |= {f"cost.{p}": row["cost"] * parts[f"seconds.{p}"] / parts.sum()
@@ -187,7 +189,10 @@ def work(results: Results, cell: str) -> dict[str, float]:
 
 
 def lidar_speedup(results: Results, lidar: str, cell: str) -> stats.Interval:
-    """How many times faster LiDAR is than this cell, over the prompts timed in both."""
+    """How many times faster LiDAR is than this cell, over the prompts timed in both; nothing where
+    the machine was busy."""
+    if {lidar, cell} & {*clock.busy(results)}:
+        return NOTHING
     tags, (vanilla, method) = results.shared([lidar, cell], SIDES)
     if tags.empty:
         return NOTHING
