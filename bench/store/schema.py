@@ -18,6 +18,11 @@ KINDS = tuple(
     f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
 )
 MEASURED = ("seconds", "memory", "judge_seconds", "device", "torch", "batch", "reused")
+# What a judge of pictures says.
+JUDGED = (
+    *("geneval", "reasons", "detections", "extras", "strict"),
+    *("distinct", "scores", "diversity", "cut", "judged"),
+)
 NULLABLE = ("memory", "yardstick", "diversity")  # written as null where they were not measured
 
 
