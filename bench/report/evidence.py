@@ -11,6 +11,7 @@ import pandas as pd
 from bench import stats
 from bench.report import choice
 from bench.report.breakeven import break_evens
+from bench.report.contrasts import Contrast, contrasts
 from bench.report.controls import Comparison, comparisons
 from bench.report.lidar import published as paper
 from bench.report.load import Results
@@ -32,6 +33,7 @@ class Evidence:
     by_task: pd.DataFrame
     speedups: list[Speedup]
     controls: list[Comparison]
+    contrasts: list[Contrast]
     break_evens: dict[str, stats.BreakEven]
     seeds: pd.DataFrame
     paper: pd.DataFrame
@@ -82,6 +84,7 @@ def gather(results: Results, estimators: Path = ESTIMATORS) -> Evidence:
         tasks(results),
         speedups(results),
         comparisons(results),
+        contrasts(results),
         break_evens(results),
         pooled(results),
         paper.columns(results.cells),

@@ -11,6 +11,7 @@ from bench import stats
 from bench.report import sections, table
 from bench.report.axes import compared
 from bench.report.axes_section import axes_section
+from bench.report.contrasts_section import contrast_section
 from bench.report.cost_section import cost_section
 from bench.report.document import Document, Report, Section
 from bench.report.evidence import Evidence, gather
@@ -44,6 +45,7 @@ def compose(evidence: Evidence) -> Document:
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
     every = (
+        contrast_section(evidence),
         sections.result_section(evidence, caption(results, summary)),
         sections.task_section(evidence, about),
         sections.seed_section(evidence),

@@ -2,8 +2,9 @@
 
 A method's cells are its trials: they differ in the setting that is tuned. The rule is
 `stats.tuning.chosen`'s: GenEval; ties go to the score named clip or the first other that did not
-guide, then to the weaker setting. A method with an unfinished trial is left out. Prints which value to try next where the choice lies at the edge of its grid. Writes
-tuning.csv into the folder, a row a trial.
+guide, then to the weaker setting. A method with an unfinished trial is left out. Prints which value
+to try next where the choice lies at the edge of its grid. Writes tuning.csv into the folder, a row
+a trial.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench.report import choice
+from bench.report import choice, counting
 from bench.report.load import Results, load
 from bench.stats import tuning
 
@@ -52,8 +53,6 @@ def trials(results: Results) -> Iterator[dict[str, Any]]:
         quality = right / images
         best = tuning.chosen(quality, others[0] if others else None, strength)
         for place in np.argsort(strength, kind="stable"):
-            records = results.of(names[place])
-            spent = records[["calls.denoiser", "calls.denoiser_backward"]].to_numpy(float).sum()
             yield {
                 "method": method,
                 "setting": ", ".join(sorted(keys)),
@@ -61,7 +60,7 @@ def trials(results: Results) -> Iterator[dict[str, Any]]:
                 "geneval": quality[place].mean(),
                 "judge": others[0][place].mean() if others else np.nan,
                 "prompts": len(tags),
-                "calls": spent / records.images.sum(),
+                "calls": counting.calls(results.of(names[place])),
                 "chosen": place == best,
                 "edge": place == best and tuning.at_edge(best, strength),
             }
