@@ -120,7 +120,7 @@ def test_an_unknown_kind_of_mixture_is_refused():
 
 def test_the_floor_falls_with_the_number_of_samples():
     few, many = (reference(PROMPT, "quadratic", 1.0, n, 2, 4) for n in (50, 500))
-    assert many.w2_floor < few.w2_floor and many.mmd_floor < few.mmd_floor
+    assert many.floors["w2"] < few.floors["w2"] and many.floors["mmd"] < few.floors["mmd"]
 
 
 def test_truth_needs_a_mixture_and_a_target():
