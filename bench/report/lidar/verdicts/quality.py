@@ -29,11 +29,10 @@ from bench.report.lidar.verdicts.base import (
     together,
 )
 from bench.report.lidar.verdicts.costs import at_equal_cost, costs
-from bench.report.summary import plain_draws
+from bench.report.summary import FEWEST, where_right
 from bench.report.sweeps import by_cost
 
 GUIDES = " (guides)"
-LEAST_RIGHT = 8  # prompts
 
 HACKING = CLAIMS["5a"]
 LIFTS = CLAIMS["5b"]
@@ -127,37 +126,22 @@ def keeps(evidence: Evidence) -> Verdict:
 def _kept(evidence: Evidence, claim: Claim, cell: str, below: bool = False) -> Verdict:
     """Whether diversity is above (or below) the claim's share of vanilla's, where both got every
     image right: a wrong image raises diversity too."""
-    vanilla = evidence.results.references.get(cell)
-    pair = None if vanilla is None else both_right(evidence, cell, vanilla)
-    if vanilla is None or pair is None:
-        return missing(claim, "diversity and GenEval of this cell and of a vanilla cell are needed")
-    own, base = pair
-    if own.size < LEAST_RIGHT:
-        why = f"all images of both are right on {own.size} prompts, {LEAST_RIGHT} are needed"
-        return missing(claim, why)
-    share = claim.threshold
-    rest = stats.mean(own - share * base, plain_draws(own.size))
+    vanilla, share = evidence.results.references.get(cell), claim.threshold
+    if vanilla is None:
+        return missing(claim, "a vanilla cell is needed")
+    rest, own, base = where_right(evidence.results, cell, vanilla, share)
+    if rest.prompts < FEWEST:
+        why = f"diversity on {FEWEST} prompts whose images are all right in both is needed"
+        return missing(claim, f"{why}, there are {rest.prompts}")
     outcome = opposite(above(rest)) if below else above(rest)
     measured = (
-        f"{own.mean():.3f} on the {own.size} prompts whose images are all right in both, "
-        f"{own.mean() / base.mean():.0%} of vanilla's {base.mean():.3f}; less {share:g} of "
-        f"vanilla's: {text(rest)}"
+        f"{own:.3f} on the {rest.prompts} prompts whose images are all right in both, "
+        f"{own / base:.0%} of vanilla's {base:.3f}; less {share:g} of vanilla's: {text(rest)}"
     )
     distinct = evidence.difference(cell, vanilla, "distinct_share")
     if distinct is not None:
         measured += f"; images that are right and no copies, less vanilla's: {text(distinct)}"
     return decide(claim, outcome, measured, chance(rest, strata=1), rest)
-
-
-def both_right(
-    evidence: Evidence, cell: str, vanilla: str
-) -> tuple[stats.Array, stats.Array] | None:
-    """Diversity of both on the prompts all of whose images are right in both; None where diversity
-    or GenEval was not measured."""
-    columns = ["diversity", "correct", "images"]
-    tags, (diversity, correct, images) = evidence.results.shared([cell, vanilla], columns)
-    right = (correct == images).all(axis=0)
-    return None if tags.empty else (diversity[0][right], diversity[1][right])
 
 
 def with_smc(evidence: Evidence) -> Verdict:
