@@ -87,7 +87,7 @@ def quality_vs_cost(
 def phases(summary: pd.DataFrame, paper: pd.Series | None = None) -> Figure | None:
     """Cost relative to vanilla as bars split by phase, ``paper``'s ratios as marks; None where no
     cost was measured."""
-    timed = summary[summary.cost.notna()]
+    timed = summary[summary.cost.notna() & (summary.busy == "")]
     if timed.empty:
         return None
     fig, (ax,) = style.figure(8.2, 1.5 + 0.3 * len(timed))

@@ -11,6 +11,7 @@ from bench import stats
 from bench.report import sections, table
 from bench.report.axes import compared
 from bench.report.axes_section import axes_section
+from bench.report.contrasts_section import contrast_section
 from bench.report.cost_section import cost_section
 from bench.report.document import Document, Report, Section
 from bench.report.evidence import Evidence, gather
@@ -44,6 +45,7 @@ def compose(evidence: Evidence) -> Document:
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
     every = (
+        contrast_section(evidence),
         sections.result_section(evidence, caption(results, summary)),
         sections.task_section(evidence, about),
         sections.seed_section(evidence),
@@ -82,6 +84,7 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
         "prompt, so no interval. “Tie”: the interval of the paired difference to vanilla covers "
         "0. P(better): the probability that a prompt of a random task comes out better than with "
         "vanilla, ties by half; 0.5 is no difference. Seconds are the median a prompt; cost is the "
-        f"ratio to vanilla on {timed} prompts a cell; calls are means a prompt, forward / "
+        f"ratio to vanilla on {timed} prompts a cell, “busy machine” where other work slowed it "
+        "(the notes say what shows it); calls are means a prompt, forward / "
         f"backward. {coverage(results)}"
     )

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import stats
+from bench.report.clock import BUSY
 from bench.report.lidar import published as paper
 from bench.report.load import Results
 
@@ -47,12 +48,12 @@ def result_display(
     for name in ("strict", "clutter", *scores, "diversity"):
         if summary[name].notna().any():
             columns[_head(results, name)] = partial(number, name=name)
-    columns["s/prompt"] = partial(number, name="seconds", form="{:.3g}")
+    columns["s/prompt"] = quiet(partial(number, name="seconds", form="{:.3g}"))
     if brief:
-        columns["cost / vanilla"] = partial(number, name="cost", form="{:.2f}×")
+        columns["cost / vanilla"] = quiet(partial(number, name="cost", form="{:.2f}×"))
         columns["denoiser fwd / bwd"] = partial(calls, "denoiser")
     else:
-        columns["cost / vanilla [95%]"] = partial(spread, name="cost", form="{:.2f}")
+        columns["cost / vanilla [95%]"] = quiet(partial(spread, name="cost", form="{:.2f}"))
         for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
             columns[f"{head} fwd / bwd"] = partial(calls, kind)
     if published is not None:
@@ -103,6 +104,11 @@ def tasks_display(by_task: pd.DataFrame) -> pd.DataFrame:
     wide = wide.reindex(list(dict.fromkeys(by_task.label))).fillna(NONE)
     wide.columns = [f"{task} (n = {sizes[task]})" for task in wide]
     return wide.rename_axis("method").reset_index()
+
+
+def quiet(shown: Cell) -> Cell:
+    """A column of seconds, which are told only where the machine was not busy."""
+    return lambda row: BUSY if row.busy else shown(row)
 
 
 def number(row: pd.Series, name: str, form: str = "{:.3f}") -> str:
