@@ -5,7 +5,7 @@ import pytest
 from synthetic import records_of, write
 
 import bench
-from bench.report import table
+from bench.report import quality, style, table
 from bench.report.load import load
 from bench.report.summary import FEWEST, summarize
 
@@ -68,6 +68,18 @@ def test_the_tables_show_them_and_leave_them_out_where_no_detector_looked(plante
     of = dict(zip(others.method, others.clutter, strict=True))
     assert of["lidar"] == "0.250, +0.250 [+0.250, +0.250]" and of["vanilla"] == "0.000, reference"
     assert f"(n = {FEWEST})" in "".join(others["diversity where all are right"])
+
+
+def test_the_hacking_figure_shows_them_and_less_clutter_is_up(planted):
+    results = load(planted)
+    summary = summarize(results)
+    looks = style.looks(summary)
+    figure = quality.hacking(summary, (results.reward, *results.judges), looks)
+    axes = {ax.get_ylabel(): ax for ax in figure.axes}
+    assert {"change of strict GenEval", "change of clutter (less is up)"} <= {*axes}
+    assert [label for label, ax in axes.items() if ax.yaxis_inverted()] == [
+        "change of clutter (less is up)"
+    ]
 
 
 def test_records_of_earlier_versions_have_none_of_it(folder):
