@@ -16,6 +16,7 @@ from bench.report.truth.read import PERFECT
 
 COLUMNS = 3
 FACTORS = (0.8, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+FACTORS = (0.8, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
 def knobs(sweeps: Sequence[Sweep], summary: pd.DataFrame, main: str, name: str) -> Figure | None:
@@ -58,6 +59,13 @@ def sizes(
     ax.set_ylabel(name, fontsize=9)
     style.legend(fig, [ax], 2)
     return fig
+
+
+def times(ax: Axes) -> None:
+    """Round factors on the vertical axis."""
+    low, high = ax.get_ylim()
+    ax.set_yticks([tick for tick in FACTORS if low <= tick <= high])
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
 
 
 def line(ax: Axes, own: pd.DataFrame, x: str, y: str, place: int, label: str | None) -> None:
