@@ -18,6 +18,11 @@ KINDS = tuple(
     f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
 )
 MEASURED = ("seconds", "memory", "judge_seconds", "device", "torch", "batch", "reused")
+# What a judge of pictures says.
+JUDGED = (
+    *("geneval", "reasons", "detections", "extras", "strict"),
+    *("distinct", "scores", "diversity", "cut", "judged"),
+)
 NULLABLE = ("memory", "yardstick", "diversity")  # written as null where they were not measured
 
 
@@ -52,6 +57,15 @@ class Record:
     geneval, reasons      per image: correct or not, and what was wrong. None where nothing judged;
                           by a random or unproven detector where the config's weights.judge begins
                           with "untested"
+    detections            per image what a detector saw above GenEval's threshold (0.3), the most
+                          confident first: [class, x0, y0, x1, y1, score], pixels, y downwards. None
+                          without a detector, and in earlier versions; so are the three that follow
+    extras                per image how many detections there are beyond the objects asked for: of
+                          the classes "asked" for, and of any "other" class
+    strict                per image: correct by GenEval's protocol with the counting threshold (0.9)
+                          for every task, and without extras
+    distinct              how many of the images are correct and no copies of one another in the
+                          features of the reward named clip
     scores                per reward and image; the config's ``reward`` guided
     diversity             mean squared distance between the images' normalised features in the
                           reward named clip; None where there is none
@@ -88,6 +102,10 @@ class Record:
     sha256: Sequence[str] = ()
     geneval: Sequence[bool] | None = None
     reasons: Sequence[Sequence[str]] | None = None
+    detections: Sequence[Sequence[Sequence[Any]]] | None = None
+    extras: Mapping[str, Sequence[int]] | None = None
+    strict: Sequence[bool] | None = None
+    distinct: int | None = None
     scores: Mapping[str, Sequence[float]] | None = None
     strings: Mapping[str, float] | None = None
     diversity: float | None = None
@@ -154,6 +172,10 @@ def _check(record: Record) -> None:
         if record.scores is None:
             raise KeyError("scores")
         lengths |= {"geneval": len(record.geneval), "reasons": len(record.reasons or ())}
+    for name in ("detections", "strict"):
+        if (values := getattr(record, name)) is not None:
+            lengths[name] = len(values)
+    lengths |= {f"extras {kind}": len(values) for kind, values in (record.extras or {}).items()}
     count = len(record.images)
     if not count or any(length != count for length in lengths.values()):
         raise ValueError(f"{count} images, but values for {lengths}")
