@@ -13,6 +13,7 @@ from bench.report.document import Bullets, Document, Gallery, Part, Picture, Tab
 def render(document: Document) -> str:
     """The page; tables and figures are linked below tables/ and figures/."""
     lines = [f"# {escape(document.title)}\n"]
+    lines += [f"{escape(' '.join(document.headline))}\n"] if document.headline else []
     lines += [f"- {escape(f'{name}: {value}')}" for name, value in document.facts.items()]
     lines += [f"- {escape(note)}" for note in document.notes]
     for section in document.sections:
