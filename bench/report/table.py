@@ -19,6 +19,7 @@ from bench.report.load import Results
 
 NONE = "–"
 Cell = Callable[[pd.Series], str]
+HEADS = {"strict": "strict GenEval", "distinct_share": "distinct right"}
 
 
 def result_display(
@@ -43,7 +44,7 @@ def result_display(
         columns["vs vanilla"] = partial(difference, name=quality, brief=brief)
         if not brief:
             columns["P(better)"] = partial(spread, name="improvement", form="{:.2f}")
-    for name in (*scores, "diversity"):
+    for name in ("strict", "clutter", *scores, "diversity"):
         if summary[name].notna().any():
             columns[_head(results, name)] = partial(number, name=name)
     columns["s/prompt"] = partial(number, name="seconds", form="{:.3g}")
@@ -64,9 +65,11 @@ def result_display(
 
 
 def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell: each score but the one that the quality is, and diversity, with its change to
-    vanilla; columns only for what has such a change."""
-    names = [*(f"score.{name}" for name in results.scores), "diversity"]
+    """One row a cell: strict GenEval, clutter, distinct right images, each score but the one that
+    the quality is, and diversity, with its change to vanilla; columns only for what has such a
+    change. The last is the change of diversity where both are all right."""
+    scores = [f"score.{name}" for name in results.scores]
+    names = ["strict", "clutter", "distinct_share", *scores, "diversity"]
     names = [n for n in names if n != results.quality and summary[f"{n}.change"].notna().any()]
     columns = {
         _head(results, name): [
@@ -74,12 +77,19 @@ def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
             else number(row, name) for _, row in summary.iterrows()
         ] for name in names
     }  # fmt: skip
+    if summary["diversity_right.change"].notna().any():
+        columns["diversity where all are right"] = [
+            f"{difference(row, 'diversity_right')} (n = {row['diversity_right.change.prompts']})"
+            if np.isfinite(row["diversity_right.change"]) else NONE
+            for _, row in summary.iterrows()
+        ]  # fmt: skip
     return pd.DataFrame({"method": list(summary.label)} | columns)
 
 
 def _head(results: Results, name: str) -> str:
     """The heading of a column of ``prompts``."""
     guides = " (guides)" if name == f"score.{results.reward}" else ""
+    name = HEADS.get(name, name)
     return name.removeprefix("score.") + guides
 
 

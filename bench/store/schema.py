@@ -119,6 +119,11 @@ class Record:
     log: str | None = None
 
     @property
+    def beyond(self) -> list[int] | None:
+        """Per image, how many detections there are beyond those asked for, of any class."""
+        return None if self.extras is None else [*map(sum, zip(*self.extras.values(), strict=True))]
+
+    @property
     def bundled(self) -> bool:
         """Whether a file holds all of a prompt's samples: points, or strings."""
         return self.distance is not None or self.strings is not None
