@@ -38,9 +38,7 @@ def counted(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
     unsteady or too few cells were timed, calls; ``unit`` says which."""
     timed = summary.cost.notna().mean() > 0.5 and not placebo(summary)
     spent = summary.cost if timed else calls(results, summary)
-    ends = {
-        f"spent.{end}": summary[f"cost.{end}"] if timed else spent for end in ("low", "high")
-    }
+    ends = {f"spent.{end}": summary[f"cost.{end}"] if timed else spent for end in ("low", "high")}
     unit = "seconds" if timed else "calls of the denoiser"
     return summary.assign(spent=spent, **ends, unit=unit)
 

@@ -180,8 +180,8 @@ def sheet(labels: Sequence[str], rows: Sequence[tuple[str, str, tuple[Tile, ...]
             at = (MARGIN + step * column, top)
             picture.paste(square(one.data), at)
             if one.data is not None:
-                mark = one.verdict[:1] + one.more if one.correct is not None else one.verdict
-                pen.text((at[0], top + SIDE + 3), mark, COLORS[one.correct], little)
+                words = textwrap.shorten(one.verdict, 30, placeholder=" …")
+                pen.text((at[0], top + SIDE + 3), words, COLORS[one.correct], little)
     return picture
 
 

@@ -111,17 +111,14 @@ def gain(evidence: Evidence, cell: str, spent: pd.Series) -> str:
         return ""
     if not change.known:
         return f"{change.prompts} prompts, one a task, allow no intervals: nothing is decided here."
-    who = name(summary, cell)
-    said = [f"{who} {against(change, change.prompts)} vanilla ({spelled(change, '{:+z.3f}')})"]
+    said = [compared(name(summary, cell), change, "vanilla")]
     for other in equal(summary, spent, cell):
         gap = evidence.difference(cell, other, results.quality)
         if gap is not None and gap.known:
             method = str(summary.method[other])
             what = SAMPLES if method == "best_of_lookahead" else CONTROLS.get(method, method)
-            said.append(
-                f"{against(gap, gap.prompts)} {what} at equal calls ({spelled(gap, '{:+z.3f}')})"
-            )
-    return f"{', and it '.join(said)}."
+            said.append(compared("it", gap, f"{what} at equal calls"))
+    return f"{listed(said)}."
 
 
 def equal(summary: pd.DataFrame, spent: pd.Series, cell: str) -> Iterator[str]:
@@ -133,11 +130,12 @@ def equal(summary: pd.DataFrame, spent: pd.Series, cell: str) -> Iterator[str]:
             yield str(own.idxmin())
 
 
-def against(gap: stats.Interval, prompts: int) -> str:
-    """A paired difference as a verb."""
+def compared(who: str, gap: stats.Interval, what: str) -> str:
+    """A paired difference in words."""
+    value = spelled(gap, "{:+z.3f}")
     if gap.tie:
-        return f"cannot be told by {prompts} prompts from"
-    return "scores above" if gap.value > 0 else "scores below"
+        return f"{gap.prompts} prompts cannot tell {who} from {what} ({value})"
+    return f"{who} scores {'above' if gap.value > 0 else 'below'} {what} ({value})"
 
 
 def price(evidence: Evidence, cell: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,11 +14,12 @@ from bench.report.axes import compared
 from bench.report.axes_section import axes_section
 from bench.report.contrasts_section import contrast_section
 from bench.report.cost_section import cost_section
-from bench.report.document import Document, Report, Section
+from bench.report.document import Bullets, Document, Report, Section
 from bench.report.evidence import Evidence, gather
-from bench.report.gallery import gallery
+from bench.report.gallery import galleries
+from bench.report.headline import headline
 from bench.report.load import Results, load
-from bench.report.notes import notes
+from bench.report.notes import notes, untrained
 
 
 def report(folder: Path, only: Collection[str] | None = None) -> Report:
@@ -25,17 +27,19 @@ def report(folder: Path, only: Collection[str] | None = None) -> Report:
     the records make no sense."""
     results = load(folder, only)
     evidence = gather(results)
-    document = compose(evidence)
+    every = notes(results, evidence.summary)
+    document = compose(evidence, every)
     brief = table.result_display(results, evidence.summary, brief=True)
     facts = document.facts
     title = f"{folder.name}: backbone {facts['backbone']}, guiding reward {results.reward}"
-    return Report(document, brief, title, document.notes)
+    return Report(document, brief, title, (*document.headline, *every))
 
 
-def compose(evidence: Evidence) -> Document:
-    """The whole report as data."""
+def compose(evidence: Evidence, every: Sequence[str]) -> Document:
+    """The whole report as data, ``every`` note in it: first what was found, then what it rests
+    on."""
     results, summary = evidence.results, evidence.summary
-    about = coverage(results)
+    partial = coverage(results)
     facts = {
         "backbone": str(results.cells.backbone.iloc[0]),
         "guiding reward": results.reward,
@@ -44,31 +48,37 @@ def compose(evidence: Evidence) -> Document:
         "images a prompt": ", ".join(map(str, sorted(set(results.cells.images)))),
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
-    every = (
-        contrast_section(evidence),
+    front, *figures = [*sections.cost_figures(evidence, partial), None]
+    grids = galleries(results)
+    body = (
+        Section("Quality against cost", (front,) if front else ()),
+        Section("Images", tuple(grids[:1])),
         sections.result_section(evidence, caption(results, summary)),
-        sections.task_section(evidence, about),
-        sections.seed_section(evidence),
+        contrast_section(evidence),
         sections.verdict_section(evidence),
-        sections.figure_section(evidence, about),
+        sections.claim_section(evidence),
+        sections.score_section(evidence),
+        sections.task_section(evidence, partial),
+        sections.seed_section(evidence),
+        sections.figure_section(evidence, partial, [one for one in figures if one]),
         sections.comparison_section(evidence),
-        axes_section([compared(results, summary)], about),
+        replace(axes_section([compared(results, summary)], partial), folded=True),
         cost_section(evidence),
-        Section("Images", (gallery(results),)),
+        Section("More images", tuple(grids[1:]), folded=True),
+        Section("Notes", (Bullets(tuple(every)),) if every else (), folded=True),
         sections.provenance_section(evidence),
     )
     named = ", ".join(sorted(set(results.cells.experiment.astype(str))))
-    body = tuple(section for section in every if section.parts)
-    return Document(named, facts, tuple(notes(results, summary)), body)
+    first = (*untrained(results), *([partial] if partial else ()))
+    shown = tuple(section for section in body if section.parts)
+    return Document(named, facts, first, shown, headline(evidence))
 
 
 def coverage(results: Results) -> str:
-    """One sentence for every caption: complete, or which cells are not."""
+    """Which cells are not complete, in one sentence for every caption; empty where all are."""
     partial = results.cells[results.cells.coverage != ""]
-    if partial.empty:
-        return "Complete: every cell has all its prompts and images."
     parts = [f"{row.label} {row.coverage}" for row in partial.itertuples()]
-    return f"Not complete: {'; '.join(parts)}."
+    return f"Not complete: {'; '.join(parts)}." if parts else ""
 
 
 def caption(results: Results, summary: pd.DataFrame) -> str:
@@ -85,5 +95,5 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
         "0. P(better): the probability that a prompt of a random task comes out better than with "
         "vanilla, ties by half; 0.5 is no difference. Seconds are the median a prompt; cost is the "
         f"ratio to vanilla on {timed} prompts a cell; calls are means a prompt, forward / "
-        f"backward. {coverage(results)}"
+        f"backward. {coverage(results)}".rstrip()
     )

@@ -64,6 +64,12 @@ def result_display(
     return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
 
 
+def varying(shown: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that say the same in every row, of which there are at least two."""
+    same = [name for name in shown.columns[1:] if len(shown) > 1 and shown[name].nunique() == 1]
+    return shown.drop(columns=same)
+
+
 def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
     """One row a cell: strict GenEval, clutter, distinct right images, each score but the one that
     the quality is, and diversity, with its change to vanilla; columns only for what has such a
