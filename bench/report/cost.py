@@ -16,6 +16,7 @@ from bench.report.load import Results
 from bench.report.notes import placebo
 from bench.report.speedups import Speedup
 from bench.report.style import Look
+from bench.report.sweeps import LEAST
 
 Frontiers = Mapping[str, tuple[stats.Array, stats.Array]]  # method -> costs, best qualities
 MATCHED, PLAIN = "#D55E00", "#7F7F7F"
@@ -34,9 +35,9 @@ def calls(results: Results, summary: pd.DataFrame) -> pd.Series:
 
 
 def counted(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-    """The summary with what quality is drawn over, as ``spent``: seconds, or where the clock was
-    unsteady or too few cells were timed, calls; ``unit`` says which."""
-    timed = summary.cost.notna().mean() > 0.5 and not placebo(summary)
+    """The summary with what quality is drawn over, as ``spent``: seconds, or calls where the clock
+    was unsteady or too few prompts were timed; ``unit`` says which."""
+    timed = summary["cost.prompts"].median() >= LEAST and not placebo(summary)
     spent = summary.cost if timed else calls(results, summary)
     ends = {f"spent.{end}": summary[f"cost.{end}"] if timed else spent for end in ("low", "high")}
     unit = "seconds" if timed else "calls of the denoiser"

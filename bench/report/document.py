@@ -43,7 +43,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """``name``: of its files in figures/."""
+    """``name``: of its files in figures/. ``title``: empty where its section's says it."""
 
     name: str
     title: str

@@ -27,6 +27,16 @@ FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"  # 
 GREY, INK = (205, 205, 205), (34, 34, 34)
 COLORS = {True: (0, 100, 70), False: (170, 60, 0), None: INK}
 
+SEEN = (
+    "Ticks and crosses are GenEval's verdict, boxes what its detector saw, errors and all. It "
+    "counts objects only above 0.9, and does not punish extra ones: those beyond what was asked."
+)
+UNSEEN = "Ticks and crosses are GenEval's verdict; what its detector saw was not recorded."
+PICKED = (
+    "Not picked by hand: the first prompt of every task that all methods finished; of its images "
+    "the one whose number is the prompt's modulo their count; of each method its typical setting."
+)
+
 
 def galleries(results: Results) -> list[Gallery]:
     """An image of every method's typical cell, for one prompt of each task; `COLUMNS` methods each,
@@ -57,29 +67,20 @@ def galleries(results: Results) -> list[Gallery]:
 
 
 def caption(results: Results, shown: str) -> str:
-    """What the images are, how they were picked, and which icons of the ``shown`` prompts mislead.
-
-    Short: whoever looks at pictures does not read long."""
+    """What the images are, how they were picked, and which icons of the ``shown`` prompts
+    mislead."""
     same = results.cells.seed.nunique() == 1
-    said = "The same prompts and initial noise." if same else "The same prompts, different seeds."
+    said = ["The same prompts and initial noise." if same else "The same prompts."]
     if results.quality == "geneval":
-        said += " A tick is GenEval's verdict"
-        boxed = results.images.detections.notna().any()
-        said += (
-            ", boxes are all that its detector saw: objects beyond those asked for are extra, which "
-            "GenEval does not punish."
-            if boxed
-            else "; what its detector saw was not recorded."
-        )
+        said.append(SEEN if results.images.detections.notna().any() else UNSEEN)
     kinds = {str(config["backbone"].get("kind")) for config in results.cells.config}
-    found = [f"{name} is a {icon}" for name, icon in STAND_INS.items() if name in shown]
+    found = [f"{name} as {icon}" for name, icon in STAND_INS.items() if name in shown]
     if kinds & {"miniature", "miniature_flow"} and found:
-        said += f" The built-in model draws icons; where its font has none another stands in: here a {'; a '.join(found)}."
-    return (
-        f"{said} Not picked by hand: the first prompt of every task that all methods finished, of "
-        "its images the one whose number is the prompt's modulo their count, of each method its "
-        f"typical setting. {results.reward} guides."
-    )
+        said.append(
+            "The built-in model's world is icons, and where its font has none another stands in: "
+            f"here {', '.join(found)}."
+        )
+    return " ".join((*said, PICKED, f"The guiding reward is {results.reward}."))
 
 
 def choose(results: Results, rows: int = 6) -> list[int]:

@@ -7,16 +7,15 @@ by their settings and calls, never by their results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report import choice
 from bench.report.contrasts import Contrast
 from bench.report.controls import CONTROLS
-from bench.report.cost import calls
+from bench.report.cost import calls, counted
 from bench.report.evidence import Evidence
 from bench.report.notes import untrained
 from bench.report.table import spelled
@@ -37,8 +36,10 @@ def headline(evidence: Evidence) -> tuple[str, ...]:
     focus = subject(evidence)
     field = alike(summary, spent, focus)
     best = str(summary[results.quality][field].idxmax())
-    found = [*declared(evidence.contrasts), leader(evidence, field, best, spent[focus])]
-    about = focus if summary.method[focus] in NAMES or best == focus else best
+    about = focus if summary.method[focus] in NAMES else best
+    # What another sentence holds against the same cell is not told twice.
+    told = [] if evidence.contrasts or about != best else [*equal(summary, spent, about)]
+    found = [*declared(evidence.contrasts), leader(evidence, field, best, spent[focus], told)]
     if not evidence.contrasts:
         found.append(gain(evidence, about, spent))
     found += [price(evidence, cell) for cell in dict.fromkeys((about, best))]
@@ -79,12 +80,15 @@ def declared(contrasts: Sequence[Contrast]) -> Iterator[str]:
         yield f"As declared before the run, in GenEval: {'; '.join(told)}."
 
 
-def leader(evidence: Evidence, field: Sequence[str], best: str, times: float) -> str:
-    """Which method of the field scores best, and from which it cannot be told."""
+def leader(
+    evidence: Evidence, field: Sequence[str], best: str, times: float, told: Collection[str] = ()
+) -> str:
+    """Which method of the field scores best, and from which it cannot be told, those ``told``
+    apart."""
     results, summary = evidence.results, evidence.summary
-    others = [cell for cell in field if cell != best]
-    if not others:
+    if len(field) == 1:
         return ""
+    others = [cell for cell in field if cell != best and cell not in told]
     gaps = {cell: evidence.difference(best, cell, results.quality) for cell in others}
     close = [c for c, gap in gaps.items() if gap is None or not gap.known or gap.low <= 0]
     value = spelled(evidence.estimate(best, results.quality), "{:.3f}")
@@ -145,7 +149,7 @@ def price(evidence: Evidence, cell: str) -> str:
     if base is None or base == cell:
         return ""
     vanilla, said = summary.loc[base], []
-    if row.get("clutter") == row.get("clutter") and "clutter" in summary:
+    if row.clutter == row.clutter:
         theirs = f"vanilla in {vanilla.clutter:.0%}"
         said.append(f"leaves extra objects in {row.clutter:.0%} of its images ({theirs})")
     if vanilla.diversity > 0 and row.diversity >= 0:
@@ -154,7 +158,7 @@ def price(evidence: Evidence, cell: str) -> str:
         change = evidence.estimate(cell, f"score.{score}.change")
         if change.high < 0:
             said.append(f"lowers the {score} score by {spelled(change, '{:.3f}')}")
-    if row.cost == row.cost:
+    if counted(evidence.results, summary).unit[cell] == "seconds" and row.cost == row.cost:
         said.append(f"takes {row.cost:.2f} times vanilla's seconds")
     return f"{name(summary, cell)} {listed(said)}." if said else ""
 

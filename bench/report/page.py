@@ -21,6 +21,12 @@ from bench.report.headline import headline
 from bench.report.load import Results, load
 from bench.report.notes import notes, untrained
 
+INTERVALS = (
+    "Intervals are by Student's t over prompts, with standard errors from "
+    f"{stats.DRAWS} bootstrap draws stratified by task, the same draws for every method that "
+    "finished the same prompts; a task's own share has Wilson's interval"
+)
+
 
 def report(folder: Path, only: Collection[str] | None = None) -> Report:
     """Of these cells, None for all there are. Raises ValueError where there is no cell, or where
@@ -46,12 +52,13 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
         "cells": str(len(results.cells)),
         "prompts": str(results.prompts["index"].nunique()),
         "images a prompt": ", ".join(map(str, sorted(set(results.cells.images)))),
+        "coverage": "partial" if partial else "complete",
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
-    front, *figures = [*sections.cost_figures(evidence, partial), None]
+    first, *figures = [*sections.cost_figures(evidence, partial), None]
     grids = galleries(results)
     body = (
-        Section("Quality against cost", (front,) if front else ()),
+        Section(first.title, (replace(first, title=""),)) if first else Section("", ()),
         Section("Images", tuple(grids[:1])),
         sections.result_section(evidence, caption(results, summary)),
         contrast_section(evidence),
@@ -65,13 +72,13 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
         replace(axes_section([compared(results, summary)], partial), folded=True),
         cost_section(evidence),
         Section("More images", tuple(grids[1:]), folded=True),
-        Section("Notes", (Bullets(tuple(every)),) if every else (), folded=True),
+        Section("Notes", (Bullets((*every, INTERVALS)),), folded=True),
         sections.provenance_section(evidence),
     )
     named = ", ".join(sorted(set(results.cells.experiment.astype(str))))
-    first = (*untrained(results), *([partial] if partial else ()))
+    warnings = (*untrained(results), *([partial] if partial else ()))
     shown = tuple(section for section in body if section.parts)
-    return Document(named, facts, first, shown, headline(evidence))
+    return Document(named, facts, warnings, shown, headline(evidence))
 
 
 def coverage(results: Results) -> str:
@@ -85,15 +92,16 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
     """What the columns of the result table are, and over which prompts."""
     sizes = sorted({int(n) for n in summary["cost.prompts"] if n})
     timed = f"{'–'.join(map(str, {sizes[0]: 0, sizes[-1]: 0}))} timed" if sizes else "no timed"
-    headline = "GenEval is the mean over tasks of the share of correct images. "
-    return (
-        f"{headline if results.quality == 'geneval' else ''}Intervals are 95% "
-        f"intervals by Student's t over prompts, with standard errors from {stats.DRAWS} "
-        "bootstrap draws stratified by task, the same draws for every method that finished the "
-        "same prompts; a task's own share has Wilson's interval. [–]: a task with a single "
-        "prompt, so no interval. “Tie”: the interval of the paired difference to vanilla covers "
-        "0. P(better): the probability that a prompt of a random task comes out better than with "
-        "vanilla, ties by half; 0.5 is no difference. Seconds are the median a prompt; cost is the "
-        f"ratio to vanilla on {timed} prompts a cell; calls are means a prompt, forward / "
-        f"backward. {coverage(results)}".rstrip()
+    geneval = (
+        "GenEval is the share of correct images, averaged over tasks; strict, by sure detections "
+        "(0.9) alone and without an object beyond those asked for; clutter is the share of images "
+        "with such an object. "
     )
+    said = (
+        f"{geneval if results.quality == 'geneval' else ''}Brackets are 95% intervals over "
+        "prompts; [–]: a task with a single prompt, so none. “Tie”: the interval of the paired "
+        "difference to vanilla covers 0. Seconds are the median a prompt, their ratio to "
+        f"vanilla's on {timed} prompts a cell; calls of the denoiser, forward / backward, are "
+        f"means a prompt. {coverage(results)}"
+    )
+    return said.rstrip()

@@ -18,8 +18,8 @@ PAPER = (
     "decide them. Brackets are 95% intervals over prompts."
 )
 VERDICTS = (
-    "Published figures stand beside measured ones. Where a method has several cells its typical one "
-    "speaks: its settings are the most common among them, whatever they scored."
+    "Published figures stand beside measured ones. Where a method has several cells its typical "
+    "one speaks: its settings are the most common among them, whatever they scored."
 )
 CLAIMS = "Every claim, and how it was judged"
 MARKS = {"holds": "✓", "does not hold": "✗"}
@@ -53,11 +53,13 @@ BREAK_EVEN = (
 )
 MOST_BARS = 40  # of a figure that a reader can take in
 SCORES = (
-    "Strict GenEval: sure detections alone (0.9), and no object beyond those asked for. Clutter: "
-    "the share of images with such an object. Distinct right: the share of images that are right "
-    "and no copies of another of the prompt. Then the means of the other scores, and diversity; "
-    "after each the change to vanilla on the same prompts [95% interval]. Broken images raise "
-    "diversity too: the last column is its change over the n prompts on which both are all right."
+    "P(better): the probability that a prompt of a random task comes out better than with vanilla, "
+    "ties by half; 0.5 is no difference. Strict GenEval: sure detections alone (0.9), and no "
+    "object beyond those asked for. Clutter: the share of images with such an object. Distinct "
+    "right: the share of images that are right and no copies of another of the prompt. Then the "
+    "means of the other scores, and diversity; after each the change to vanilla on the same "
+    "prompts [95% interval]. Broken images raise diversity too: the last column is its change over "
+    "the n prompts on which both are all right."
 )
 FILES = ("records.jsonl", "config.yaml")
 
@@ -66,7 +68,8 @@ def verdict_section(evidence: Evidence) -> Section:
     """The claims that these cells decide, a line each; empty where they decide none."""
     own = [v for v in reached(evidence) if estimate.SEE not in v.measured]
     lines = tuple(
-        f"{MARKS.get(v.outcome, '–')} {v.claim.text}: {v.outcome}. {v.measured}." for v in own
+        f"{MARKS.get(v.outcome, '–')} {v.claim.text}: {v.outcome}. Measured: {v.measured}."
+        for v in own
     )
     return Section("Verdicts", (Text(PAPER), Bullets(lines)) if lines else ())
 

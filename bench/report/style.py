@@ -152,8 +152,9 @@ def scatter(
         look = styles[str(own.label.iloc[0])]
         ax.errorbar(
             own[x], own[y], xerr=errors(own, x), yerr=errors(own, y), fmt=look.marker,
-            color=look.color, markersize=look.size, elinewidth=1.1, zorder=3, label=plain(str(name)),
-            **({"mfc": "white", "mew": 1.6} if own.method.iloc[0] in hollow else {"mew": 0}),
+            color=look.color, markersize=look.size, elinewidth=1.1, zorder=3,
+            label=plain(str(name)), markeredgewidth=1.6 * (own.method.iloc[0] in hollow),
+            markerfacecolor="white" if own.method.iloc[0] in hollow else look.color,
         )  # fmt: skip
 
 
