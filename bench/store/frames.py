@@ -40,8 +40,9 @@ class Frames:
     the record; NaN where not counted), device, torch, batch (images together / most samples a call
     of the denoiser / of the decoder), field.<name> of the prompt's metadata; on the mixture also
     distance.<name>, target.<score>, target_diversity, info.
-    ``images``: cell, index, position, path (below the cell's images), correct, reasons, strict,
-    doubt, extras (detections beyond those asked for) and extras.asked (those of classes asked for),
+    ``images``: cell, index, position, path (below the cell's images), correct, reasons,
+    detections, strict, doubt, extras (detections beyond those asked for) and extras.asked (those of
+    classes asked for),
     score.<name>.
     ``notes``: what a reader should know, a sentence each.
     """
@@ -196,6 +197,7 @@ def image_rows(records: Sequence[Record]) -> pd.DataFrame:
         "path": [path for r in records for path in r.images],
         "correct": [mark for r in records for mark in r.geneval or unjudged * len(r.images)],
         "reasons": ["; ".join(own) for r in records for own in r.reasons or [()] * len(r.images)],
+        "detections": [own for r in records for own in r.detections or unjudged * len(r.images)],
         "strict": [mark for r in records for mark in r.strict or unjudged * len(r.images)],
         "doubt": [value for r in records for value in r.doubt or unjudged * len(r.images)],
         "extras": [count for r in records for count in r.beyond or unjudged * len(r.images)],

@@ -74,9 +74,9 @@ class Record:
     cut                   where a prompt was too long for a score: {score: tokens not read}
     strings               on molecules, of the whole set: the shares that are valid and unique (of
                           distinct valid strings), how many are novel, the novel ones' mean reward
-    distance              where the target is known, to it, and its floor between exact sets: w2,
-                          mmd and modes on the mixture, tv and letters on strings, on molecules
-                          tv between the reward's histogram and its law
+    distance              where the target is known, to it, with its floor between exact sets
+                          and a perfect sampler's: w2, mmd and modes on the mixture, tv and letters
+                          on strings; on molecules tv between the reward's histogram and its law
     target                where there is a distance: the target's expectation of each score
     target_diversity      likewise: the target's diversity
     judged                what a judge from outside says beyond ``geneval`` and ``reasons``
