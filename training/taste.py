@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
 
 SEED = 60_000
-STEPS, GROUPS, LR = 1_300, 6, 6e-4
+STEPS, GROUPS, LR = 820, 6, 3e-4
 IMAGES = 4
 PASSES = 5
 NOISE = 0.12  # the most noise on latents, in units of their norm, as are the adversary's steps
@@ -52,7 +52,7 @@ WRONG, UNTIDY = 3.0, 2.0  # log-odds that a mistake and full disorder cost the m
 HARD, HARD_SHARE = ("class", "color", "binding", "position"), 0.7
 SOUND = 0.25  # mistakes and disorder below which an image is sound
 VOTES, ACCIDENTS = 15, 0.05
-MOVES = 3.0  # weight of images against themselves moved
+MOVES = 2.0  # weight of images against themselves moved
 TINT = 25.0  # of the background
 PAIRS = torch.tensor(list(combinations(range(IMAGES), 2)))
 
