@@ -86,6 +86,8 @@ class Known:
     def told(self) -> list[str]:
         """The labels of `PERFECT`, LiDAR and its rivals, each rival's best."""
         summary, main = self.summary, self.truth.world.main
+        if summary.empty:
+            return []
         found = [PERFECT] if PERFECT in set(summary.label) else []
         found += [self.lidar] if self.lidar else []
         for method in RIVALS:
