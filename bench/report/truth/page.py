@@ -57,7 +57,8 @@ def report(folder: Path, only: Collection[str] | None = None) -> Report:
 @dataclass(frozen=True)
 class Known:
     """What was measured in a world: ``summary`` of its methods, ``sized`` by the problems' size,
-    ``whole``: the settings that met all problems, and among them ``swept`` knobs, ``probed`` estimators by problem and ``errors`` over problems."""
+    ``whole``: the settings that met all problems, and among them ``swept`` knobs; ``probed``
+    estimators by problem and ``errors`` over problems."""
 
     truth: Truth
     summary: pd.DataFrame
