@@ -52,9 +52,11 @@ def duels(
     summary: pd.DataFrame, rows: pd.DataFrame, world: World, own: str | None
 ) -> Iterator[str]:
     """LiDAR's setting ``own`` against every rival's best one, paired by problem."""
-    for method in RIVALS if own else ():
+    if own is None:
+        return
+    for method in RIVALS:
         rivals = summary[summary.method == method]
-        if rivals.empty or own is None:
+        if rivals.empty:
             continue
         best = rivals.loc[rivals[world.main].idxmin()]
         if (pair := against(rows, own, best.label, world)) is not None:
