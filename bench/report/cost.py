@@ -10,13 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import stats
-from bench.report import choice, style
+from bench.report import choice, clock, style
 from bench.report.controls import UNGUIDED
 from bench.report.load import Results
-from bench.report.notes import placebo
 from bench.report.speedups import Speedup
 from bench.report.style import Look
-from bench.report.sweeps import LEAST
 
 Frontiers = Mapping[str, tuple[stats.Array, stats.Array]]  # method -> costs, best qualities
 MATCHED, PLAIN = "#D55E00", "#7F7F7F"
@@ -35,9 +33,9 @@ def calls(results: Results, summary: pd.DataFrame) -> pd.Series:
 
 
 def counted(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-    """The summary with what quality is drawn over, as ``spent``: seconds, or calls where the clock
-    was unsteady or too few prompts were timed; ``unit`` says which."""
-    timed = summary["cost.prompts"].median() >= LEAST and not placebo(summary)
+    """The summary with what quality is drawn over, as ``spent``: seconds, or calls where too few
+    prompts were timed or the machine was busy (`clock`); ``unit`` says which."""
+    timed = clock.unit(results) == "seconds"
     spent = summary.cost if timed else calls(results, summary)
     ends = {f"spent.{end}": summary[f"cost.{end}"] if timed else spent for end in ("low", "high")}
     unit = "seconds" if timed else "calls of the denoiser"
@@ -115,7 +113,7 @@ def quality_vs_cost(
 def phases(summary: pd.DataFrame, paper: pd.Series | None = None) -> Figure | None:
     """Cost relative to vanilla as bars split by phase, ``paper``'s ratios as marks; None where no
     cost was measured."""
-    timed = summary[summary.cost.notna()]
+    timed = summary[summary.cost.notna() & (summary.busy == "")]
     if timed.empty:
         return None
     fig, (ax,) = style.figure(8.2, 1.5 + 0.3 * len(timed))

@@ -62,18 +62,6 @@ class Evidence:
         """`bench.report.summary.difference` of two cells of these results."""
         return difference(self.results, cell, other, name, level)
 
-    def partner(self, both: str, alone: str) -> str | None:
-        """The cell of ``alone`` equal to ``both``'s typical cell in every setting that they share.
-
-        Of several the typical one. None where there is none.
-        """
-        cells, cell = self.results.cells, self.typical(both)
-        if cell is None:
-            return None
-        own = cells[(cells.method == alone) & choice.enough(cells)]
-        alike = [c for c, row in own.iterrows() if choice.agree(row, cells.loc[cell])]
-        return choice.typical(cells.loc[alike], alone) if alike else None
-
 
 def gather(results: Results, estimators: Path = ESTIMATORS) -> Evidence:
     """Every table and comparison of a results folder."""

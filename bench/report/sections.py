@@ -10,7 +10,7 @@ import pandas as pd
 from bench.report import breakeven, controls, cost, quality, scaling, speedups, style, table
 from bench.report.document import Bullets, Part, Picture, Section, Table, Text
 from bench.report.evidence import Evidence
-from bench.report.lidar.verdicts import apply, decided, estimate, verdicts
+from bench.report.lidar.verdicts import apply, corrections, decided, estimate, verdicts
 from bench.report.lidar.verdicts.base import Verdict
 
 PAPER = (
@@ -39,7 +39,9 @@ CONTROLS = (
     "the same cost [95% interval]; “tie” where the interval covers 0. Between two settings of the "
     "control its quality is linear in log cost. Where no setting of the control costs as much (or "
     "as little), give or take a twentieth, its nearest one stands in: a cheaper control that wins "
-    "would win at the same cost too, one that loses says nothing."
+    "would win at the same cost too, one that loses says nothing. Costs are in calls of the "
+    "denoiser where too few prompts were timed, or the machine was busy. These comparisons are "
+    "exploratory, and a tie is not equality."
 )
 FRONTIERS = (
     "Up and to the left is better. Cost is relative to vanilla sampling by the same target solver "
@@ -55,7 +57,8 @@ MOST_BARS = 40  # of a figure that a reader can take in
 SCORES = (
     "P(better): the probability that a prompt of a random task comes out better than with vanilla, "
     "ties by half; 0.5 is no difference. Strict GenEval: sure detections alone (0.9), and no "
-    "object beyond those asked for. Clutter: the share of images with such an object. Distinct "
+    "object beyond those asked for. Clutter: the share of images with such an object. Doubt: of "
+    "how many objects an image the detector is unsure, such as ghosts and blurred ones. Distinct "
     "right: the share of images that are right and no copies of another of the prompt. Then the "
     "means of the other scores, and diversity; after each the change to vanilla on the same "
     "prompts [95% interval]. Broken images raise diversity too: the last column is its change over "
@@ -85,7 +88,13 @@ def claim_section(evidence: Evidence) -> Section:
     rules = pd.DataFrame([{"no.": v.claim.number, "criterion": v.claim.rule} for v in found])
     told = "By what each verdict is reached."
     parts: list[Part] = [
-        Table("verdicts", shown, VERDICTS, _told(every), prose=tuple(shown)[1:]),
+        Table(
+            "verdicts",
+            shown,
+            f"{VERDICTS} {corrections(every)}",
+            _told(every),
+            prose=tuple(shown)[1:],
+        ),
         Table("criteria", rules, told, prose=("criterion",)),
     ]
     open_ = [v for v in every if v.claim not in [one.claim for one in found]]
@@ -102,7 +111,8 @@ def reached(evidence: Evidence) -> list[Verdict]:
 def _told(found: Sequence[Verdict]) -> pd.DataFrame:
     rows = [
         {"no.": v.claim.number, "claim": v.claim.text, "published": v.claim.published,
-         "measured here": v.measured, "verdict": v.outcome, "why not": v.reason}
+         "measured here": v.measured, "verdict": v.outcome, "why not": v.reason,
+         "p (Holm)": table.NONE if v.p is None else f"{v.p:.2g}"}
         for v in found
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -186,7 +196,7 @@ def comparison_section(evidence: Evidence) -> Section:
                 "method faster, at LiDAR's best quality": speedups.said(s.reverse, s.reason),
                 "plain ratio": table.spelled(s.plain, "{:.2f}×"),
                 "settings, LiDAR / method": " / ".join(map(str, s.settings)),
-                "prompts timed": str(s.timed or table.NONE),
+                "prompts timed": _timed(s.timed),
             }
             for s in evidence.speedups
             if s.faster is not None or not np.isnan(s.plain.value)
@@ -205,7 +215,7 @@ def comparison_section(evidence: Evidence) -> Section:
         shown = shown[[c for c in controls.CONTROLS.values() if c in shown]].fillna(table.NONE)
         words = tuple(shown.columns)
         timed = found[found.timed > 0].groupby("method").timed.min()
-        shown["prompts timed"] = [str(timed.get(name, table.NONE)) for name in shown.index]
+        shown["prompts timed"] = [_timed(timed.get(name, 0)) for name in shown.index]
         shown = shown.loc[list(dict.fromkeys(found.method))].reset_index()
         parts.append(Table("controls", shown, CONTROLS.format(axis), prose=words))
     else:
@@ -224,6 +234,10 @@ def comparison_section(evidence: Evidence) -> Section:
     if absent:
         parts.append(Text(f"Not here: {'; '.join(absent)}."))
     return Section("Matched comparisons", tuple(parts), folded=True)
+
+
+def _timed(prompts: int) -> str:
+    return str(prompts or "none: costs in calls")
 
 
 def cost_figures(evidence: Evidence, coverage: str) -> list[Picture]:

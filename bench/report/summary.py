@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report import choice
+from bench.report import choice, clock
 from bench.report.counting import column, evaluations
 from bench.report.load import SIDES, Results
 from bench.store.schema import PHASES
@@ -48,7 +48,8 @@ def _drawn(strata: tuple[str, ...]) -> stats.Draws:
 
 def measured(results: Results) -> list[str]:
     """The columns of ``prompts`` of which means are reported."""
-    return [*(f"score.{name}" for name in results.scores), "clutter", "distinct_share", "diversity"]
+    seen = ("clutter", "doubt", "distinct_share", "diversity")
+    return [*(f"score.{name}" for name in results.scores), *seen]
 
 
 def summarize(results: Results) -> pd.DataFrame:
@@ -56,10 +57,11 @@ def summarize(results: Results) -> pd.DataFrame:
 
     Columns: label, short (the label within its method), typical (whether it is the method's typical
     cell), method, coverage, geneval, strict, score.<name>, clutter (share of images with objects
-    beyond those asked for), distinct_share (of images that are right and no copies), diversity,
-    each with its .change (to its vanilla cell, on common prompts), diversity_right.change (that of
-    diversity over the prompts on which both are all right, where they are `FEWEST` or more),
-    improvement (probability that a prompt does better than vanilla's),
+    beyond those asked for), doubt, distinct_share (of images that are right and no copies),
+    diversity, each with its .change (to its vanilla cell, on common prompts),
+    diversity_right.change (that of diversity over the prompts on which both are all right, where
+    they are `FEWEST` or more), improvement (probability that a prompt does better than vanilla's),
+    busy (why its seconds are not to be believed, "" where they are: `clock`),
     seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its parts),
     lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
     calls.<phase>.<kind> (mean a prompt), claimed (evaluations an image as papers count them), flops
@@ -84,6 +86,7 @@ def summarize(results: Results) -> pd.DataFrame:
         for name, interval in estimates.items():
             row |= {name: interval.value, f"{name}.low": interval.low}
             row |= {f"{name}.high": interval.high, f"{name}.prompts": interval.prompts}
+        row["busy"] = clock.busy(results).get(str(cell), "")
         row["seconds"] = own["seconds.total"].median()
         parts = results.timed(str(cell))[[f"seconds.{phase}" for phase in PHASES]].sum()
         row |= {f"cost.{p}": row["cost"] * parts[f"seconds.{p}"] / parts.sum()
@@ -154,7 +157,7 @@ def changes(results: Results, cell: str, base: str | None) -> dict[str, stats.In
         else:
             change = difference(results, cell, base, name) or NOTHING
         found[f"{name}.change"] = change
-    found["diversity_right.change"] = where_right(results, cell, base)
+    found["diversity_right.change"], *_ = where_right(results, cell, base)
     tags, values = results.shared([cell, base], results.marks)
     if len(tags):
         own, reference = values[0] / values[1] if len(values) == 2 else values[0]
@@ -180,15 +183,20 @@ def difference(
     return stats.geneval_difference(*pair, tags.to_numpy(), draws(tags), level=level)
 
 
-def where_right(results: Results, cell: str, other: str) -> stats.Interval:
-    """``cell`` less ``other`` in diversity over the prompts on which every image of both is
-    correct: broken images differ too, so that elsewhere failure counts as diversity. Not made of
-    fewer than ``FEWEST`` prompts."""
+def where_right(
+    results: Results, cell: str, other: str, share: float = 1.0
+) -> tuple[stats.Interval, float, float]:
+    """Diversity of ``cell`` less ``share`` of that of ``other``, and both means, over the prompts
+    on which every image of both is correct: broken images differ too, so that elsewhere failure
+    counts as diversity. Not made of fewer than ``FEWEST`` prompts."""
     _, (spread, correct, images) = results.shared([cell, other], ("diversity", "correct", "images"))
     right = (correct == images).all(axis=0)
-    if right.sum() < FEWEST:
-        return stats.Interval(np.nan, np.nan, np.nan, int(right.sum()))
-    return stats.mean((spread[0] - spread[1])[right], plain_draws(int(right.sum())))
+    count = int(right.sum())
+    if count < FEWEST:
+        return stats.Interval(np.nan, np.nan, np.nan, count), np.nan, np.nan
+    own, base = spread[:, right]
+    rest = stats.mean(own - share * base, plain_draws(count))
+    return rest, float(own.mean()), float(base.mean())
 
 
 def cost(results: Results, cell: str) -> stats.Interval:
@@ -210,7 +218,10 @@ def work(results: Results, cell: str) -> dict[str, float]:
 
 
 def lidar_speedup(results: Results, lidar: str, cell: str) -> stats.Interval:
-    """How many times faster LiDAR is than this cell, over the prompts timed in both."""
+    """How many times faster LiDAR is than this cell, over the prompts timed in both; nothing where
+    the machine was busy."""
+    if {lidar, cell} & {*clock.busy(results)}:
+        return NOTHING
     tags, (vanilla, method) = results.shared([lidar, cell], SIDES)
     if tags.empty:
         return NOTHING

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import stats
+from bench.report.clock import BUSY
 from bench.report.lidar import published as paper
 from bench.report.load import Results
 
@@ -45,11 +46,11 @@ def result_display(
     for name in ("strict", "clutter", *scores, "diversity"):
         if summary[name].notna().any():
             columns[_head(results, name)] = partial(number, name=name)
-    columns["s/prompt"] = partial(number, name="seconds", form="{:.3g}")
+    columns["s/prompt"] = quiet(partial(number, name="seconds", form="{:.3g}"))
     if brief:
-        columns["cost / vanilla"] = partial(number, name="cost", form="{:.2f}×")
+        columns["cost / vanilla"] = quiet(partial(number, name="cost", form="{:.2f}×"))
     else:
-        columns["cost / vanilla [95%]"] = partial(spread, name="cost", form="{:.2f}")
+        columns["cost / vanilla [95%]"] = quiet(partial(spread, name="cost", form="{:.2f}"))
     columns["denoiser fwd / bwd"] = calls
     if published is not None:
         summary = summary.join(published.add_prefix("paper."))
@@ -67,11 +68,11 @@ def varying(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell: P(better), strict GenEval, clutter, distinct right images, each score but
-    the one that the quality is, and diversity, with its change to vanilla; columns only for what
-    has such a change. The last is the change of diversity where both are all right."""
+    """One row a cell: P(better), strict GenEval, clutter, doubt, distinct right images, each score
+    but the one that the quality is, and diversity, with its change to vanilla; columns only for
+    what has such a change. The last is the change of diversity where both are all right."""
     scores = [f"score.{name}" for name in results.scores]
-    names = ["strict", "clutter", "distinct_share", *scores, "diversity"]
+    names = ["strict", "clutter", "doubt", "distinct_share", *scores, "diversity"]
     names = [n for n in names if n != results.quality and summary[f"{n}.change"].notna().any()]
     columns = {
         "P(better)": [spread(row, "improvement", "{:.2f}") for _, row in summary.iterrows()]
@@ -108,6 +109,11 @@ def tasks_display(by_task: pd.DataFrame) -> pd.DataFrame:
     wide = wide.reindex(list(dict.fromkeys(by_task.label))).fillna(NONE)
     wide.columns = [f"{task} (n = {sizes[task]})" for task in wide]
     return wide.rename_axis("method").reset_index()
+
+
+def quiet(shown: Cell) -> Cell:
+    """A column of seconds, which are told only where the machine was not busy."""
+    return lambda row: BUSY if row.busy else shown(row)
 
 
 def number(row: pd.Series, name: str, form: str = "{:.3f}") -> str:

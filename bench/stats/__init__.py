@@ -35,6 +35,7 @@ from bench.stats.matched import matched as matched
 from bench.stats.quality import geneval as geneval
 from bench.stats.quality import geneval_difference as geneval_difference
 from bench.stats.quality import geneval_tasks as geneval_tasks
+from bench.stats.quality import geometric as geometric
 from bench.stats.quality import headline as headline
 from bench.stats.quality import mean as mean
 from bench.stats.seeds import pooled as pooled

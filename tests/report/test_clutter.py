@@ -9,7 +9,7 @@ from bench.report import table
 from bench.report.load import load
 from bench.report.summary import FEWEST, summarize
 
-NEW = ["strict", "clutter", "distinct_share"]
+NEW = ["strict", "clutter", "doubt", "distinct_share"]
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def planted(folder):
         for number, record in enumerate(finished):
             right = [bool(more) or number < FEWEST, True, True, True]
             record |= {"geneval": right, "reasons": [[]] * 4}
+            record["doubt"] = [0.0, 0.0, 0.0, 0.4 * more]
             record |= {"strict": [*right[:3], not more], "distinct": 2 + more}
             record["extras"] = {"asked": [0, 0, 0, more], "other": [0, 0, 0, more]}
             record["diversity"] = 0.2 if number < FEWEST else 0.3 - 0.1 * more
@@ -37,6 +38,7 @@ def test_the_summary_has_the_planted_shares_and_their_changes(planted):
     assert lidar["distinct_share.change"] == pytest.approx(0.25)
     assert lidar.geneval == 1 and lidar.strict == 0.75
     assert lidar["strict.change"] == pytest.approx(0.75 - vanilla.strict)
+    assert lidar["doubt.change"] == pytest.approx(0.1)
     assert np.isnan(vanilla["clutter.change"])
 
 
@@ -73,7 +75,7 @@ def test_records_of_earlier_versions_have_none_of_it(folder):
     summary = summarize(results)
     assert summary[NEW].isna().all(axis=None)
     assert not {"strict GenEval", "clutter"} & {*table.result_display(results, summary)}
-    assert bench.load(folder)[["strict", "extras", "distinct"]].isna().all(axis=None)
+    assert bench.load(folder)[["strict", "doubt", "extras", "distinct"]].isna().all(axis=None)
 
 
 def test_a_data_frame_has_what_was_seen_of_each_image(planted):
