@@ -55,10 +55,11 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
         "coverage": "partial" if partial else "complete",
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
-    first, *figures = [*sections.cost_figures(evidence, partial), None]
+    figures = sections.cost_figures(evidence, partial)
+    first, rest = figures[:1], figures[1:]
     grids = galleries(results)
     body = (
-        Section(first.title, (replace(first, title=""),)) if first else Section("", ()),
+        *(Section(figure.title, (replace(figure, title=""),)) for figure in first),
         Section("Images", tuple(grids[:1])),
         sections.result_section(evidence, caption(results, summary)),
         contrast_section(evidence),
@@ -67,7 +68,7 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
         sections.score_section(evidence),
         sections.task_section(evidence, partial),
         sections.seed_section(evidence),
-        sections.figure_section(evidence, partial, [one for one in figures if one]),
+        sections.figure_section(evidence, partial, rest),
         sections.comparison_section(evidence),
         replace(axes_section([compared(results, summary)], partial), folded=True),
         cost_section(evidence),
@@ -101,7 +102,8 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
         f"{geneval if results.quality == 'geneval' else ''}Brackets are 95% intervals over "
         "prompts; [–]: a task with a single prompt, so none. “Tie”: the interval of the paired "
         "difference to vanilla covers 0. Seconds are the median a prompt, their ratio to "
-        f"vanilla's on {timed} prompts a cell; calls of the denoiser, forward / backward, are "
+        f"vanilla's on {timed} prompts a cell, “busy machine” where other work slowed it (the "
+        "notes say what shows it); calls of the denoiser, forward / backward, are "
         f"means a prompt. {coverage(results)}"
     )
     return said.rstrip()
