@@ -33,13 +33,8 @@ def calls(results: Results, summary: pd.DataFrame) -> pd.Series:
 
 
 def counted(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-<<<<<<< HEAD
-    """The summary with what quality is drawn over, as ``spent``: seconds, or calls where too few
-    prompts were timed or the machine was busy (`clock`); ``unit`` says which."""
-=======
     """The summary with what quality is drawn over, as ``spent``: seconds or calls (`clock.unit`),
     relative to vanilla; ``unit`` says which."""
->>>>>>> main
     timed = clock.unit(results) == "seconds"
     spent = summary.cost if timed else calls(results, summary)
     ends = {f"spent.{end}": summary[f"cost.{end}"] if timed else spent for end in ("low", "high")}
