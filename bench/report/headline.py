@@ -153,11 +153,16 @@ def price(evidence: Evidence, cell: str) -> str:
         theirs = f"vanilla in {vanilla.clutter:.0%}"
         said.append(f"leaves extra objects in {row.clutter:.0%} of its images ({theirs})")
     if vanilla.diversity > 0 and row.diversity >= 0:
-        said.append(f"keeps {row.diversity / vanilla.diversity:.2f} of vanilla's diversity")
+        kept = f"keeps {row.diversity / vanilla.diversity:.2f} of vanilla's diversity"
+        right = evidence.estimate(cell, "diversity_right.change")
+        if right.known:
+            change = spelled(right, "{:+z.3f}")
+            kept += f" ({change} on the {right.prompts} prompts where both are all right)"
+        said.append(kept)
     for score in evidence.results.scores[1:]:
         change = evidence.estimate(cell, f"score.{score}.change")
         if change.high < 0:
-            said.append(f"lowers the {score} score by {spelled(change, '{:.3f}')}")
+            said.append(f"lowers the {score} score ({spelled(change, '{:+.3f}')})")
     if counted(evidence.results, summary).unit[cell] == "seconds" and row.cost == row.cost:
         said.append(f"takes {row.cost:.2f} times vanilla's seconds")
     return f"{name(summary, cell)} {listed(said)}." if said else ""

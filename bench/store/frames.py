@@ -41,9 +41,8 @@ class Frames:
     of the denoiser / of the decoder), field.<name> of the prompt's metadata; on the mixture also
     distance.<name>, target.<score>, target_diversity, info.
     ``images``: cell, index, position, path (below the cell's images), correct, reasons,
-    detections, strict, doubt, extras (detections beyond those asked for) and extras.asked (those of
-    classes asked for),
-    score.<name>.
+    detections, strict, doubt, extras (detections beyond those asked for), extras.asked (those of
+    classes asked for), score.<name>.
     ``notes``: what a reader should know, a sentence each.
     """
 
