@@ -87,6 +87,17 @@ def test_further_scores_are_added_and_nothing_else_changes(sampled, earlier, cal
     assert len(calls) == 4  # judged already
 
 
+def test_a_record_without_an_added_score_is_judged_though_its_cell_was(earlier, calls):
+    assert main([str(earlier), "scores=[jpeg]"]) == 0
+    path = earlier / cells(earlier)[0]
+    first, last = read_records(path)
+    last = replace(last, scores={name: last.scores[name] for name in ("preference", "clip")})
+    path.write_bytes(encode(first) + encode(last))
+    assert main([str(earlier)]) == 0
+    assert all("jpeg" in record.scores for record in read_records(path))
+    assert len(calls) == 6
+
+
 def test_a_killed_command_goes_on_with_the_cell_that_it_was_at(sampled, earlier, calls):
     calls.append("stop")
     with pytest.raises(KeyboardInterrupt):

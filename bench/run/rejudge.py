@@ -58,7 +58,7 @@ def _cell(path: Path, added: Sequence[str], console: Console | None) -> None:
     if config["judge"]["kind"] in (TRUTH, MOLECULES):
         return
     wanted = with_scores(config, added)
-    if config.get("judged_by", config["code"]) == code_digest() and wanted == config:
+    if wanted == config and _is_current(config, path.with_name("records.jsonl")):
         return
     folder, device = path.parent, resolve_device(config["device"])
     with holding(folder / ".locks", (0, 1)), explained():
@@ -87,6 +87,15 @@ def _cell(path: Path, added: Sequence[str], console: Console | None) -> None:
         known = {key: value for key, value in wanted.items() if key != "seal"}
         known["weights"] = {**config["weights"], **weights}
         write_config(path, known | {"judged_by": code_digest()})
+
+
+def _is_current(config: Config, records: Path) -> bool:
+    """Whether this code has judged the cell, and every record has the scores: a run that went on
+    after scores were added has written records without them."""
+    every = {*config["scores"]}
+    return config.get("judged_by", config["code"]) == code_digest() and all(
+        every <= {*(record.scores or {})} for record in read_records(records).finished.values()
+    )
 
 
 def with_scores(config: Config, added: Sequence[str]) -> Config:
