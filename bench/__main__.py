@@ -5,7 +5,8 @@
   guidance-bench report FOLDER                           make the report of a results folder anew
   guidance-bench compare A B                             why two runs differ
   guidance-bench profile [key=value …]                   where one prompt's time goes
-  guidance-bench judge FOLDER                            judge images in GenEval's own layout
+  guidance-bench gradient [key=value …]                  whether following a reward repairs images
+  guidance-bench judge FOLDER                            judge a results folder again, or any images
   guidance-bench weights list|fetch|check [BACKBONE …]   pretrained weights
   guidance-bench geneval prompts                         GenEval's prompts, byte for byte
 
@@ -43,6 +44,7 @@ SUBCOMMANDS = {
     "report": "bench.report.__main__",
     "compare": "bench.report.compare",
     "profile": "bench.run.profile",
+    "gradient": "bench.run.gradient",
     "judge": "bench.judge.__main__",
     "weights": "bench.weights.__main__",
     "geneval": "bench.geneval.__main__",

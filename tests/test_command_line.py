@@ -203,7 +203,7 @@ def test_an_unknown_subcommand_suggests_the_nearest(tmp_path):
     assert (code, out) == (2, "")
     assert err == (
         "error: there is no subcommand 'repot': choose from run, list, report, compare, profile, "
-        "judge, weights, geneval; did you mean 'report'?\n"
+        "gradient, judge, weights, geneval; did you mean 'report'?\n"
     )
 
 

@@ -14,7 +14,7 @@ from bench.store.config import read_config, write_config
 from bench.store.records import encode, read_records
 
 TOY = ["prompts.limit=2", "steps=2", "images=2", "yardstick_every=3", "method=vanilla"]
-NEW = ("detections", "extras", "strict", "distinct")
+NEW = ("detections", "extras", "strict", "doubt", "distinct")
 
 
 @pytest.fixture(scope="module")

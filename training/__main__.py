@@ -1,8 +1,8 @@
 """``python -m training STAGE … [--folder training/runs]``: how the built-in weights were made.
 
-The stages, in their order: vae, judge, preference, clip, diffusion, curve, export, students, flow,
-flow_student; ``all`` runs every one. Each resumes from its checkpoint and leaves alone what is
-done. Together they take hours on CPU cores, and need the training extra
+The stages, in their order: vae, judge, preference, taste, clip, diffusion, curve, export, students,
+flow, flow_student; ``all`` runs every one. Each resumes from its checkpoint and leaves alone what
+is done. Together they take hours on CPU cores, and need the training extra
 (pip install -e '.[training]').
 
 Apart from these, molecules writes the table of small molecules, and udlm trains on it: they need
@@ -16,7 +16,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-TRAINED = ("vae", "judge", "preference", "clip", "diffusion", "curve")
+TRAINED = ("vae", "judge", "preference", "taste", "clip", "diffusion", "curve")
 MOLECULES = ("molecules", "udlm")
 
 

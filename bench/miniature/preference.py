@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bench.miniature import frozen, words
 from methods.transfer import over
@@ -23,16 +22,17 @@ SIDE = 8  # image tokens along an edge
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions around a ReLU, added to their input."""
+    """Two 3 x 3 convolutions around an activation, added to their input."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, activation: type[nn.Module]):
         super().__init__()
+        self.activation = activation()
         self.norm = nn.GroupNorm(8, channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(self.norm(x))))
+        return x + self.second(self.activation(self.first(self.norm(x))))
 
 
 class Attention(nn.Module):
@@ -114,18 +114,18 @@ class PreferenceNet(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, activation: type[nn.Module] = nn.ReLU) -> None:
         super().__init__()
         a, b, c = CHANNELS
         self.image = nn.Sequential(
             nn.Conv2d(3, a, 5, stride=2, padding=2),
-            nn.ReLU(),
+            activation(),
             nn.Conv2d(a, b, 3, stride=2, padding=1),
-            Residual(b),
-            Residual(b),
+            Residual(b, activation),
+            Residual(b, activation),
             nn.Conv2d(b, c, 3, stride=2, padding=1),
-            Residual(c),
-            Residual(c),
+            Residual(c, activation),
+            Residual(c, activation),
             nn.Conv2d(c, DIM, 1),
         )
         self.image_norm = nn.LayerNorm(DIM)

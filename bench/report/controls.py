@@ -24,6 +24,10 @@ CONTROLS = {
     "best_of_lookahead": "best of lookahead",
     "vanilla": "vanilla, more steps",
 }
+# Methods that guide nothing: they spend calls on more samples or more steps.
+UNGUIDED = frozenset(
+    "best_of_n best_of_n_joint best_of_lookahead draft_best_of_n vanilla_more_steps".split()
+)
 CHEAPER, DEARER = "a cheaper control", "a dearer control"
 WHERE = {
     "matched": "matched",

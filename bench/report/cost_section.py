@@ -57,4 +57,4 @@ def cost_section(evidence: Evidence) -> Section:
         own["memory"] = table.NONE if np.isnan(row[held[0]]) else told
         shown.append(own | {"batch": row.batch})
     part = Table("costs", pd.DataFrame(shown), COSTS, full.reset_index())
-    return Section("Costs", (part,))
+    return Section("Costs", (part,), folded=True)

@@ -125,8 +125,16 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     if (kinds > 1).any():
         raise ValueError(f"{folder}: prompt {kinds.idxmax()} is not the same text in every cell")
     untested = cells.index[cells.untested]
-    of_prompts = ["correct", "strict", "distinct", "distinct_share", "clutter", "diversity"]
-    of_images = ["correct", "strict", "extras", "extras.asked"]
+    of_prompts = [
+        "correct",
+        "strict",
+        "distinct",
+        "distinct_share",
+        "clutter",
+        "doubt",
+        "diversity",
+    ]
+    of_images = ["correct", "strict", "doubt", "extras", "extras.asked"]
     for frame, columns in ((prompts, of_prompts), (frames.images, of_images)):
         frame[columns] = frame[columns].mask(frame.cell.isin(untested))
     choice.prepare(cells)

@@ -34,18 +34,23 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
         own, common = cells.total[cell], int(row[f"{results.quality}.change.prompts"])
         if pd.notna(row[results.quality]) and cell != references[str(cell)] and common < own:
             found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
-    return found
+    return list(dict.fromkeys(found))
+
+
+def untrained(results: Results) -> list[str]:
+    """What the images and the seconds of weights that were never trained are worth."""
+    weights = {str(config["backbone"].get("weights")) for config in results.cells.config}
+    return [
+        f"architectures at {size} size with random weights: seconds, memory and calls are those of "
+        "this size, the images mean nothing"
+        for name, size in (("random", "true"), ("tiny", "toy"))
+        if name in weights
+    ]
 
 
 def surroundings(results: Results) -> Iterator[str]:
-    """What the images and the seconds of weights that were never trained are worth."""
-    weights = {str(config["backbone"].get("weights")) for config in results.cells.config}
-    for name, size in (("random", "true"), ("tiny", "toy")):
-        if name in weights:
-            yield (
-                f"architectures at {size} size with random weights: seconds, memory and calls are "
-                "those of this size, the images mean nothing"
-            )
+    """What the machine or the weights keep a report from saying."""
+    yield from untrained(results)
     if results.prompts["memory.allocated"].isna().all():
         yield "memory was not counted: that takes CUDA, or a CPU under Linux"
 

@@ -48,7 +48,8 @@ def _drawn(strata: tuple[str, ...]) -> stats.Draws:
 
 def measured(results: Results) -> list[str]:
     """The columns of ``prompts`` of which means are reported."""
-    return [*(f"score.{name}" for name in results.scores), "clutter", "distinct_share", "diversity"]
+    seen = ("clutter", "doubt", "distinct_share", "diversity")
+    return [*(f"score.{name}" for name in results.scores), *seen]
 
 
 def summarize(results: Results) -> pd.DataFrame:
@@ -56,10 +57,10 @@ def summarize(results: Results) -> pd.DataFrame:
 
     Columns: label, short (the label within its method), typical (whether it is the method's typical
     cell), method, coverage, geneval, strict, score.<name>, clutter (share of images with objects
-    beyond those asked for), distinct_share (of images that are right and no copies), diversity,
-    each with its .change (to its vanilla cell, on common prompts), diversity_right.change (that of
-    diversity over the prompts on which both are all right, where they are `FEWEST` or more),
-    improvement (probability that a prompt does better than vanilla's),
+    beyond those asked for), doubt, distinct_share (of images that are right and no copies),
+    diversity, each with its .change (to its vanilla cell, on common prompts),
+    diversity_right.change (that of diversity over the prompts on which both are all right, where
+    they are `FEWEST` or more), improvement (probability that a prompt does better than vanilla's),
     busy (why its seconds are not to be believed, "" where they are: `clock`),
     seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its parts),
     lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and

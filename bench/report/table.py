@@ -43,19 +43,15 @@ def result_display(
         scores.remove(quality)
     if len(columns) > 1:
         columns["vs vanilla"] = partial(difference, name=quality, brief=brief)
-        if not brief:
-            columns["P(better)"] = partial(spread, name="improvement", form="{:.2f}")
     for name in ("strict", "clutter", *scores, "diversity"):
         if summary[name].notna().any():
             columns[_head(results, name)] = partial(number, name=name)
     columns["s/prompt"] = quiet(partial(number, name="seconds", form="{:.3g}"))
     if brief:
         columns["cost / vanilla"] = quiet(partial(number, name="cost", form="{:.2f}×"))
-        columns["denoiser fwd / bwd"] = partial(calls, "denoiser")
     else:
         columns["cost / vanilla [95%]"] = quiet(partial(spread, name="cost", form="{:.2f}"))
-        for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
-            columns[f"{head} fwd / bwd"] = partial(calls, kind)
+    columns["denoiser fwd / bwd"] = calls
     if published is not None:
         summary = summary.join(published.add_prefix("paper."))
         for name in published:
@@ -65,14 +61,23 @@ def result_display(
     return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
 
 
+def varying(shown: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that say the same in every row, of which there are at least two."""
+    same = [name for name in shown.columns[1:] if len(shown) > 1 and shown[name].nunique() == 1]
+    return shown.drop(columns=same)
+
+
 def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell: strict GenEval, clutter, distinct right images, each score but the one that
-    the quality is, and diversity, with its change to vanilla; columns only for what has such a
-    change. The last is the change of diversity where both are all right."""
+    """One row a cell: P(better), strict GenEval, clutter, doubt, distinct right images, each score
+    but the one that the quality is, and diversity, with its change to vanilla; columns only for
+    what has such a change. The last is the change of diversity where both are all right."""
     scores = [f"score.{name}" for name in results.scores]
-    names = ["strict", "clutter", "distinct_share", *scores, "diversity"]
+    names = ["strict", "clutter", "doubt", "distinct_share", *scores, "diversity"]
     names = [n for n in names if n != results.quality and summary[f"{n}.change"].notna().any()]
     columns = {
+        "P(better)": [spread(row, "improvement", "{:.2f}") for _, row in summary.iterrows()]
+    } if summary.improvement.notna().any() else {}  # fmt: skip
+    columns |= {
         _head(results, name): [
             f"{number(row, name)}, {change}" if (change := difference(row, name)) != NONE
             else number(row, name) for _, row in summary.iterrows()
@@ -145,10 +150,10 @@ def difference(row: pd.Series, name: str = "geneval", brief: bool = False) -> st
     return ("tie" if brief else f"tie ({text})") if change.tie else text
 
 
-def calls(kind: str, row: pd.Series) -> str:
-    """Calls a prompt, phases summed, forward and backward: "550 / 0"."""
+def calls(row: pd.Series) -> str:
+    """Calls of the denoiser a prompt, phases summed, forward and backward: "550 / 0"."""
     ways = ("", "_backward")
-    return " / ".join(f"{row[f'calls.{kind}{way}']:.1f}".removesuffix(".0") for way in ways)
+    return " / ".join(f"{row[f'calls.denoiser{way}']:.1f}".removesuffix(".0") for way in ways)
 
 
 def show(display: pd.DataFrame, title: str, console: Console) -> None:

@@ -83,6 +83,12 @@ def _preference(given: NoSettings, device: torch.device, part: Part) -> LoadedRe
     return Preference.load().to(device)
 
 
+def _taste(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
+    from bench.miniature.taste import Taste
+
+    return Taste.load().to(device)
+
+
 def _miniature_clip(given: NoSettings, device: torch.device, part: Part) -> LoadedReward:
     from bench.miniature.clip import MiniatureClip
 
@@ -136,6 +142,7 @@ def _mix(given: MixSettings, device: torch.device, part: Part) -> LoadedReward:
 
 KINDS: dict[str, RewardKind] = {
     "preference": RewardKind(_preference),
+    "taste": RewardKind(_taste),
     "miniature_clip": RewardKind(_miniature_clip),
     "jpeg": RewardKind(_jpeg, differentiable=False),
     "quadratic": _mixture("quadratic"),

@@ -129,4 +129,5 @@ def judged(folder: Path, record: Record, judge: Judge) -> Record:
     if (metadata.get("prompt"), metadata.get("tag")) != (record.prompt, record.tag):
         raise BenchError(f"{where} is not the prompt that was recorded")
     said = judge.judge(metadata, from_bytes(read(paths)))
-    return replace(record, **{key: said.get(key) for key in JUDGED})
+    changed: dict[str, Any] = {key: said.get(key) for key in JUDGED}
+    return replace(record, **changed)

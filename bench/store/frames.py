@@ -35,14 +35,14 @@ class Frames:
     (NaN where not counted), yardstick.vanilla and yardstick.method (NaN where not timed), images,
     correct (how many; NaN where nothing was judged), strict and distinct (how many; NaN without a
     detector), distinct_share and clutter (shares of the images: distinct ones, those with
-    detections beyond what was asked for), diversity, score.<name> (means over images),
+    detections beyond what was asked for), diversity, doubt and score.<name> (means over images),
     memory.allocated, memory.target, memory.resident, memory.vanilla and memory.reserved (GiB, as in
     the record; NaN where not counted), device, torch, batch (images together / most samples a call
     of the denoiser / of the decoder), field.<name> of the prompt's metadata; on the mixture also
     distance.<name>, target.<score>, target_diversity, info.
-    ``images``: cell, index, position, path (below the cell's images), correct, reasons, strict,
-    extras (detections beyond those asked for) and extras.asked (those of classes asked for),
-    score.<name>.
+    ``images``: cell, index, position, path (below the cell's images), correct, reasons,
+    detections, strict, doubt, extras (detections beyond those asked for), extras.asked (those of
+    classes asked for), score.<name>.
     ``notes``: what a reader should know, a sentence each.
     """
 
@@ -172,6 +172,7 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
     strict = [np.nan if r.strict is None else sum(map(bool, r.strict)) for r in records]
     crowded = [np.nan if r.beyond is None else np.mean([n > 0 for n in r.beyond]) for r in records]
     columns |= {"strict": np.array(strict, float), "clutter": np.array(crowded, float)}
+    columns["doubt"] = [np.nan if r.doubt is None else np.mean(r.doubt) for r in records]
     for key in ("distinct", "diversity", "target_diversity"):
         columns[key] = np.array([getattr(r, key) for r in records], float)
     columns["distinct_share"] = columns["distinct"] / np.array(columns["images"], float)
@@ -195,7 +196,9 @@ def image_rows(records: Sequence[Record]) -> pd.DataFrame:
         "path": [path for r in records for path in r.images],
         "correct": [mark for r in records for mark in r.geneval or unjudged * len(r.images)],
         "reasons": ["; ".join(own) for r in records for own in r.reasons or [()] * len(r.images)],
+        "detections": [own for r in records for own in r.detections or unjudged * len(r.images)],
         "strict": [mark for r in records for mark in r.strict or unjudged * len(r.images)],
+        "doubt": [value for r in records for value in r.doubt or unjudged * len(r.images)],
         "extras": [count for r in records for count in r.beyond or unjudged * len(r.images)],
         "extras.asked": [
             count

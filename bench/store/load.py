@@ -26,6 +26,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     image, path             the image's number within its prompt, and its file
     geneval, reasons        whether it is correct, and what was wrong; None where nothing judged
     strict                  whether it is correct by sure detections alone and without extras
+    doubt                   how many of its detections the detector expects to be wrong about
     extras, extras.asked    how many detections there are beyond the objects asked for, and how many
                             of these are of the classes asked for; None without a detector
     score.<name>            each reward's value
@@ -70,6 +71,7 @@ def load(folder: str | Path) -> pd.DataFrame:
         "geneval",
         "reasons",
         "strict",
+        "doubt",
         "extras",
         "extras.asked",
         *scores,

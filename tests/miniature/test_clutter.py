@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.geneval.prompts import CLASSES, two_object
+from bench.geneval.prompts import CLASSES, single_object, two_object
 from bench.judge import clutter
 from bench.judge.judges import ImageJudge
 from bench.miniature.clip import MiniatureClip
@@ -82,6 +82,32 @@ def test_an_object_seen_twice_on_one_place_is_one():
     assert [(name, score) for name, *_, score in seen] == [("dog", 0.9), ("dog", 0.5)]
     metadata = {"include": [{"class": "dog", "count": 1}]}
     assert clutter.extras(metadata, seen) == {"asked": 1, "other": 0}
+
+
+def test_ghosts_and_blur_raise_the_detector_s_doubt(judge):
+    rng, ghosts, blurred = np.random.default_rng(5), [], []
+    for _ in range(SCENES):
+        metadata = single_object(int(rng.integers(80)))
+        scene = scenes.render(metadata, rng)
+        (corner,) = scene.objects
+        x, y = (0 if corner.box[0] >= 24 else 40), (0 if corner.box[1] >= 24 else 40)
+        image = scene.image.astype(float)
+        cover = 0.45 * scenes.glyph(str(rng.choice(CLASSES)), 24)[..., None]
+        image[y : y + 24, x : x + 24] *= 1 - cover
+        clean, soft = from_bytes(scene.image[None]), from_bytes(image.astype(np.uint8)[None])
+        far = torch.nn.functional.avg_pool2d(clean, 3, 1, 1, count_include_pad=False)
+        far = torch.nn.functional.avg_pool2d(far, 3, 1, 1, count_include_pad=False)
+        (plain,), (ghost,), (blur,) = (
+            judge.judge(metadata, one)["doubt"] for one in (clean, soft, far)
+        )
+        ghosts.append(ghost > plain)
+        blurred.append(blur > plain)
+    assert np.mean(ghosts) > 0.8 and np.mean(blurred) > 0.6
+
+
+def test_doubt_is_the_expected_number_of_wrong_calls():
+    boxes = {"dog": np.array([[0, 0, 20, 20, 0.9], [30, 0, 50, 20, 0.3], [30, 30, 50, 50, 0.04]])}
+    assert clutter.doubt(boxes, {}) == pytest.approx(0.4)
 
 
 def test_strict_wants_the_counting_threshold_for_every_task(judge):

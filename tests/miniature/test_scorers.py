@@ -14,13 +14,14 @@ from bench.geneval import prompts
 from bench.miniature import frozen, words
 from bench.miniature.clip import MiniatureClip
 from bench.miniature.preference import Preference
+from bench.miniature.taste import Taste
 
 Scorer = Preference | MiniatureClip
 Draw = Callable[[prompts.Metadata, int], Tensor]
 KINDS = ("class", "color", "binding", "count", "position")
 
 
-@pytest.fixture(scope="module", params=[Preference, MiniatureClip], ids=lambda c: c.name)
+@pytest.fixture(scope="module", params=[Preference, Taste, MiniatureClip], ids=lambda c: c.name)
 def scorer(request: pytest.FixtureRequest) -> Scorer:
     return request.param.load()
 

@@ -16,7 +16,7 @@ UNET = ROOT / "bench/miniature/weights/pipeline/unet/diffusion_pytorch_model.saf
 def test_the_stages_are_listed_without_the_training_extra_or_torch():
     command = [sys.executable, "-m", "training", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    stages = "vae judge preference clip diffusion curve export students flow molecules udlm"
+    stages = "vae judge preference taste clip diffusion curve export students flow molecules udlm"
     for stage in stages.split():
         assert stage in done.stdout
 

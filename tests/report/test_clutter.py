@@ -5,11 +5,11 @@ import pytest
 from synthetic import records_of, write
 
 import bench
-from bench.report import table
+from bench.report import quality, style, table
 from bench.report.load import load
 from bench.report.summary import FEWEST, summarize
 
-NEW = ["strict", "clutter", "distinct_share"]
+NEW = ["strict", "clutter", "doubt", "distinct_share"]
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def planted(folder):
         for number, record in enumerate(finished):
             right = [bool(more) or number < FEWEST, True, True, True]
             record |= {"geneval": right, "reasons": [[]] * 4}
+            record["doubt"] = [0.0, 0.0, 0.0, 0.4 * more]
             record |= {"strict": [*right[:3], not more], "distinct": 2 + more}
             record["extras"] = {"asked": [0, 0, 0, more], "other": [0, 0, 0, more]}
             record["diversity"] = 0.2 if number < FEWEST else 0.3 - 0.1 * more
@@ -37,6 +38,7 @@ def test_the_summary_has_the_planted_shares_and_their_changes(planted):
     assert lidar["distinct_share.change"] == pytest.approx(0.25)
     assert lidar.geneval == 1 and lidar.strict == 0.75
     assert lidar["strict.change"] == pytest.approx(0.75 - vanilla.strict)
+    assert lidar["doubt.change"] == pytest.approx(0.1)
     assert np.isnan(vanilla["clutter.change"])
 
 
@@ -68,12 +70,24 @@ def test_the_tables_show_them_and_leave_them_out_where_no_detector_looked(plante
     assert f"(n = {FEWEST})" in "".join(others["diversity where all are right"])
 
 
+def test_the_hacking_figure_shows_them_and_less_clutter_is_up(planted):
+    results = load(planted)
+    summary = summarize(results)
+    looks = style.looks(summary)
+    figure = quality.hacking(summary, (results.reward, *results.judges), looks)
+    axes = {ax.get_ylabel(): ax for ax in figure.axes}
+    assert {"change of strict GenEval", "change of clutter (less is up)"} <= {*axes}
+    assert [label for label, ax in axes.items() if ax.yaxis_inverted()] == [
+        "change of clutter (less is up)"
+    ]
+
+
 def test_records_of_earlier_versions_have_none_of_it(folder):
     results = load(folder)
     summary = summarize(results)
     assert summary[NEW].isna().all(axis=None)
     assert not {"strict GenEval", "clutter"} & {*table.result_display(results, summary)}
-    assert bench.load(folder)[["strict", "extras", "distinct"]].isna().all(axis=None)
+    assert bench.load(folder)[["strict", "doubt", "extras", "distinct"]].isna().all(axis=None)
 
 
 def test_a_data_frame_has_what_was_seen_of_each_image(planted):

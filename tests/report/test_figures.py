@@ -47,7 +47,37 @@ def test_grid_enlarges_by_whole_pixels_and_shows_a_missing_image_in_grey(folder:
     assert (np.asarray(gallery.square(gallery.small(path)[0])) == enlarged).all()
     path.unlink()
     assert gallery.square(gallery.small(path)[0]).getpixel((0, 0)) == gallery.GREY
-    assert gallery.gallery(results).sheet.width > 3 * gallery.SIDE
+    (grid,) = gallery.galleries(results)
+    assert grid.sheet.width > 3 * gallery.SIDE
+
+
+def test_a_grid_is_never_wider_than_a_page_and_no_method_is_lost(tmp_path: Path) -> None:
+    for method in synthetic.EFFECTS:
+        synthetic.cell(tmp_path, method, total=6)
+    results = load(tmp_path)
+    found = gallery.galleries(results)
+    assert [grid.name for grid in found] == ["grid", "grid_2"]
+    assert all(len(grid.columns) <= gallery.COLUMNS for grid in found)
+    assert [label for grid in found for label in grid.columns] == list(results.cells.label)
+
+
+def test_without_timings_quality_is_drawn_over_calls_and_controls_are_hollow(
+    folder: Path,
+) -> None:
+    synthetic.cell(folder, "best_of_n")
+    for path in (folder / "cells").iterdir():
+        synthetic.write(path, [r | {"yardstick": None} for r in synthetic.read(path)])
+    results = load(folder)
+    summary = summarize(results)
+    spent = cost.counted(results, summary).set_index("method").spent
+    assert spent.to_dict() == {"vanilla": 1, "lidar": 1300 / 800, "ug": 1.5, "best_of_n": 1}
+    ((_, _, figure),) = cost.by_target(results, summary, style.looks(summary))
+    (axes,) = figure.axes
+    assert "calls of the denoiser" in axes.get_xlabel()
+    filled = {c.get_label(): c.lines[0].get_markerfacecolor() for c in axes.containers}
+    assert [name for name, color in filled.items() if color == "white"] == ["best_of_n"]
+    (dotted,) = (line for line in axes.lines if line.get_linestyle() == ":")
+    assert set(dotted.get_ydata()) == {summary.set_index("method").geneval["vanilla"]}
 
 
 def texts_in(figure: Figure) -> list:
@@ -56,7 +86,9 @@ def texts_in(figure: Figure) -> list:
 
 
 DRAWN = {
-    "cost": lambda results, summary, looks: cost.quality_vs_cost(results, summary, looks, {}),
+    "cost": lambda results, summary, looks: cost.quality_vs_cost(
+        results, cost.counted(results, summary), looks, {}
+    ),
     "phases": lambda results, summary, looks: cost.phases(summary),
     "diversity": lambda results, summary, looks: quality.diversity(summary, "preference", looks),
 }
@@ -91,7 +123,7 @@ def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:
 def test_a_full_set_of_cells_draws_every_figure(tmp_path: Path) -> None:
     synthetic.sweep(tmp_path)
     section = sections.figure_section(gather(load(tmp_path)), "")
-    assert len(section.parts) == 8 and all(isinstance(part, Picture) for part in section.parts)
+    assert len(section.parts) == 7 and all(isinstance(part, Picture) for part in section.parts)
 
 
 def test_curves_run_over_the_cells_that_differ_in_one_setting(tmp_path: Path) -> None:

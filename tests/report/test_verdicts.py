@@ -12,7 +12,7 @@ import synthetic
 from planting import date, evidence, lidar, plant
 
 from bench import stats
-from bench.report.document import Table
+from bench.report.document import Bullets, Table
 from bench.report.lidar.verdicts import CLAIMS, corrections, cost, estimate, quality, verdicts
 from bench.report.lidar.verdicts.base import (
     FAILS,
@@ -27,7 +27,7 @@ from bench.report.lidar.verdicts.base import (
     of_ratio,
     together,
 )
-from bench.report.sections import verdict_section
+from bench.report.sections import claim_section, verdict_section
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
@@ -194,8 +194,9 @@ def test_verdicts_are_of_the_backbone_s_reward_on_geneval_s_prompts_alone(
     for kind, right in (("vanilla", 0.1), ("lidar", 0.9)):
         effect = (right, 0.5 * (kind == "lidar"), 0.0, 0.3, 1.0)
         synthetic.cell(tmp_path, kind, effect=effect, total=96, pictures=False, **changes)
-    found = verdict_section(evidence(tmp_path))
-    assert bool(found.parts) == judged
+    own = evidence(tmp_path)
+    found, listed = claim_section(own), verdict_section(own)
+    assert bool(found.parts) == bool(listed.parts) == judged
     for part in found.parts:
         if isinstance(part, Table) and part.name == "verdicts":
             assert UNKNOWN not in set(part.shown["verdict"])
@@ -205,7 +206,23 @@ def test_verdicts_are_of_the_backbone_s_reward_on_geneval_s_prompts_alone(
 def test_a_single_cell_has_no_verdicts_read_off_another_folder(tmp_path: Path) -> None:
     plant(tmp_path, "vanilla")
     path = estimators(tmp_path / "e.csv", {"tweedie": 3, "lookahead": 0})
-    assert verdict_section(evidence(tmp_path, path)).parts == ()
+    own = evidence(tmp_path, path)
+    assert claim_section(own).parts == verdict_section(own).parts == ()
+
+
+def test_the_list_of_verdicts_leaves_out_those_read_off_another_folder(tmp_path: Path) -> None:
+    for kind, right in (("vanilla", 0.1), ("lidar", 0.9)):
+        effect = (right, 0.5 * (kind == "lidar"), 0.0, 0.3, 1.0)
+        synthetic.cell(tmp_path, kind, effect=effect, total=96, pictures=False)
+    own = evidence(tmp_path, estimators(tmp_path / "e.csv", {"tweedie": 3, "lookahead": 0}))
+    (table,) = (
+        part for part in claim_section(own).parts if getattr(part, "name", "") == "verdicts"
+    )
+    elsewhere = table.shown["measured here"].str.contains("ground_truth")
+    *_, listed = verdict_section(own).parts
+    assert isinstance(listed, Bullets) and elsewhere.any()
+    assert len(listed.lines) == (~elsewhere).sum() > 0
+    assert all(line[0] in "✓✗" and "ground_truth" not in line for line in listed.lines)
 
 
 def test_every_claim_says_by_what_it_is_judged_and_why_it_is_not(folder: Path) -> None:

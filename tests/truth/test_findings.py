@@ -9,7 +9,7 @@ from bench.report.truth import findings
 from bench.report.truth.curves import growth, power, slope
 from bench.report.truth.knobs import Sweep
 from bench.report.truth.read import PERFECT
-from bench.report.truth.summary import against
+from bench.report.truth.summary import against, whole
 from bench.report.truth.worlds import MIXTURE
 
 SIZES, TAGS = (2, 8), ("overlapping", "separated")
@@ -44,6 +44,13 @@ def test_a_duel_is_nearer_farther_or_a_tie():
     assert "(n 4), the nearest of its 2 settings," in best and best.endswith(": nearer")
     assert ug.endswith(": a tie") and date.endswith(": farther")
     assert list(findings.duels(summary, rows, MIXTURE, None)) == []
+
+
+def test_means_over_fewer_problems_are_not_set_beside_the_others():
+    rows = {"a": 24, "b": 24, "c": 20, PERFECT: 48}
+    summary = pd.DataFrame({"method": list(rows), "problems": list(rows.values())})
+    assert list(whole(summary).method) == ["a", "b", PERFECT]
+    assert whole(pd.DataFrame()).empty
 
 
 def test_a_ratio_without_an_interval_is_no_tie():

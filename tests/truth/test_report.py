@@ -20,7 +20,7 @@ from bench.store.records import read_records
 TOY = ["experiment=ground_truth", "images=24", "steps=8", "prompts.n=1"]
 LINES = [
     "method=vanilla,exact,fk_smc backbone.dimension=2,3",
-    "method=lidar method.efr.lookahead.n=8,16 backbone.dimension=2,3",
+    "method=lidar method.efr.lookahead.n=8,16,32 backbone.dimension=2,3",
     "method=probe target_scale=0.5,1,2 method.efr.lookahead.n=8",
     "method=probe target_scale=0.5,1,2 efr@method.efr=[exact,tweedie]",
     "method=probe method.efr.lookahead.n=4,8,16 method.efr.lookahead.solver=ddim",
@@ -76,12 +76,13 @@ def test_the_report_holds_its_table_findings_and_figures(folder):
     page = (folder / "report.md").read_text()
     table = pd.read_csv(folder / "tables" / "methods.csv")
     methods = {"vanilla", "exact", "fk_smc", "lidar", PERFECT}
-    assert len(table) == 6 and set(table.method) == methods
-    for name in ("efr_error", "dimension", "convergence", "samples", "methods_by_dimension"):
+    assert len(table) == 7 and set(table.method) == methods
+    figures = ("knobs", "methods_by_dimension", "efr_error", "dimension", "convergence", "samples")
+    for name in figures:
         assert (folder / "figures" / f"{name}.png").stat().st_size > 0
         assert f"(figures/{name}.png)" in page
     html = (folder / "report.html").read_text()
-    assert html.count('<figure class="plot"') == 5 and "theorem 3.5" in html
+    assert html.count('<figure class="plot"') == 6 and "theorem 3.5" in html
     errors = pd.read_csv(folder / "tables" / "estimators.csv")
     assert set(errors.estimator) == {"lookahead", "tweedie"}
     assert "theorem 3.5" in page and "claim 4" in page and "in 4" in page
@@ -125,7 +126,10 @@ def test_without_probes_or_without_samplers_the_report_says_so(folder, tmp_path)
     page = build(copy, only=sampling).read_text()
     assert "lack of such cells: Estimators against λ" in page and "theorem" not in page
     page = build(copy, only=[n for n in names if n.startswith("probe")]).read_text()
-    assert "lack of such cells: Samples" in page and "theorem 3.5" in page
+    assert (
+        "lack of such cells: Knobs, Methods against the dimension, Samples" in page
+        and "theorem 3.5" in page
+    )
     build(folder)
 
 

@@ -33,9 +33,11 @@ def samplers(summary: pd.DataFrame, rows: pd.DataFrame, world: World) -> Iterato
             f"{own.problems} problems, from {own[f'{main}.least']:.2f} to "
             f"{own[f'{main}.most']:.2f} on single ones: so far luck carries"
         )
-        pairs = {label: against(rows, label, PERFECT, world) for label in known.index}
-        alike = [label for label, pair in pairs.items() if label != PERFECT and level(pair)]
-        yield f"not told apart from a perfect sampler: {', '.join(alike) or 'no method'}"
+        others = [label for label in known.index if label != PERFECT]
+        pairs = {label: against(rows, label, PERFECT, world) for label in others}
+        alike = [label for label, pair in pairs.items() if level(pair)]
+        if any(pair is not None and pair.known for pair in pairs.values()):
+            yield f"not told apart from a perfect sampler: {', '.join(alike) or 'no method'}"
     for _, row in summary[summary.method == "exact"].iterrows():
         yield f"guidance by the exact estimate ends at {table.spread(row, main, '{:.2f}')}"
     lidar = summary[summary.method == "lidar"].sort_values(main)
@@ -50,9 +52,11 @@ def duels(
     summary: pd.DataFrame, rows: pd.DataFrame, world: World, own: str | None
 ) -> Iterator[str]:
     """LiDAR's setting ``own`` against every rival's best one, paired by problem."""
-    for method in RIVALS if own else ():
+    if own is None:
+        return
+    for method in RIVALS:
         rivals = summary[summary.method == method]
-        if rivals.empty or own is None:
+        if rivals.empty:
             continue
         best = rivals.loc[rivals[world.main].idxmin()]
         if (pair := against(rows, own, best.label, world)) is not None:

@@ -51,7 +51,8 @@ def sweeps(truth: Truth, summary: pd.DataFrame) -> list[Sweep]:
 
 
 def _of(knob: Knob, cells: pd.DataFrame, summary: pd.DataFrame, size: str) -> Iterator[Sweep]:
-    own = cells[(cells.method == knob.method) & [knob.key in s for s in cells.settings]]
+    own = cells[cells.method == knob.method]
+    own = own[own.settings.map(lambda settings: knob.key in settings).astype(bool)]
     varied = (knob.key, f"backbone.{size}")
     rest = [str(sorted(p for p in s.items() if p[0] not in varied)) for s in own.settings]
     groups = [group for _, group in own.groupby(rest) if len(group) > 2]

@@ -14,7 +14,7 @@ from bench.report.truth import figures, findings, sweep_figures
 from bench.report.truth.curves import averaged
 from bench.report.truth.knobs import Sweep, sweeps
 from bench.report.truth.read import PERFECT, Truth, load, probed
-from bench.report.truth.summary import by_size, summarize
+from bench.report.truth.summary import by_size, summarize, whole
 from bench.report.truth.worlds import MIXTURE, World
 
 CAPTION = (
@@ -57,11 +57,13 @@ def report(folder: Path, only: Collection[str] | None = None) -> Report:
 @dataclass(frozen=True)
 class Known:
     """What was measured in a world: ``summary`` of its methods, ``sized`` by the problems' size,
-    ``swept`` knobs, ``probed`` estimators by problem and ``errors`` over problems."""
+    ``whole``: the settings that met all problems, and among them ``swept`` knobs; ``probed``
+    estimators by problem and ``errors`` over problems."""
 
     truth: Truth
     summary: pd.DataFrame
     sized: pd.DataFrame
+    whole: pd.DataFrame
     swept: Sequence[Sweep]
     probed: pd.DataFrame
     errors: pd.DataFrame
@@ -69,8 +71,9 @@ class Known:
     @classmethod
     def of(cls, truth: Truth) -> Known:
         summary, rows = summarize(truth), probed(truth.probes)
-        swept = sweeps(truth, summary)
-        return cls(truth, summary, by_size(truth), swept, rows, averaged(rows))
+        full = whole(summary)
+        swept = sweeps(truth, full)
+        return cls(truth, summary, by_size(truth), full, swept, rows, averaged(rows))
 
     @property
     def lidar(self) -> str | None:
@@ -85,7 +88,9 @@ class Known:
     @property
     def told(self) -> list[str]:
         """The labels of `PERFECT`, LiDAR and its rivals, each rival's best."""
-        summary, main = self.summary, self.truth.world.main
+        summary, main = self.whole, self.truth.world.main
+        if summary.empty:
+            return []
         found = [PERFECT] if PERFECT in set(summary.label) else []
         found += [self.lidar] if self.lidar else []
         for method in RIVALS:
@@ -98,8 +103,8 @@ class Known:
         world, truth, rows = self.truth.world, self.truth, self.truth.methods
         found: list[str] = []
         if not self.summary.empty:
-            found += findings.samplers(self.summary, rows, world)
-            found += findings.duels(self.summary, rows, world, self.lidar)
+            found += findings.samplers(self.whole, rows, world)
+            found += findings.duels(self.whole, rows, world, self.lidar)
             found += findings.knobs(self.swept, world.main)
             found += findings.sizes(self.sized, self.told, world)
         found += findings.estimators(self.probed, world)
@@ -224,7 +229,7 @@ def draw(known: Known) -> tuple[Part, ...]:
     world, size = truth.world, truth.world.size
     name = f"{world.distances[world.main]} over its floor"
     made = [
-        ("knobs", "Knobs", sweep_figures.knobs(known.swept, known.summary, world.main, name),
+        ("knobs", "Knobs", sweep_figures.knobs(known.swept, known.whole, world.main, name),
          "What decides how near a method comes to the target, with 95% intervals over problems. "
          "The band is a perfect sampler's interval, the dotted line vanilla."),
         (f"methods_by_{size}", f"Methods against the {size}",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench import stats
 from bench.report.summary import draws
-from bench.report.truth.read import PROBLEM, Truth
+from bench.report.truth.read import PERFECT, PROBLEM, Truth
 from bench.report.truth.worlds import World
 
 MEANS = ("reward", "gap", "diversity", "ess", "seconds")
@@ -40,6 +40,13 @@ def summarize(truth: Truth) -> pd.DataFrame:
         others = [c for c in own if c in MEANS or c.startswith(("judge.", "calls."))]
         found.append(row | own[others].astype(float).mean().to_dict())
     return pd.DataFrame(found)
+
+
+def whole(summary: pd.DataFrame) -> pd.DataFrame:
+    """The settings that met as many problems as any: means over fewer are of other problems."""
+    if summary.empty:
+        return summary
+    return summary[summary.problems >= summary.problems[summary.method != PERFECT].max()]
 
 
 def by_size(truth: Truth) -> pd.DataFrame:

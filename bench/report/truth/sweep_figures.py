@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from bench.report import style
 from bench.report.truth.figures import COLORS, logarithmic
@@ -14,6 +15,8 @@ from bench.report.truth.knobs import Sweep
 from bench.report.truth.read import PERFECT
 
 COLUMNS = 3
+FACTORS = (0.8, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+FACTORS = (0.8, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
 def knobs(sweeps: Sequence[Sweep], summary: pd.DataFrame, main: str, name: str) -> Figure | None:
@@ -32,6 +35,7 @@ def knobs(sweeps: Sequence[Sweep], summary: pd.DataFrame, main: str, name: str) 
             ax.axhline(value, color=style.INK, linewidth=1, linestyle=":")
         line(ax, sweep.points, "x", main, 0, None)
         logarithmic(ax, sorted(sweep.points.x))
+        times(ax)
         ax.set_title(sweep.name, fontsize=9, loc="left")
     for ax in axes[::COLUMNS]:
         ax.set_ylabel(name, fontsize=9)
@@ -50,10 +54,18 @@ def sizes(
     for place, label in enumerate(labels):
         line(ax, sized[sized.label == label].sort_values("size"), "size", main, place, label)
     logarithmic(ax, sorted(sized["size"].unique()))
+    times(ax)
     ax.set_xlabel(size, fontsize=9)
     ax.set_ylabel(name, fontsize=9)
     style.legend(fig, [ax], 2)
     return fig
+
+
+def times(ax: Axes) -> None:
+    """Round factors on the vertical axis."""
+    low, high = ax.get_ylim()
+    ax.set_yticks([tick for tick in FACTORS if low <= tick <= high])
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
 
 
 def line(ax: Axes, own: pd.DataFrame, x: str, y: str, place: int, label: str | None) -> None:

@@ -126,8 +126,10 @@ def of_ratio(
     """`chance` of a ratio, whose interval is even in the logarithm."""
     if value is None or not value.known or value.low <= 0:
         return 1.0
-    log = stats.Interval(*np.log([value.value, value.low, value.high]), value.prompts)
-    return chance(log, float(np.log(threshold)), strata, level)
+    centre, low, high = np.log([value.value, value.low, value.high])
+    return chance(
+        stats.Interval(centre, low, high, value.prompts), float(np.log(threshold)), strata, level
+    )
 
 
 def together(outcome: Outcome, ps: Sequence[float]) -> float:
