@@ -143,10 +143,9 @@ def together(outcome: Outcome, ps: Sequence[float]) -> float:
 def decide(
     claim: Claim, outcome: Outcome, measured: str, p: float, *values: stats.Interval | None
 ) -> Verdict:
-    """A verdict that rests on the intervals of ``values`` alone."""
+    """A verdict that rests on the intervals of ``values`` alone, against 0."""
     known = all(value is not None and value.known for value in values)
-    doubt = f"an interval covers {claim.threshold:g}, which makes nothing equal"
-    doubt = doubt if known else "no interval: a task has a single prompt"
+    doubt = "an interval covers 0" if known else "no interval: a task has a single prompt"
     return Verdict(claim, outcome, measured, doubt if outcome == UNKNOWN else "", p)
 
 

@@ -106,14 +106,19 @@ def lifts(evidence: Evidence) -> Verdict:
 
 
 def collapse(evidence: Evidence) -> Verdict:
-    cell = evidence.typical("fk_smc")
-    if cell is None:
-        return missing(COLLAPSE, "a cell of fk_smc is needed")
-    row = evidence.results.cells.loc[cell]
-    particles = row.settings.get("steer.smc.particles", "None")
-    if (particles if particles != "None" else str(row.images)) != "4":
-        return missing(COLLAPSE, "fk_smc here does not have four particles")
-    return _kept(evidence, COLLAPSE, cell, below=True)
+    cells = evidence.results.cells
+    own = cells[(cells.method == "fk_smc") & choice.enough(cells)]
+    four = [str(cell) for cell, row in own.iterrows() if _particles(row) == "4"]
+    if not four:
+        return missing(COLLAPSE, "a cell of fk_smc with four particles is needed")
+    typical = evidence.typical("fk_smc")
+    return _kept(evidence, COLLAPSE, typical if typical in four else four[0], below=True)
+
+
+def _particles(row: pd.Series) -> str:
+    """Of a cell of SMC; as many as images where nothing is set."""
+    particles = str(row.settings.get("steer.smc.particles", "None"))
+    return str(row.images) if particles == "None" else particles
 
 
 def keeps(evidence: Evidence) -> Verdict:
