@@ -17,6 +17,7 @@ from bench.report.speedups import Speedup
 from bench.report.style import Look
 
 Frontiers = Mapping[str, tuple[stats.Array, stats.Array]]  # method -> costs, best qualities
+EQUAL, STEP = 1.02, 1.035  # costs that are drawn as one, and the step from one point to the next
 MATCHED, PLAIN = "#D55E00", "#7F7F7F"
 
 
@@ -105,9 +106,22 @@ def quality_vs_cost(
         ax.plot(cost, best, color=color, linewidth=1.4, alpha=0.6, zorder=2)
     rest = known.drop(named.index)
     ax.scatter(rest.spent, rest[results.quality], s=9, c=[colors[m] for m in rest.method], zorder=2)
-    style.scatter(ax, named, "spent", results.quality, looks, hollow=UNGUIDED)
-    style.name_points(ax, named, "spent", results.quality, "label" if not many else "method")
+    apart = beside(named, results.quality)
+    style.scatter(ax, apart, "spent", results.quality, looks, hollow=UNGUIDED)
+    style.name_points(ax, apart, "spent", results.quality, "label" if not many else "method")
     return fig
+
+
+def beside(frame: pd.DataFrame, quality: str) -> pd.DataFrame:
+    """Points of one cost moved side by side, in order of quality, so that each can be seen; those
+    with an interval of their cost stay where they are."""
+    known = frame["spent.low"] < frame["spent.high"]
+    groups = np.log(frame.spent).div(np.log(EQUAL)).round().mask(known)
+    ordered = frame[quality].groupby(groups)
+    place = ordered.rank(method="first") - (ordered.transform("count") + 1) / 2
+    moved = STEP ** place.fillna(0.0)
+    ends = {name: frame[name] * moved for name in ("spent", "spent.low", "spent.high")}
+    return frame.assign(**ends)
 
 
 def phases(summary: pd.DataFrame, paper: pd.Series | None = None) -> Figure | None:

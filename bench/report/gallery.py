@@ -28,8 +28,9 @@ GREY, INK = (205, 205, 205), (34, 34, 34)
 COLORS = {True: (0, 100, 70), False: (170, 60, 0), None: INK}
 
 SEEN = (
-    "Ticks and crosses are GenEval's verdict, boxes what its detector saw, errors and all. It "
-    "counts objects only above 0.9, and does not punish extra ones: those beyond what was asked."
+    "Ticks and crosses are GenEval's verdict, boxes what its detector saw, errors and all. Where a "
+    "number is asked for it counts objects above 0.9 alone; elsewhere extra objects, beyond those "
+    "asked for, cost nothing."
 )
 UNSEEN = "Ticks and crosses are GenEval's verdict; what its detector saw was not recorded."
 PICKED = (

@@ -45,8 +45,9 @@ CONTROLS = (
 )
 FRONTIERS = (
     "Up and to the left is better. Cost is relative to vanilla sampling by the same target solver "
-    "and steps. Hollow markers are controls, which guide nothing; the dotted line is vanilla. A "
-    "line is the best {0} for at most each cost, where a method's budget was swept."
+    "and steps; points of equal calls stand side by side. Hollow markers are controls, which guide "
+    "nothing; the dotted line is vanilla. A line is the best {0} for at most each cost, where a "
+    "method's budget was swept."
 )
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "

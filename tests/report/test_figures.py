@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 from matplotlib.figure import Figure
@@ -107,6 +108,17 @@ def test_figure_labels_stay_inside_and_apart(tmp_path: Path, draw: str) -> None:
     assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= frame.x1 and b.y1 <= frame.y1 for b in boxes)
     overlaps = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
     assert not overlaps
+
+
+def test_points_of_one_cost_stand_side_by_side_and_timed_ones_stay() -> None:
+    spent = pd.Series([1.0, 2.0, 2.0, 2.01, 2.0])
+    frame = pd.DataFrame({"spent": spent, "spent.low": spent, "spent.high": spent})
+    frame.loc[4, ["spent.low", "spent.high"]] = 1.9, 2.1
+    frame["geneval"] = [0.5, 0.7, 0.6, 0.8, 0.9]
+    moved = cost.beside(frame, "geneval").spent
+    assert moved[0] == 1 and moved[4] == 2
+    assert moved[2] < moved[1] == pytest.approx(2) and moved[1] < moved[3]
+    assert moved[3] / spent[3] == pytest.approx(spent[2] / moved[2]) == cost.STEP
 
 
 def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:

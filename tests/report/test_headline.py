@@ -34,7 +34,7 @@ def test_it_names_the_best_method_at_like_calls_with_its_interval(evidence: Evid
     best = evidence.summary.set_index("method").loc["lidar"]
     value = f"{best.geneval:.3f} [{best['geneval.low']:.3f}, {best['geneval.high']:.3f}]"
     assert first.startswith(
-        f"Of 2 methods at about 1.6 times vanilla's calls, LiDAR scores best by GenEval: {value}, "
+        f"Of 2 methods at about twice vanilla's calls, LiDAR scores best by GenEval: {value}, "
     )
     assert "cannot tell" not in first
 
