@@ -10,8 +10,10 @@ pytest.importorskip("fonticon_mdi7", reason="scenes need the training extra")
 
 from bench.miniature.pipeline import PIPELINE
 from bench.miniature.taste import Taste
-from training import spoil, taste
-from training.taste import IMAGES, PAIRS, Rendering, preference_loss
+from training import spoil, taste, votes
+from training.scenes import Placed
+from training.taste import preference_loss
+from training.votes import IMAGES, PAIRS, Rendering
 
 PIXELS = np.zeros((64, 64, 3), dtype=np.uint8)
 
@@ -26,21 +28,21 @@ def of(wrong: float = 0.0, untidy: float = 0.0, harmony: float = 0.5) -> Renderi
 def test_annotators_prefer_what_fits_what_is_tidy_and_what_stands_out(better_worse) -> None:
     better, worse = better_worse
     groups = [[better, worse, better, worse]] * 400
-    shares = taste.votes(groups, np.random.default_rng(0)).mean(0)
+    shares = votes.votes(groups, np.random.default_rng(0)).mean(0)
     assert shares[0] > 0.53  # better against worse
     assert shares[1] == pytest.approx(0.5, abs=0.05)  # alike
     assert shares[3] < 0.47  # worse against better
 
 
 def test_annotators_differ_and_err() -> None:
-    shares = taste.votes([[of(), of(wrong=3), of(), of()]] * 400, np.random.default_rng(0))
+    shares = votes.votes([[of(), of(wrong=3), of(), of()]] * 400, np.random.default_rng(0))
     assert 0.005 < (shares[:, 0] < 1).mean() < 0.5
 
 
 def test_a_mistake_halfway_counts_half() -> None:
     rng = np.random.default_rng(3)
     for _ in range(20):
-        right, wrong, between, _ = taste.renderings(rng)[1]
+        right, wrong, between, _ = votes.renderings(rng)[1]
         low, high = sorted((right.wrong, wrong.wrong))
         assert low <= between.wrong <= high
         assert between.untidy > 0 == right.untidy
@@ -103,9 +105,9 @@ def test_a_blot_changes_one_figure_alone() -> None:
     rng = np.random.default_rng(0)
     image = np.full((64, 64, 3), 190, dtype=np.uint8)
     image[8:24, 8:24] = image[40:56, 40:56] = (30, 70, 215)
-    thing = taste.Placed("cat", "blue", (8, 8, 24, 24))
+    thing = Placed("cat", "blue", (8, 8, 24, 24))
     for smooth in (True, False):
-        out = taste.blotted(image, thing, 0.4, smooth, rng)
+        out = votes.blotted(image, thing, 0.4, smooth, rng)
         changed = (out != image).any(-1)
         assert changed[8:24, 8:24].any()
         changed[8:24, 8:24] = False
@@ -116,7 +118,7 @@ def test_sound_images_are_preferred_to_mistaken_and_to_untidy_ones() -> None:
     reward, wins, cases = Taste.load(), [0, 0], 40
     rng = np.random.default_rng(11)
     for _ in range(cases):
-        caption, drawn = taste.renderings(rng)
+        caption, drawn = votes.renderings(rng)
         scores = reward(spoil.to_unit([r.image for r in drawn]), caption)
         for place, other in enumerate((1, 3)):
             clear = drawn[other].wrong + drawn[other].untidy > 0.5
