@@ -117,9 +117,10 @@ def tile(image: pd.Series | None, folder: Path, scores: tuple[str, ...], alt: st
     if pd.isna(image.correct):
         return Tile(data, kind, alt, "not judged", None, lines)
     correct = bool(image.correct)
-    verdict = "✓ right" if correct else f"✗ {image.reasons or 'wrong'}"
-    more = f", {image.extras:.0f} extra" if pd.notna(image.extras) and image.extras else ""
-    return Tile(data, kind, alt, verdict + more, correct, lines)
+    more = (f"{image.extras:.0f} extra",) if pd.notna(image.extras) and image.extras else ()
+    said = ("✓ right", *more) if correct else (*more, image.reasons or "wrong")
+    verdict = ", ".join(said) if correct else f"✗ {'; '.join(said)}"
+    return Tile(data, kind, alt, verdict, correct, lines)
 
 
 def small(path: Path, detections: Sequence[Sequence[Any]] = ()) -> tuple[bytes | None, str]:
@@ -150,13 +151,14 @@ def small(path: Path, detections: Sequence[Sequence[Any]] = ()) -> tuple[bytes |
 def boxed(image: Image.Image, scale: float, detections: Sequence[Sequence[Any]]) -> None:
     """Draw each detection's box, with its class and score."""
     pen, font = ImageDraw.Draw(image), ImageFont.truetype(FONT, 10)
-    for name, *corners, score in detections:
+    for _, *corners, _ in detections:
         x0, y0, x1, y1 = (scale * value for value in corners)
         for grow, color in ((1, "white"), (0, INK)):
             pen.rectangle((x0 - grow, y0 - grow, x1 + grow, y1 + grow), outline=color)
+    for name, x0, y0, *_, score in detections:  # over all boxes
         text = f"{name} {score:.2f}"
         left, _, right, bottom = pen.textbbox((0, 0), text, font)
-        at = max(min(x0, image.width - right - 2), 0), max(y0 - bottom - 1, 0)
+        at = max(min(scale * x0, image.width - right - 2), 0), max(scale * y0 - bottom - 1, 0)
         pen.rectangle((*at, at[0] + right - left + 2, at[1] + bottom + 1), "white")
         pen.text((at[0] + 1, at[1]), text, INK, font)
 

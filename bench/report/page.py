@@ -55,7 +55,7 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
         "coverage": "partial" if partial else "complete",
         "device": ", ".join(sorted(set(results.prompts.device))),
     }
-    figures = sections.cost_figures(evidence, partial)
+    figures = sections.cost_figures(evidence)
     first, rest = figures[:1], figures[1:]
     grids = galleries(results)
     body = (
@@ -66,11 +66,11 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
         sections.verdict_section(evidence),
         sections.claim_section(evidence),
         sections.score_section(evidence),
-        sections.task_section(evidence, partial),
+        sections.task_section(evidence),
         sections.seed_section(evidence),
-        sections.figure_section(evidence, partial, rest),
+        sections.figure_section(evidence, rest),
         sections.comparison_section(evidence),
-        replace(axes_section([compared(results, summary)], partial), folded=True),
+        replace(axes_section([compared(results, summary)]), folded=True),
         cost_section(evidence),
         Section("More images", tuple(grids[1:]), folded=True),
         Section("Notes", (Bullets((*every, INTERVALS)),), folded=True),
@@ -83,7 +83,7 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
 
 
 def coverage(results: Results) -> str:
-    """Which cells are not complete, in one sentence for every caption; empty where all are."""
+    """Which cells are not complete, in one sentence; empty where all are."""
     partial = results.cells[results.cells.coverage != ""]
     parts = [f"{row.label} {row.coverage}" for row in partial.itertuples()]
     return f"Not complete: {'; '.join(parts)}." if parts else ""
@@ -98,12 +98,11 @@ def caption(results: Results, summary: pd.DataFrame) -> str:
         "(0.9) alone and without an object beyond those asked for; clutter is the share of images "
         "with such an object. "
     )
-    said = (
+    return (
         f"{geneval if results.quality == 'geneval' else ''}Brackets are 95% intervals over "
         "prompts; [–]: a task with a single prompt, so none. “Tie”: the interval of the paired "
         "difference to vanilla covers 0. Seconds are the median a prompt, their ratio to "
         f"vanilla's on {timed} prompts a cell, “busy machine” where other work slowed it (the "
         "notes say what shows it); calls of the denoiser, forward / backward, are "
-        f"means a prompt. {coverage(results)}"
+        "means a prompt. A star: not all of its prompts are finished."
     )
-    return said.rstrip()

@@ -160,12 +160,12 @@ def links_of(evidence: Evidence, cell: str) -> Mapping[str, str]:
     return {name.split(".")[0]: f"{folder}/{name}" for name in FILES}
 
 
-def task_section(evidence: Evidence, coverage: str) -> Section:
+def task_section(evidence: Evidence) -> Section:
     """GenEval by task; empty where nothing was judged."""
     if evidence.by_task.empty:
         return Section("GenEval by task", ())
     shown = table.tasks_display(evidence.by_task)
-    part = Table("tasks", shown, f"{TASKS} {coverage}".rstrip(), evidence.by_task)
+    part = Table("tasks", shown, TASKS, evidence.by_task)
     return Section("GenEval by task", (part,), folded=True)
 
 
@@ -241,11 +241,11 @@ def _timed(prompts: int) -> str:
     return str(prompts or "none: costs in calls")
 
 
-def cost_figures(evidence: Evidence, coverage: str) -> list[Picture]:
+def cost_figures(evidence: Evidence) -> list[Picture]:
     """Quality against cost, of each target solver and steps, the commonest first."""
     results, summary = evidence.results, evidence.summary
     found = cost.by_target(results, summary, style.looks(summary))
-    text = f"{FRONTIERS.format(results.axis)} {coverage}".rstrip()
+    text = FRONTIERS.format(results.axis)
     return [
         Picture(name, f"{results.axis} against cost{of}", text, figure)
         for name, of, figure in found
@@ -253,7 +253,7 @@ def cost_figures(evidence: Evidence, coverage: str) -> list[Picture]:
     ]
 
 
-def figure_section(evidence: Evidence, coverage: str, first: Sequence[Picture] = ()) -> Section:
+def figure_section(evidence: Evidence, first: Sequence[Picture] = ()) -> Section:
     """``first``, and every other figure that the cells allow; those that they do not are named in
     one sentence."""
     results, summary = evidence.results, evidence.summary
@@ -288,9 +288,7 @@ def figure_section(evidence: Evidence, coverage: str, first: Sequence[Picture] =
     )  # fmt: skip
     pictures: list[Part] = [*first]
     pictures += [
-        Picture(name, head, f"{text} {coverage}".rstrip(), figure)
-        for name, head, figure, text in made
-        if figure is not None
+        Picture(name, head, text, figure) for name, head, figure, text in made if figure is not None
     ]
     absent = [head for _, head, figure, _ in made if figure is None]
     if absent:

@@ -134,7 +134,7 @@ def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:
 
 def test_a_full_set_of_cells_draws_every_figure(tmp_path: Path) -> None:
     synthetic.sweep(tmp_path)
-    section = sections.figure_section(gather(load(tmp_path)), "")
+    section = sections.figure_section(gather(load(tmp_path)))
     assert len(section.parts) == 7 and all(isinstance(part, Picture) for part in section.parts)
 
 
@@ -180,7 +180,7 @@ def test_of_many_cells_the_bars_show_each_method_s_typical_one(tmp_path: Path) -
         method = synthetic.lidar(n=n)
         synthetic.cell(tmp_path, "lidar", name=f"n{n}", method=method, total=6, pictures=False)
     results = load(tmp_path)
-    found = sections.figure_section(gather(results), "Complete.")
+    found = sections.figure_section(gather(results))
     (bars,) = [part for part in found.parts if isinstance(part, Picture) and part.name == "phases"]
     assert len(bars.figure.axes[0].get_yticks()) == 2
     assert "typical" in bars.caption

@@ -74,6 +74,9 @@ def test_extra_objects_are_told_beside_the_tick(folder: Path) -> None:
     )
     (grid,) = gallery.galleries(load(folder))
     assert {tile.verdict for _, _, tiles in grid.rows for tile in tiles} == {"✓ right, 1 extra"}
+    judged(folder, geneval=[False] * 4, reasons=[["none found"]] * 4)
+    (again,) = gallery.galleries(load(folder))
+    assert again.rows[0][2][0].verdict == "✗ 1 extra; none found"
     assert gallery.SEEN in grid.caption
 
 

@@ -45,7 +45,7 @@ def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Pat
     records[4] = synthetic.failed(4, "out of memory")
     synthetic.write(path, records[:-2])
     text = build(folder).read_text()
-    assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 10  # 3 tables, 7 figures
+    assert text.count("Not complete: lidar partial: 21 of 24 prompts (1 failed).") == 1  # on top
     assert "compared with vanilla on 21 common prompts of 24" in text
     assert "lidar: prompt 4 failed: out of memory" in text
     row = pd.read_csv(folder / "tables" / "results.csv").set_index("label").loc["lidar"]
