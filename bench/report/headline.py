@@ -37,7 +37,9 @@ def headline(evidence: Evidence) -> tuple[str, ...]:
         return ()
     spent = calls(results, summary)
     focus = subject(evidence)
-    field = alike(summary, spent, focus)
+    field = [c for c in alike(summary, spent, focus) if pd.notna(summary[results.quality][c])]
+    if not field:
+        return (*declared(evidence.contrasts),)
     best = str(summary[results.quality][field].idxmax())
     about = focus if summary.method[focus] in NAMES else best
     # What another sentence holds against the same cell is not told twice.
