@@ -80,7 +80,7 @@ def test_all_sections_figures_and_verdicts_are_there(swept: Path, text: str) -> 
     assert len(figures) == 9
     assert all(f'id="figure-{name}"' in text for name in figures)
     silent = text.split("Not decided by these cells: ")[1].split("</p>")[0]
-    assert text.count('class="verdict ') + silent.count(";") + 1 == len(CLAIMS)
+    assert text.count('class="verdict ') + silent.count("); ") + 1 == len(CLAIMS)
     assert "cannot tell here" not in text
     assert "No figure" not in text and "Not here" not in text
 

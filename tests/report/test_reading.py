@@ -40,7 +40,7 @@ def test_frames_agree_with_the_raw_records(folder: Path) -> None:
     assert len(results.images) == 3 * 24 * 4
 
 
-def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Path) -> None:
+def test_failed_and_unfinished_prompts_are_admitted_on_top(folder: Path) -> None:
     path, records = records_of(folder, "lidar")
     records[4] = synthetic.failed(4, "out of memory")
     synthetic.write(path, records[:-2])
@@ -172,7 +172,7 @@ def test_scores_that_did_not_guide_stand_with_their_change_to_vanilla(
 ) -> None:
     build(folder)
     found = pd.read_csv(folder / "tables" / "scores.csv").set_index("method")
-    assert list(found) == ["preference (guides)", "clip", "jpeg", "diversity"]
+    assert list(found) == ["P(better)", "preference (guides)", "clip", "jpeg", "diversity"]
     assert re.fullmatch(r"0\.2\d\d, -0\.0\d\d \[-0\.0\d\d, -0\.0\d\d\]", found["clip"]["ug"])
     assert found["clip"]["vanilla"].endswith(", reference")
 
