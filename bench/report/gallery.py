@@ -41,7 +41,7 @@ PICKED = (
 
 def galleries(results: Results) -> list[Gallery]:
     """An image of every method's typical cell, for one prompt of each task; `COLUMNS` methods each,
-    the first ones first."""
+    the first ones first. None of methods whose images are gone."""
     cells, indices = choice.typicals(results.cells), choose(results)
     first = one_a_prompt(results, indices)
     texts = results.prompts.drop_duplicates("index").set_index("index")
@@ -61,6 +61,8 @@ def galleries(results: Results) -> list[Gallery]:
                 judged = results.quality == "geneval" or made.data is None
                 tiles.append(made if judged else replace(made, verdict=""))
             rows.append((prompt, f"{tag}, no. {index}".removeprefix(", "), tuple(tiles)))
+        if not any(tile.data for _, _, tiles in rows for tile in tiles):
+            continue  # records without their images
         name = "grid" if not start else f"grid_{start // COLUMNS + 1}"
         text = about if not start else "The same prompts by the other methods."
         found.append(Gallery(name, labels, tuple(rows), text, sheet(labels, rows)))

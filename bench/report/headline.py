@@ -14,7 +14,6 @@ import pandas as pd
 
 from bench import stats
 from bench.report.contrasts import Contrast
-from bench.report.controls import CONTROLS
 from bench.report.cost import calls, counted
 from bench.report.evidence import Evidence
 from bench.report.notes import untrained
@@ -24,7 +23,11 @@ ALIKE = 1.25  # calls of cells that are compared, larger over smaller
 EQUAL = 1.05  # as ALIKE, to be called equal
 NAMED = 3  # methods in a sentence; more are counted
 NAMES = {"lidar": "LiDAR"}
-SAMPLES = "its own best lookahead samples"
+RIVALS = {
+    "best_of_lookahead": "its own best lookahead samples",
+    "best_of_n_joint": "joint Best-of-N",
+    "best_of_n": "Best-of-N",
+}
 
 
 def headline(evidence: Evidence) -> tuple[str, ...]:
@@ -34,11 +37,13 @@ def headline(evidence: Evidence) -> tuple[str, ...]:
         return ()
     spent = calls(results, summary)
     focus = subject(evidence)
-    field = alike(summary, spent, focus)
+    field = [c for c in alike(summary, spent, focus) if pd.notna(summary[results.quality][c])]
+    if not field:
+        return (*declared(evidence.contrasts),)
     best = str(summary[results.quality][field].idxmax())
     about = focus if summary.method[focus] in NAMES else best
     # What another sentence holds against the same cell is not told twice.
-    told = [] if evidence.contrasts or about != best else [*equal(summary, spent, about)]
+    told = [] if evidence.contrasts or about != best else [*rivals(summary, spent, about)]
     found = [*declared(evidence.contrasts), leader(evidence, field, best, spent[focus], told)]
     if not evidence.contrasts:
         found.append(gain(evidence, about, spent))
@@ -107,7 +112,7 @@ def leader(
 
 
 def gain(evidence: Evidence, cell: str, spent: pd.Series) -> str:
-    """The gain over vanilla, and over the controls that take as many calls."""
+    """The gain over vanilla, and LiDAR's over its controls."""
     results, summary = evidence.results, evidence.summary
     base = reference(evidence, cell)
     change = evidence.difference(cell, base, results.quality) if base else None
@@ -116,22 +121,23 @@ def gain(evidence: Evidence, cell: str, spent: pd.Series) -> str:
     if not change.known:
         return f"{change.prompts} prompts, one a task, allow no intervals: nothing is decided here."
     said = [compared(name(summary, cell), change, "vanilla")]
-    for other in equal(summary, spent, cell):
-        gap = evidence.difference(cell, other, results.quality)
-        if gap is not None and gap.known:
-            method = str(summary.method[other])
-            what = SAMPLES if method == "best_of_lookahead" else CONTROLS.get(method, method)
-            said.append(compared("it", gap, f"{what} at equal calls"))
+    for other in rivals(summary, spent, cell):
+        gap, share = evidence.difference(cell, other, results.quality), spent[other] / spent[cell]
+        if gap is None or not gap.known or (gap.low > 0 and share * EQUAL < 1):
+            continue
+        what = RIVALS[str(summary.method[other])]
+        at_calls = "equal calls" if share * EQUAL >= 1 else f"{share:.2f} of its calls"
+        said.append(compared("it", gap, f"{what} at {at_calls}"))
     return f"{listed(said)}."
 
 
-def equal(summary: pd.DataFrame, spent: pd.Series, cell: str) -> Iterator[str]:
-    """The cell of each control that takes as many calls as ``cell``."""
-    apart = np.log(spent / spent[cell]).abs()
-    for method in ("best_of_lookahead", "best_of_n_joint", "best_of_n"):
-        own = apart[(summary.method == method) & (apart <= np.log(EQUAL))]
-        if len(own) and method != summary.method[cell]:
-            yield str(own.idxmin())
+def rivals(summary: pd.DataFrame, spent: pd.Series, cell: str) -> Iterator[str]:
+    """Of each control the cell that takes as many calls as ``cell``, or else the most of those that
+    take fewer. One that takes fewer and loses says nothing."""
+    for method in RIVALS if summary.method[cell] in NAMES else ():
+        own = spent[(summary.method == method) & (spent <= EQUAL * spent[cell])]
+        if len(own):
+            yield str(own.idxmax())
 
 
 def compared(who: str, gap: stats.Interval, what: str) -> str:
@@ -165,7 +171,8 @@ def price(evidence: Evidence, cell: str) -> str:
             said.append(f"lowers the {score} score ({spelled(change, '{:+.3f}')})")
     if counted(evidence.results, summary).unit[cell] == "seconds" and row.cost == row.cost:
         said.append(f"takes {row.cost:.2f} times vanilla's seconds")
-    return f"{name(summary, cell)} {listed(said)}." if said else ""
+    who = NAMES.get(str(row.method), str(row.method))  # another sentence has told which cell
+    return f"{who} {listed(said)}." if said else ""
 
 
 def reference(evidence: Evidence, cell: str) -> str | None:

@@ -80,6 +80,11 @@ def test_extra_objects_are_told_beside_the_tick(folder: Path) -> None:
     assert gallery.SEEN in grid.caption
 
 
+def test_records_without_their_images_make_no_grid(tmp_path: Path) -> None:
+    synthetic.cell(tmp_path, "vanilla", total=6, pictures=False)
+    assert gallery.galleries(load(tmp_path)) == []
+
+
 def test_a_folder_of_an_earlier_version_says_that_detections_were_not_recorded(
     folder: Path,
 ) -> None:

@@ -63,6 +63,22 @@ def test_a_control_at_equal_calls_is_compared_by_its_paired_difference(tmp_path:
     )
 
 
+@pytest.mark.parametrize(("right", "told"), [(0.97, True), (0.05, False)])
+def test_a_control_of_fewer_calls_is_told_unless_it_loses(
+    tmp_path: Path, right: float, told: bool
+) -> None:
+    synthetic.cell(tmp_path, "vanilla", total=48, pictures=False)
+    own = (0.5, 0.6, 0.0, 0.3, 2.0)
+    synthetic.cell(tmp_path, "lidar", total=48, effect=own, pictures=False)
+    cheap, samples = (right, 0.5, 0.0, 0.3, 1.0), {"name": "best_of_lookahead"}
+    synthetic.cell(
+        tmp_path, "lidar", name="lookahead", total=48, effect=cheap, pictures=False, method=samples
+    )
+    said = " ".join(headline.headline(gather(load(tmp_path))))
+    assert ("scores below its own best lookahead samples at 0.50 of its calls" in said) == told
+    assert ("lookahead samples" in said) == told
+
+
 def test_what_is_given_away_is_always_told(evidence: Evidence) -> None:
     *_, price = headline.headline(evidence)
     assert price.startswith("LiDAR keeps 0.10 of vanilla's diversity")
