@@ -1,8 +1,8 @@
 """What the second reward learns from: renderings of one caption, and annotators' votes on them.
 
-Of four renderings three are close relatives: as asked, with a mistake in it, halfway between the two, and
-untidy. Annotators compare every two of them. Each has weights of his own for alignment, tidiness
-and harmony, is as noisy as Bradley and Terry (1952) say, and is wrong by accident now and then.
+The renderings are close relatives: as asked, with a mistake in it, between these two, and untidy.
+Annotators compare every two of them. Each has weights of his own for alignment, tidiness and
+harmony, is as noisy as Bradley and Terry (1952) say, and is wrong by accident now and then.
 """
 
 from __future__ import annotations

@@ -138,5 +138,5 @@ def test_a_perfect_sampler_is_at_the_floor_give_or_take_its_interval():
         ratios = np.array([truth.perfect[name] / truth.floors[name] for truth in truths])
         drawn = stats.resample([p.split(" ")[0] for p in prompts], 2000, np.random.default_rng(0))
         found = stats.geometric(ratios, drawn)
-        assert found.low < 1 < found.high and found.high - found.low < 0.3
+        assert found.low < 1 < found.high and found.high - found.low < 0.5
         assert ratios.max() > 1.1 and ratios.min() < 0.9
