@@ -1,8 +1,8 @@
-"""Figures about what a method costs: quality against cost, cost by phase, LiDAR's speedups."""
+"""Figures about what a method costs: quality against cost, and cost by phase."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,10 @@ from bench import stats
 from bench.report import choice, clock, style
 from bench.report.controls import UNGUIDED
 from bench.report.load import Results
-from bench.report.speedups import Speedup
 from bench.report.style import Look
 
 Frontiers = Mapping[str, tuple[stats.Array, stats.Array]]  # method -> costs, best qualities
 EQUAL, STEP = 1.02, 1.035  # costs that are drawn as one, and the step from one point to the next
-MATCHED, PLAIN = "#D55E00", "#7F7F7F"
 
 
 def calls(results: Results, summary: pd.DataFrame) -> pd.Series:
@@ -143,47 +141,6 @@ def phases(summary: pd.DataFrame, paper: pd.Series | None = None) -> Figure | No
                 label="the paper's ratio")  # fmt: skip
     ax.set_xlim(0, highs.max() * 1.14)
     ax.set_xlabel("seconds / vanilla seconds (mean), by phase", fontsize=9)
-    style.key_above(ax)
-    return fig
-
-
-def saved(found: Sequence[Speedup]) -> Figure | None:
-    """LiDAR's speedups at matched quality, and plain ratios beside them. A row a method that was
-    swept as LiDAR was, bars from 1×, to the right where LiDAR is faster; None where there is none.
-    """
-    kept = [one for one in found if one.faster and one.plain.value == one.plain.value]
-    if not kept:
-        return None
-    fig, (ax,) = style.figure(8.2, 1.5 + 0.5 * len(kept))
-    levels = [one.faster.value if one.faster else None for one in kept]
-    known = [value for value in (*levels, *(one.plain for one in kept)) if value is not None]
-    ends = [e for v in known for e in (v.value, v.low, v.high) if 0 < e < np.inf] + [1.0]
-    left, right = min(ends) / 1.3, max(ends) * 1.6
-    kinds = (
-        (-0.19, levels, MATCHED, "", "at the method's best quality"),
-        (0.19, [o.plain for o in kept], PLAIN, "///", "typical settings, whatever the quality"),
-    )
-    for shift, values, color, hatch, label in kinds:
-        ax.barh([-9], [1], color=color, hatch=hatch, edgecolor="white", linewidth=0.5, label=label)
-        for place, (one, value) in enumerate(zip(kept, values, strict=True)):
-            if value is None:
-                _beside(ax, one.faster.status if one.faster else "", 1, place + shift)
-                continue
-            low, high = (value.low, value.high) if value.known else (value.value, value.value)
-            ax.barh(place + shift, value.value - 1, left=1, height=0.32, color=color, hatch=hatch,
-                    edgecolor="white", linewidth=0.5)  # fmt: skip
-            spans = [[value.value - max(low, left)], [high - value.value]]  # 0 has no place on it
-            ax.errorbar(value.value, place + shift, xerr=spans, fmt="none", ecolor=style.INK,
-                        elinewidth=1)  # fmt: skip
-            bound = values is levels and one.faster and one.faster.status == "at least"
-            text = f"{'≥ ' if bound else ''}{value.value:.2f}×"
-            _beside(ax, text, max(high, value.value, 1), place + shift)
-    ax.set_xscale("log")
-    ax.set_xlim(left, max(right, 4))
-    style.log_ticks(ax, "×")
-    ax.axvline(1, color=style.INK, linewidth=0.8)
-    style.rows(ax, [one.method for one in kept])
-    ax.set_xlabel("times that LiDAR is faster (below 1: slower), log scale", fontsize=9)
     style.key_above(ax)
     return fig
 

@@ -163,7 +163,7 @@ def price(evidence: Evidence, cell: str) -> str:
         right = evidence.estimate(cell, "diversity_right.change")
         if right.known:
             change = spelled(right, "{:+z.3f}")
-            kept += f" ({change} on the {right.prompts} prompts where both are all right)"
+            kept += f" ({change} on the {right.prompts} prompts where all images of both are right)"
         said.append(kept)
     for score in evidence.results.scores[1:]:
         change = evidence.estimate(cell, f"score.{score}.change")

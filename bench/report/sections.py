@@ -264,9 +264,6 @@ def figure_section(evidence: Evidence, first: Sequence[Picture] = ()) -> Section
     barred = summary[summary.typical] if crowded else summary
     alone = " Of each method its typical cell; the table of costs has all." if crowded else ""
     made = (
-        ("speedup", "LiDAR's speedup", cost.saved(evidence.speedups),
-         "At matched quality, of methods whose budgets were swept as LiDAR's was, and the plain "
-         "ratio at typical settings: a smaller budget would be cheaper and perhaps as good."),
         ("phases", "Cost by phase", cost.phases(barred, evidence.paper.get("ratio")),
          "prepare: text and lookahead samples; annotate: their rewards; denoise: the steered "
          f"sampling; decode: the delivered images.{alone}"),

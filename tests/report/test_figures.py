@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import records_of
 
-from bench import stats
 from bench.report import cost, gallery, quality, scaling, sections, style
 from bench.report.document import Picture
 from bench.report.evidence import gather
 from bench.report.load import load
-from bench.report.speedups import Speedup
 from bench.report.summary import summarize
 
 
@@ -135,7 +133,7 @@ def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:
 def test_a_full_set_of_cells_draws_every_figure(tmp_path: Path) -> None:
     synthetic.sweep(tmp_path)
     section = sections.figure_section(gather(load(tmp_path)))
-    assert len(section.parts) == 7 and all(isinstance(part, Picture) for part in section.parts)
+    assert len(section.parts) == 6 and all(isinstance(part, Picture) for part in section.parts)
 
 
 def test_curves_run_over_the_cells_that_differ_in_one_setting(tmp_path: Path) -> None:
@@ -150,14 +148,6 @@ def test_curves_run_over_the_cells_that_differ_in_one_setting(tmp_path: Path) ->
     assert line.lines[0].get_ydata() == pytest.approx(
         [summary.geneval[f"lidar-n{value}"] for value in (9, 50, 200)]
     )
-
-
-def test_not_reached_is_written_where_a_bar_would_be(tmp_path: Path) -> None:
-    draws = stats.resample(["all"] * 20, 50, np.random.default_rng(0))
-    unreached = stats.Matched("not reached", 0.5, None, 0.0, ("fast",))
-    plain = stats.student_ratio(2.0, np.linspace(1.9, 2.1, 50), draws)
-    figure = cost.saved([Speedup("date", unreached, None, "", plain, (2, 2))])
-    assert "not reached" in [text.get_text() for text in texts_in(figure)]
 
 
 def test_a_figure_is_laid_out_once_for_all_of_its_files(

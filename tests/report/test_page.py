@@ -77,7 +77,7 @@ def test_all_sections_figures_and_verdicts_are_there(swept: Path, text: str) -> 
     assert re.findall(r"<summary><h2>(.*?)</h2>", text) == heads[4:]
     assert text.index('class="headline"') < text.index("<dl") < text.index("<h2>")
     figures = {path.stem for path in (swept / "figures").glob("*.pdf")}
-    assert len(figures) == 9
+    assert len(figures) == 8
     assert all(f'id="figure-{name}"' in text for name in figures)
     silent = text.split("Not decided by these cells: ")[1].split("</p>")[0]
     assert text.count('class="verdict ') + silent.count("); ") + 1 == len(CLAIMS)
