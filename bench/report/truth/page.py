@@ -27,9 +27,9 @@ CAPTION = (
     "effective sample size at the weighings. Calls are per delivered sample, forward / backward."
 )
 SIZES = (
-    "{name} over its floor by {size}: geometric means over {problems} problems each, with 95% "
-    "intervals. Where samples are few for the {size}, two exact sets lie far apart as well: the "
-    "floor rises, and what separates methods shrinks beside it."
+    "{name} over its floor by {size}: geometric means over {problems} problems each, in brackets "
+    "the lowest and the highest. Where samples are few for the {size}, two exact sets lie far "
+    "apart as well: the floor rises, and what separates methods shrinks beside it."
 )
 ERRORS = (
     "Value: Σ (V − V̂)² along a trajectory. Shift: error of the posterior mean's shift over the "
@@ -162,9 +162,11 @@ def size_table(known: Known) -> tuple[Table, ...]:
     if sized.empty:
         return ()
     order = known.summary.sort_values(world.main).label
-    texts = sized.assign(
-        text=[table.spread(row, world.main, "{:.2f}") for _, row in sized.iterrows()]
-    )
+    ends = [sized[f"{world.main}{end}"] for end in ("", ".least", ".most")]
+    told = [
+        f"{mean:.2f} [{least:.2f}, {most:.2f}]" for mean, least, most in zip(*ends, strict=True)
+    ]
+    texts = sized.assign(text=told)
     wide = texts.pivot(index="label", columns="size", values="text").reindex(order)
     wide.columns = [f"{world.size} {size}" for size in wide.columns]
     shown = wide.fillna(table.NONE).rename_axis("method").reset_index()
@@ -234,7 +236,8 @@ def draw(known: Known) -> tuple[Part, ...]:
          "The band is a perfect sampler's interval, the dotted line vanilla."),
         (f"methods_by_{size}", f"Methods against the {size}",
          sweep_figures.sizes(known.sized, known.told, world.main, size, name),
-         "LiDAR's own setting and the best setting of each rival."),
+         "LiDAR's own setting and the best setting of each rival; the table by "
+         f"{size} has the extremes."),
         ("efr_error", "Estimators against λ", figures.against_scale(errors),
          "The paper's figure 8 (right), with the exact value for V: along trajectories of the "
          "prior, squared error of the value summed over steps, and error of the posterior mean's "

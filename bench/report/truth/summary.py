@@ -50,16 +50,16 @@ def whole(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_size(truth: Truth) -> pd.DataFrame:
-    """The main distance of every setting at each size, with the ends of its interval; empty where
-    all problems are of one size."""
+    """The main distance of every setting at each size, and ``.least`` and ``.most`` of a problem:
+    too few share a size for an interval. Empty where all problems are of one size."""
     rows, main = truth.methods, truth.world.main
     if rows.empty or rows["size"].nunique() < 2:
         return pd.DataFrame()
     found = []
     for (label, method, size), own in rows.groupby(["label", "method", "size"], sort=False):
-        mean = over_problems(own, main)
         row = {"label": label, "method": method, "size": size, "problems": len(own)}
-        found.append(row | {main: mean.value, f"{main}.low": mean.low, f"{main}.high": mean.high})
+        row[main] = over_problems(own, main).value
+        found.append(row | {f"{main}.least": own[main].min(), f"{main}.most": own[main].max()})
     return pd.DataFrame(found)
 
 

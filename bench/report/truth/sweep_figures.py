@@ -16,7 +16,6 @@ from bench.report.truth.read import PERFECT
 
 COLUMNS = 3
 FACTORS = (0.8, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-FACTORS = (0.8, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
 def knobs(sweeps: Sequence[Sweep], summary: pd.DataFrame, main: str, name: str) -> Figure | None:
@@ -33,7 +32,9 @@ def knobs(sweeps: Sequence[Sweep], summary: pd.DataFrame, main: str, name: str) 
             ax.axhspan(ends[f"{main}.low"], ends[f"{main}.high"], color=style.FAINT, zorder=0)
         for value in vanilla[main]:
             ax.axhline(value, color=style.INK, linewidth=1, linestyle=":")
-        line(ax, sweep.points, "x", main, 0, None)
+        points = sweep.points
+        ax.errorbar(points.x, points[main], yerr=style.errors(points, main), color=COLORS[0],
+                    marker="D", markersize=5, linewidth=1.2, elinewidth=1.2)  # fmt: skip
         logarithmic(ax, sorted(sweep.points.x))
         times(ax)
         ax.set_title(sweep.name, fontsize=9, loc="left")
@@ -52,7 +53,9 @@ def sizes(
         return None
     fig, (ax,) = style.figure(7.2, 4.2)
     for place, label in enumerate(labels):
-        line(ax, sized[sized.label == label].sort_values("size"), "size", main, place, label)
+        own = sized[sized.label == label].sort_values("size")
+        color, marker = COLORS[place % len(COLORS)], style.MARKERS[place % len(style.MARKERS)]
+        ax.plot(own["size"], own[main], color=color, marker=marker, markersize=6, label=label)
     logarithmic(ax, sorted(sized["size"].unique()))
     times(ax)
     ax.set_xlabel(size, fontsize=9)
@@ -62,15 +65,8 @@ def sizes(
 
 
 def times(ax: Axes) -> None:
-    """Round factors on the vertical axis."""
+    """Round factors on the vertical axis, and no ticks between."""
+    ax.minorticks_off()
     low, high = ax.get_ylim()
     ax.set_yticks([tick for tick in FACTORS if low <= tick <= high])
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-
-
-def line(ax: Axes, own: pd.DataFrame, x: str, y: str, place: int, label: str | None) -> None:
-    """Points with their intervals, joined."""
-    ax.errorbar(
-        own[x], own[y], yerr=style.errors(own, y), color=COLORS[place % len(COLORS)], linewidth=1.2,
-        marker=style.MARKERS[place % len(style.MARKERS)], markersize=5, elinewidth=1, label=label,
-    )  # fmt: skip
