@@ -6,7 +6,7 @@
   guidance-bench compare A B                             why two runs differ
   guidance-bench profile [key=value …]                   where one prompt's time goes
   guidance-bench gradient [key=value …]                  whether following a reward repairs images
-  guidance-bench judge FOLDER                            judge images in GenEval's own layout
+  guidance-bench judge FOLDER                            judge a results folder again, or any images
   guidance-bench weights list|fetch|check [BACKBONE …]   pretrained weights
   guidance-bench geneval prompts                         GenEval's prompts, byte for byte
 

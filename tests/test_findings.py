@@ -5,56 +5,113 @@ import re
 import pandas as pd
 import pytest
 
-import bench
 from bench.config.compose import CONF
+from bench.report.evidence import gather
+from bench.report.load import load
 
 ROOT = CONF.parent
+MEASURED = ROOT / "results" / "measured"
 README = (ROOT / "README.md").read_text()
-CELLS = {  # README's words -> the cell's label
-    "vanilla": "vanilla (solver ddpm)",
-    "LiDAR, 25 lookahead samples": "lidar (n 25, steps 5, scale 3.0, solver ddpm)",
-    "LiDAR, the same, stronger (s = 8)": "lidar (n 25, steps 5, scale 8, solver ddpm)",
-    "LiDAR's own best lookahead samples, delivered": "best_of_lookahead (n 25)",
-    "Best-of-2": "best_of_n (n 2)",
-    "universal guidance": "ug (scale 2.0, solver ddpm)",
-    "DATE": "date (every 2, solver ddpm)",
-    "FK steering, 4 particles": "fk_smc",
+WORDS = " ".join(README.split())
+CELLS = {  # README's words -> the cell's method, and settings that single it out
+    "vanilla": ("vanilla", {}),
+    "LiDAR, n = 16, s = 12": ("lidar", {"efr.lookahead.n": "16"}),
+    "its best lookahead samples alone": ("best_of_lookahead", {}),
+    "Best-of-N, jointly": ("best_of_n_joint", {}),
+    "FK steering": ("fk_smc", {}),
+    "FK steering, better half": ("smc_bon", {}),
+    "SVDD": ("svdd", {}),
+    "universal guidance": ("ug", {}),
+    "DATE": ("date", {}),
+    "DAS": ("das", {}),
+    "rollout guidance": ("rollout", {}),
+    "FMTT": ("fmtt", {}),
+    "FMRG-J": ("fmrg_j", {}),
+    "RBF": ("rbf", {}),
 }
+ROWS = [words for words in CELLS if re.search(rf"^\| {re.escape(words)} \|", README, re.MULTILINE)]
 
 
 @pytest.fixture(scope="module")
-def images():
-    return bench.load(ROOT / "results" / "measured" / "evidence")
+def evidence():
+    return gather(load(MEASURED / "evidence"))
 
 
-@pytest.mark.parametrize("named", CELLS)
-def test_a_row_of_the_findings_is_recomputed_from_the_committed_records(named, images):
-    row = re.search(rf"^\| {re.escape(named)} \|(.*)\|$", README, re.MULTILINE)[1]
-    told = [cell.strip() for cell in row.split("|")]
-    label = CELLS[named]
-    mine = images[images.label == label]
-    if mine.empty:  # a population has as many particles as images
-        mine = images[images.label.str.startswith(label) & ~images.label.str.contains("2")]
-    assert len(mine) == 96 * 4 and mine.groupby("tag").size().nunique() == 1
-    assert told[0] == f"{mine.geneval.mean():.3f}"
-    assert told[2] == f"{mine['score.clip'].mean():.3f}"
-    assert told[3] == f"{mine.diversity.mean():.2f}"
-    if told[1] != "–":
-        vanilla = images[images.label == CELLS["vanilla"]]
-        change = mine.geneval.mean() - vanilla.geneval.mean()
-        assert told[1].startswith(f"{change:+.3f}".replace("-", "−"))
+def cell_of(evidence, words):
+    method, settings = CELLS[words]
+    cells = evidence.results.cells
+    own = cells[cells.method == method]
+    own = own[[all(every.get(k) == v for k, v in settings.items()) for every in own.every]]
+    (cell,) = own.index
+    return str(cell)
+
+
+def told(value, low, high):
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
+
+
+def row_of(evidence, words):
+    """README's row of a cell, worked out from the records."""
+    results, summary = evidence.results, evidence.summary
+    cell = cell_of(evidence, words)
+    own, row = results.of(cell), summary.loc[cell]
+    by_task = (own.correct / own.images).groupby(own.tag).mean()
+    assert row.geneval == pytest.approx(by_task.mean()), "GenEval is the mean of its tasks"
+    change = evidence.estimate(cell, "geneval.change")
+    vanilla = results.references[cell]
+    calls = own[["calls.denoiser", "calls.denoiser_backward"]].sum().sum() / len(own)
+    other = results.of(vanilla)
+    base = other[["calls.denoiser", "calls.denoiser_backward"]].sum().sum() / len(other)
+    return [
+        str(len(own)),
+        f"{row.geneval:.3f}",
+        "–" if cell == vanilla else told(change.value, change.low, change.high),
+        f"{row.strict:.3f}",
+        f"{row.clutter:.3f}",
+        f"{own.distinct.mean():.2f}",
+        f"{row.diversity:.2f}",
+        f"{calls / base:.2f}×",
+    ]
+
+
+@pytest.mark.parametrize("words", ROWS)
+def test_a_row_of_the_findings_is_recomputed_from_the_committed_records(words, evidence):
+    row = re.search(rf"^\| {re.escape(words)} \|(.*)\|$", README, re.MULTILINE)[1]
+    assert [part.strip() for part in row.split("|")] == row_of(evidence, words)
+
+
+def test_the_primary_contrasts_are_told_with_their_answers(evidence):
+    assert len(evidence.contrasts) == 3
+    for one in evidence.contrasts:
+        difference = one.difference
+        words = f"{told(difference.value, difference.low, difference.high)}, {one.answer}"
+        assert words in WORDS, (one.name, words)
+
+
+def test_the_tuned_settings_are_those_of_the_miniature():
+    from bench.config.compose import cell_settings
+
+    rows = pd.read_csv(MEASURED / "tune" / "tuning.csv")
+    chosen = rows[rows.chosen]
+    assert len(chosen) >= 9 and (chosen.prompts == 48).all()
+    for row in chosen.itertuples():
+        settings = cell_settings([f"method={row.method}"], [])
+        for key in row.setting.split(", "):
+            value = settings["method"]
+            for part in key.split("."):
+                value = value[part]
+            assert float(value) == row.value, (row.method, key)
 
 
 def test_the_cost_model_is_as_near_to_the_paper_as_readme_says():
-    folders = (ROOT / "results" / "measured").glob("cost_model_sd*")
+    folders = MEASURED.glob("cost_model_sd*")
     tables = [pd.read_csv(folder / "tables" / "predicted.csv") for folder in folders]
     found = pd.concat(tables)
     error = (found.roofline / found.paper - 1).abs()
-    words = " ".join(README.split())
     near, count, percent = map(
         int,
         re.search(
-            r"(\d+) of the (\d+) cost ratios that the paper measured within (\d+) %", words
+            r"(\d+) of the (\d+) cost ratios that the paper measured within (\d+) %", WORDS
         ).groups(),
     )
     assert len(found) == count and (error <= percent / 100).sum() == near

@@ -89,7 +89,7 @@ def test_shards_are_one_process_and_the_last_reports_on_all(
     assert len(results(folder)) == 4 and results(folder) == results(one)
     assert images(folder) == images(one)
     report = (tmp_path / "runs_miniature" / "report.md").read_text()
-    assert "Complete: every cell has all its prompts" in report
+    assert "coverage: complete" in report
     assert not Path("multirun").exists() and not Path("multirun.yaml").exists()
 
 

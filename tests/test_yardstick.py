@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.run.yardstick import timed, vanilla_first
+from bench.run.yardstick import timed, undisturbed, vanilla_first
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4, 8, 20])
@@ -28,3 +28,22 @@ def test_a_drift_of_the_machine_cancels(every):
     for power in (0, 1, 2):
         signed = [(1 if vanilla_first(p, every) else -1) * (p // every) ** power for p in places]
         assert sum(signed) == 0
+
+
+@pytest.mark.parametrize(
+    ("pairs", "kept", "times"),
+    [
+        ([(1.1, 3)], (1.1, 3), 1),  # as quick as before
+        ([(2, 5), (1.0, 3)], (1.0, 3), 2),
+        ([(2, 5), (1.8, 4), (1.5, 6)], (1.8, 4), 3),  # never quiet: the quickest in all
+        ([(2, 3), (1.0, 9)], (2, 3), 2),  # the method's part of the pair was disturbed
+    ],
+)
+def test_a_pair_in_which_vanilla_was_slow_is_timed_again(pairs, kept, times):
+    made = iter(pairs)
+    assert undisturbed(lambda: next(made), lambda pair: pair, [0.9, 1.0, 5.0]) == kept
+    assert len(list(made)) == len(pairs) - times
+
+
+def test_the_first_pair_of_a_cell_is_slow_beside_nothing():
+    assert undisturbed(lambda: (9, 9), lambda pair: pair, []) == (9, 9)

@@ -48,7 +48,7 @@ COLOR_JITTER = 8
 BACKGROUND_JITTER = 6
 
 # Icon names in GenEval's class order. Where the font has no such icon another one stands in
-# (an urn-shaped chess queen for "vase", a crescent for "banana"): to the model a glyph is a glyph.
+# (bench/report/stand_ins.py has them all): to the model a glyph is a glyph.
 GLYPHS = dict(
     zip(
         CLASSES,

@@ -16,7 +16,7 @@ from bench.errors import explained
 from bench.judge.judges import check_prompts, names_used
 from bench.outside import digest, targets
 from bench.prompts.choice import Prompt, choose
-from bench.prompts.sources import load_prompts
+from bench.prompts.sources import CHOICE, load_prompts
 from bench.rewards import used
 from methods.method import Method
 
@@ -87,7 +87,7 @@ def make_cell(given: Mapping[str, Any]) -> Cell:
     with explained():
         settings, method = checked(given)
         listing, chosen = load_prompts(given["prompts"]), given["prompts"]
-        prompts = choose(listing.prompts, chosen.get("per_task"), chosen.get("limit"))
+        prompts = choose(listing.prompts, **{key: chosen.get(key) for key in CHOICE})
         check_prompts(given["judge"], prompts)
         sources = outside_sources(given)
     number, count = parse_shard(settings.shard)
@@ -132,6 +132,8 @@ def deciding(settings: Mapping[str, Any], weights: Mapping[str, str], code: str)
     keys = ("method", "backbone", "solver", "steps", "images", "seed", "reward", "scores")
     content = {key: settings[key] for key in keys}
     content["prompts"] = settings["prompts"]["sha256"]  # of the whole list, however many are taken
+    if skipped := settings["prompts"].get("skip_per_task"):
+        content["skipped"] = skipped  # prompts held out are never pooled with those they are from
     content["target_scale"] = settings.get("target_scale")
     content["judge"] = {k: v for k, v in settings["judge"].items() if k not in WHERE}
     content["rewards"] = rewards_used(settings)

@@ -33,7 +33,7 @@ CONF = Path(__file__).parents[2] / "conf"
 SEARCH = "hydra.searchpath"
 # Of a job, not of its cells.
 NOT_RESULTS = (
-    *("hydra", "cells", "results", "experiment_name"),
+    *("hydra", "cells", "contrasts", "results", "experiment_name"),
     *("scale", "paper", "objective", "demo", "cost_model"),
 )
 

@@ -1,10 +1,13 @@
-"""``python -m bench.judge FOLDER``: judge images on disk, in GenEval's own layout.
+"""``python -m bench.judge FOLDER``: judge images on disk.
 
-FOLDER holds one folder a prompt, each with ``metadata.jsonl`` and ``samples/*.png`` of any size,
-as a cell's ``images`` does. Prints the shares by task and writes ``FOLDER/judged.jsonl`` anew, one
-line an image: filename, tag, prompt, correct, reason and metadata as GenEval's own evaluator
-writes them, for its summary script, and our ``reasons`` as a list. Settings follow as key=value,
-such as judge.weights=FOLDER or judge.batch=8.
+A results folder, or one cell's, is judged again: each cell by its own judge and scores, and by more
+of them with ``scores=[clip,jpeg]``. Its records then hold what this version's judge says.
+
+Any other FOLDER is in GenEval's own layout: one folder a prompt, each with ``metadata.jsonl`` and
+``samples/*.png`` of any size, as a cell's ``images`` has. Prints the shares by task and writes
+``FOLDER/judged.jsonl`` anew, one line an image: filename, tag, prompt, correct, reason and metadata
+as GenEval's own evaluator writes them, for its summary script, and our ``reasons`` as a list.
+Settings follow as key=value, such as judge.weights=FOLDER or judge.batch=8.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ if __name__ == "__main__":
 from rich.console import Console
 from rich.progress import track
 
-from bench.config.compose import cell_settings
+from bench.config.compose import cell_settings, parsed
 from bench.config.overrides import check_command_line, written_out
 from bench.errors import BenchError, explained
 from bench.geneval.detector import Detector, verdicts
@@ -114,14 +117,41 @@ def line(folder: Path, sample: Path, metadata: Metadata, verdict: Verdict) -> di
     }
 
 
+def again(folder: Path, judge: str | None, settings: Sequence[str]) -> int:
+    """Judge a results folder; the exit code."""
+    from bench.run.rejudge import rejudge
+
+    try:
+        if judge or len(settings) > 1 or any(not s.startswith("scores=") for s in settings):
+            raise BenchError(
+                "the cells of a results folder are judged by their own judge: only scores=[…] "
+                "can be added"
+            )
+        scores = [value for override in parsed(settings) for value in listed(override.value())]
+        problems = rejudge(folder, scores, Console(stderr=True))
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"judged; its report: python -m bench.report {folder}")
+    return 1 if problems else 0
+
+
+def listed(value: Any) -> list[str]:
+    return [str(one) for one in (value if isinstance(value, list) else [value])]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.judge", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--judge", choices=list(DETECTORS), default="miniature")
+    parser.add_argument("--judge", choices=list(DETECTORS))
     parser.add_argument("settings", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
+    if (options.folder / "cells").is_dir() or (options.folder / "config.yaml").is_file():
+        return again(options.folder, options.judge, options.settings)
     try:
-        overrides = written_out([f"judge={options.judge}", *options.settings])
+        overrides = written_out([f"judge={options.judge or 'miniature'}", *options.settings])
         check_command_line(overrides)
         settings = cell_settings(overrides, [])["judge"]
         with explained():

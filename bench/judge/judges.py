@@ -7,7 +7,7 @@ diversity do not depend on it: they are recorded with judge=none too.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError, explained
-from bench.geneval.detector import Detector, verdicts
+from bench.geneval.detector import Detector
 from bench.geneval.protocol import check_metadata
+from bench.judge import clutter
 from bench.outside import OUTSIDE
 from bench.prompts.choice import Metadata, Prompt
 from bench.rewards import LoadedReward, load_reward
@@ -164,26 +165,29 @@ class ImageJudge:
         return judge.digest() if judge else NONE
 
     def judge(self, metadata: Metadata, images: Tensor) -> dict[str, Any]:
-        """geneval, reasons, scores, diversity, and where a prompt was cut for a score."""
+        """geneval, reasons, what else the detections tell (`bench.judge.clutter`), scores,
+        diversity, distinct, and where a prompt was cut for a score."""
         record: dict[str, Any] = {}
         if self.detector:
-            results = verdicts(self.detector, metadata, images)
-            record["geneval"] = [v.correct for v in results]
-            record["reasons"] = [v.reasons for v in results]
+            record |= clutter.judged(self.detector, metadata, images)
         if self.own:
             record |= self.own.judge(metadata, images)
         if self.detector or self.own or self.scores:
-            record |= self._scored(metadata["prompt"], images.to(self.device))
+            on_device, right = images.to(self.device), record.get("geneval")
+            record |= self._scored(metadata["prompt"], on_device, right)
         return record
 
     @torch.no_grad()
-    def _scored(self, prompt: str, images: Tensor) -> dict[str, Any]:
+    def _scored(self, prompt: str, images: Tensor, right: Sequence[bool] | None) -> dict[str, Any]:
         values = {n: r(images, prompt).tolist() for n, r in self.scores.items()}
-        spread = None if self.clip is None else diversity(self.clip.features(images))
+        features = None if self.clip is None else self.clip.features(images)
+        spread = None if features is None else diversity(features)
+        count = None if features is None or right is None else clutter.distinct(right, features)
         cut = {n: lost for n, r in self.scores.items() if (lost := r.cut(prompt))}
         return {
             "scores": {n: [round(v, 6) for v in vs] for n, vs in values.items()},
             "diversity": None if spread is None else round(spread, 6),
+            **({} if count is None else {"distinct": count}),
             **({"cut": cut} if cut else {}),
         }
 

@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.geneval.detector import Detections, verdicts
+from bench.geneval.detector import Detections
+from bench.judge.clutter import judged
 from bench.outside import TARGET, arguments, called, check_call, digest, load
 from bench.prompts.choice import Metadata
 
@@ -48,11 +49,7 @@ class OutsideJudge:
         """The judge's part of a record: "geneval", true or false for each image; "reasons", what
         was wrong with each; and under "judged" whatever else it says."""
         if not hasattr(self.made, "judge"):
-            results = verdicts(self, metadata, images)
-            return {
-                "geneval": [v.correct for v in results],
-                "reasons": [v.reasons for v in results],
-            }
+            return judged(self, metadata, images)
         said = self.made.judge(metadata, images)
         if not isinstance(said, dict):
             raise TypeError(f"the judge must return a dict, got {type(said).__name__}")

@@ -1,14 +1,15 @@
 """Judging points against the exact tilted target p(x_0|c) exp(λ r(x_0)).
 
 Distances are between equally many samples: the delivered ones, and as many exact ones. A perfect
-sampler does not get zero but the floor, the distance between two exact sets, measured alongside.
+sampler does not get zero but the floor, the mean distance of exact sets, measured alongside; what a
+perfect sampler gets is the distance of one exact set more, which shows how far luck carries.
 ``modes`` looks at the modes alone: how many samples are in each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -73,15 +74,14 @@ def apart(a: Tensor, b: Tensor) -> float:
 @dataclass(frozen=True)
 class Reference:
     """A target, exact samples of it, the kernel's width, the components' shares of many exact
-    samples, and the floors of the distances."""
+    samples, the floors of the distances, and the distances of a ``perfect`` sampler's set."""
 
     tilted: GaussianMixture
     samples: Tensor
     width: float
     shares: Tensor
-    w2_floor: float
-    mmd_floor: float
-    modes_floor: float
+    floors: Mapping[str, float]
+    perfect: Mapping[str, float]
 
 
 @cache
@@ -93,12 +93,22 @@ def reference(
     samples = exact_samples(tilted, count, prompt, 0)
     width = float(torch.pdist(samples).median()) if count > 1 else 1.0
     others = [exact_samples(tilted, count, prompt, k + 1) for k in range(FLOORS)]
-    w2 = float(np.mean([wasserstein(other, samples) for other in others]))
-    mmd_floor = float(np.mean([mmd(other, samples, width) for other in others]))
-    known = [shares(tilted, other) for other in others]
-    mean = torch.stack(known).mean(dim=0)
-    modes = max(float(np.mean([apart(own, mean) for own in known])), 0.5 / count)
-    return Reference(tilted, samples, width, mean, w2, mmd_floor, modes)
+    mean = torch.stack([shares(tilted, other) for other in others]).mean(dim=0)
+    made = Reference(tilted, samples, width, mean, {}, {})
+    found = [distances(made, other) for other in others]
+    floors = {name: float(np.mean([own[name] for own in found])) for name in found[0]}
+    floors["modes"] = max(floors["modes"], 0.5 / count)
+    perfect = distances(made, exact_samples(tilted, count, prompt, FLOORS + 1))
+    return replace(made, floors=floors, perfect=perfect)
+
+
+def distances(truth: Reference, points: Tensor) -> dict[str, float]:
+    """Of points (N, D) from as many exact samples, and from the target's modes."""
+    return {
+        "w2": wasserstein(points, truth.samples),
+        "mmd": mmd(points, truth.samples, truth.width),
+        "modes": apart(shares(truth.tilted, points), truth.shares),
+    }
 
 
 @dataclass(frozen=True)
@@ -118,19 +128,15 @@ class TruthJudge:
         prompt, (count, dimension) = metadata["prompt"], images.shape
         truth = reference(prompt, self.reward, self.scale, count, dimension, self.components)
         points = images.double()
-        distance = {
-            "w2": wasserstein(points, truth.samples),
-            "w2_floor": truth.w2_floor,
-            "mmd": mmd(points, truth.samples, truth.width),
-            "mmd_floor": truth.mmd_floor,
-            "modes": apart(shares(truth.tilted, points), truth.shares),
-            "modes_floor": truth.modes_floor,
-        }
+        found = distances(truth, points)
+        beside = (("", found), ("_floor", truth.floors), ("_perfect", truth.perfect))
         forms = {name: reward(name, prompt, dimension) for name in self.scores}
         values = {name: form(points).tolist() for name, form in forms.items()}
         exact = {name: float(truth.tilted.expectation(form)) for name, form in forms.items()}
         return {
-            "distance": {k: round(v, 6) for k, v in distance.items()},
+            "distance": {
+                f"{name}{end}": round(values[name], 6) for name in found for end, values in beside
+            },
             "scores": {n: [round(v, 5) for v in vs] for n, vs in values.items()},
             "target": {n: round(v, 6) for n, v in exact.items()},
             "diversity": round(variance(points), 6),

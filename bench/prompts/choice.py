@@ -49,9 +49,15 @@ def spread(count: int) -> list[int]:
 
 
 def choose(
-    prompts: Sequence[Prompt], per_task: int | None = None, limit: int | None = None
+    prompts: Sequence[Prompt],
+    per_task: int | None = None,
+    limit: int | None = None,
+    skip_per_task: int | None = None,
 ) -> list[Prompt]:
     """``per_task`` prompts of each task, ``limit`` in all; None means every one.
+
+    ``skip_per_task``: so many of each task, those that a choice without it takes first, are left
+    out: what was developed or tuned on them can then be tested on others.
 
     The first of each task come first, then the second of each, and so on. Every choice is the
     beginning of the same order, so whoever raises either number keeps what is done.
@@ -59,10 +65,11 @@ def choose(
     tasks: dict[str, list[Prompt]] = {}
     for prompt in prompts:
         tasks.setdefault(prompt.tag, []).append(prompt)
+    skip = skip_per_task or 0
     ranked = [
         (rank, number, task[place])
         for number, task in enumerate(tasks.values())
-        for rank, place in enumerate(spread(len(task))[:per_task])
+        for rank, place in enumerate(spread(len(task))[skip:][:per_task])
     ]
     ranked.sort(key=lambda entry: entry[:2])
     return [prompt for _, _, prompt in ranked[:limit]]

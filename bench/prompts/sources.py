@@ -17,7 +17,7 @@ from bench.settings import between, check_keys
 from methods.settings import one_of, whole
 
 Settings = Mapping[str, Any]  # a ``prompts`` config
-CHOICE = ("per_task", "limit")  # of a list; every other setting is the source's own
+CHOICE = ("per_task", "limit", "skip_per_task")  # of a list; all other settings are the source's
 MOST = 100_000  # far more than anybody draws, and refused for a slip of the keyboard before it runs
 
 

@@ -81,7 +81,9 @@ def compared(results: Results, summary: pd.DataFrame, name: str = "") -> Compare
         }
     )
     counts = (counts / counts.loc[base]).where(counts > 0)
-    made = summary.assign(evaluations=summary.claimed, **counts)
+    believed = summary.busy == ""  # seconds of a busy machine rank nothing
+    seconds = {f"cost{end}": summary[f"cost{end}"].where(believed) for end in ("", ".low", ".high")}
+    made = summary.assign(evaluations=summary.claimed, **counts, **seconds)
     ends = [qualities(results, quality, made, end) for end in ("", ".low", ".high")]
     made = made.assign(**dict(zip(("quality", "quality.low", "quality.high"), ends, strict=True)))
     steps = results.cells.steps.loc[made.index]

@@ -45,18 +45,14 @@ IDEAL = (
 ORDERED = "No two methods change places between these axes."
 
 
-def axes_section(found: Iterable[Compared | None], coverage: str = "") -> Section:
-    """Of one or several backbones; empty where none can be compared. ``coverage``: a sentence for
-    every caption."""
+def axes_section(found: Iterable[Compared | None]) -> Section:
+    """Of one or several backbones; empty where none can be compared."""
     every = [one for one in found if one is not None]
     if not every:
         return Section(TITLE, ())
 
-    def about(caption: str) -> str:
-        return f"{caption} {coverage}".rstrip()
-
     parts: list[Part] = [
-        Picture("axes", "Quality against each count of costs", about(FIGURE), drawn(every))
+        Picture("axes", "Quality against each count of costs", FIGURE, drawn(every))
     ]
     shown, lines = [], []
     for one in every:
@@ -64,14 +60,14 @@ def axes_section(found: Iterable[Compared | None], coverage: str = "") -> Sectio
         shown.append(ranks)
         lines += said(one, changed, dear) if len(ranks) else []
     if any(map(len, shown)):
-        parts.append(Table("ranks", pd.concat(shown).fillna(table.NONE), about(RANKS)))
+        parts.append(Table("ranks", pd.concat(shown).fillna(table.NONE), RANKS))
         parts.append(Bullets(tuple(lines)))
     else:
         parts.append(Text(f"No ranking: at no budget were {LEAST} methods run."))
     counts = [counted(one) for one in every]
     full = pd.concat([one.frame.assign(domain=one.name) for one in every])
     full = full[["domain", "label", "method", "evaluations", *AXES]].reset_index()
-    parts.append(Table("axes", pd.concat(counts), about(COUNTS), full, ("counted so in",)))
+    parts.append(Table("axes", pd.concat(counts), COUNTS, full, ("counted so in",)))
     if any(column(one.results.prompts) != "passes" for one in every):
         parts.append(Text(EARLIER))
     if any("flow_map" in own.values() for one in every for own in one.results.cells.every):

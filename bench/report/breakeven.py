@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench import stats
-from bench.report import choice
+from bench.report import choice, clock
 from bench.report.load import SIDES, Results
 from bench.report.summary import plain_draws
 
@@ -25,7 +25,8 @@ def break_evens(results: Results) -> dict[str, stats.BreakEven]:
         if ours is None or cell == ours or not choice.same_target(results.cells, ours, cell):
             continue
         tags, values = results.shared([ours, cell], COLUMNS)
-        if tags.empty or results.of(cell)["calls.prepare.denoiser"].any():
+        noisy = {ours, cell} & {*clock.busy(results)}
+        if noisy or tags.empty or results.of(cell)["calls.prepare.denoiser"].any():
             continue
         (own, rival), (each, theirs) = parts(*values)
         prepare, drawn = np.maximum(own - rival, 0), plain_draws(len(tags))

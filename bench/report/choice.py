@@ -69,11 +69,12 @@ def apart(one: pd.Series, other: pd.Series) -> set[str]:
 def agree(one: pd.Series, other: pd.Series) -> bool:
     """Whether two cells of different methods are equal in every setting that both have.
 
-    Their names apart, and which of its estimates a steer goes by: that goes without saying where
-    there is one alone.
+    Their names apart, what buys more of something, and which of its estimates a steer goes by: that
+    goes without saying where there is one alone.
     """
     apart = differing(one, other) & {*one.every} & {*other.every}
-    return all(key.rsplit(".", 1)[-1] in ("name", "efr") for key in apart)
+    free = BUDGET | {"name", "efr"}
+    return all(key.rsplit(".", 1)[-1] in free and not key.startswith("target.") for key in apart)
 
 
 def enough(cells: pd.DataFrame) -> pd.Series:

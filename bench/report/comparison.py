@@ -21,7 +21,8 @@ from bench.store.schema import Record, canonical
 Pair = tuple[Any, Any]
 SURROUNDINGS = ("torch", "threads", "precision", "device", "yardstick_every")
 NOT_SETTINGS = (
-    *(*SURROUNDINGS, "cell", "experiment", "code", "weights", "load_seconds", "changed", "seal"),
+    *(*SURROUNDINGS, "cell", "experiment", "code", "weights", "load_seconds", "changed"),
+    *("judged_by", "seal"),
 )
 JUDGED = ("score.", "distance.", "diversity")
 

@@ -1,7 +1,8 @@
 """Does a method beat what the same budget buys without it?
 
 Three controls, each swept in its budget: Best-of-N; the best of LiDAR's own lookahead samples,
-delivered as they are; vanilla with more steps. Cost is seconds relative to vanilla.
+delivered as they are; vanilla with more steps. Cost is relative to vanilla, in seconds or, where
+those are too few or not to be believed, in calls of the denoiser (`clock.unit`).
 
 Where a method costs more or less than any setting of the control, by more than a twentieth, the
 control's nearest setting stands in, and the comparison is one-sided: a control that wins although
@@ -23,6 +24,10 @@ CONTROLS = {
     "best_of_lookahead": "best of lookahead",
     "vanilla": "vanilla, more steps",
 }
+# Methods that guide nothing: they spend calls on more samples or more steps.
+UNGUIDED = frozenset(
+    "best_of_n best_of_n_joint best_of_lookahead draft_best_of_n vanilla_more_steps".split()
+)
 CHEAPER, DEARER = "a cheaper control", "a dearer control"
 WHERE = {
     "matched": "matched",
@@ -41,7 +46,7 @@ class Comparison:
 
     ``where``: whether the cost is matched, or which end of the control's sweep, of cost
     ``stands_in``, was compared with. ``difference`` is None where ``reason`` says why. ``timed``:
-    prompts on which all of these cells were timed.
+    prompts on which all of these cells were timed; 0: cost is in calls.
     """
 
     cell: str
@@ -80,17 +85,21 @@ def comparisons(results: Results) -> list[Comparison]:
     return found
 
 
-def compare(results: Results, cell: str, control: str, group: list[str]) -> Comparison:
-    """``cell`` against the settings ``group`` of a control."""
+def compare(
+    results: Results, cell: str, control: str, group: list[str], marks: tuple[str, ...] = ()
+) -> Comparison:
+    """``cell`` against the settings ``group`` of a control, in the quality that is of the columns
+    ``marks``: `Results.marks` where there are none."""
     if not choice.same_target(results.cells, cell, group[0]):
         return Comparison(cell, control, "another target solver, so another yardstick")
-    pair = sweeps(results, [[cell], group])
+    pair = sweeps(results, [[cell], group], marks_of=marks)
     if pair is None:
         return Comparison(cell, control, FEW)
     found = stats.at_matched_cost(*pair)
     if found.difference is None:
         return Comparison(cell, control, WHY[found.status])
-    where, timed = WHERE[found.status], (pair[0].cost.freedom or 0) + 1
+    where, freedom = WHERE[found.status], pair[0].cost.freedom
+    timed = 0 if freedom is None else freedom + 1
     measured = (found.cost, where, found.stands_in, found.difference, timed)
     return Comparison(cell, control, "", *measured)
 

@@ -1,9 +1,8 @@
-"""Figures about what a method costs: quality against cost, cost by phase, LiDAR's speedups."""
+"""Figures about what a method costs: quality against cost, and cost by phase."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,14 +10,35 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import stats
-from bench.report import choice, style
+from bench.report import choice, clock, style
+from bench.report.controls import UNGUIDED
 from bench.report.load import Results
-from bench.report.speedups import Speedup
 from bench.report.style import Look
-from bench.report.sweeps import by_cost, sweeps
 
 Frontiers = Mapping[str, tuple[stats.Array, stats.Array]]  # method -> costs, best qualities
-MATCHED, PLAIN = "#D55E00", "#7F7F7F"
+EQUAL, STEP = 1.02, 1.035  # costs that are drawn as one, and the step from one point to the next
+
+
+def calls(results: Results, summary: pd.DataFrame) -> pd.Series:
+    """Calls of the denoiser, forward and backward, relative to the vanilla cell's; NaN where that
+    is of another target solver or steps."""
+    own = summary["calls.denoiser"] + summary["calls.denoiser_backward"]
+    known = {
+        cell: own[cell] / own[base]
+        for cell, base in results.references.items()
+        if {cell, base} <= {*own.index} and choice.same_target(results.cells, cell, base)
+    }
+    return own.index.to_series().map(known).astype(float)
+
+
+def counted(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
+    """The summary with what quality is drawn over, as ``spent``: seconds or calls (`clock.unit`),
+    relative to vanilla; ``unit`` says which."""
+    timed = clock.unit(results) == "seconds"
+    spent = summary.cost if timed else calls(results, summary)
+    ends = {f"spent.{end}": summary[f"cost.{end}"] if timed else spent for end in ("low", "high")}
+    unit = "seconds" if timed else "calls of the denoiser"
+    return summary.assign(spent=spent, **ends, unit=unit)
 
 
 def by_target(
@@ -30,64 +50,82 @@ def by_target(
     ordered = targets.sort_values(ascending=False, kind="stable").index
     for place, (solver, steps) in enumerate(ordered):
         own = results.cells[(results.cells.solver == solver) & (results.cells.steps == steps)]
-        shown = summary[summary.index.isin(own.index)]
+        shown = counted(results, summary[summary.index.isin(own.index)])
         of = f", {solver} in {steps} steps" if len(targets) > 1 else ""
         name = f"{results.quality.replace('.', '_')}_vs_cost"
         name += f"_{solver}_{steps}" if place else ""
-        lines = frontiers(results, own)
+        lines = frontiers(own, shown, results.quality)
         yield name, of, quality_vs_cost(results, shown, looks, lines)
 
 
-def frontiers(results: Results, cells: pd.DataFrame) -> Frontiers:
-    """The cost–quality frontier of every method whose budget was swept in ``cells``."""
+def frontiers(cells: pd.DataFrame, summary: pd.DataFrame, quality: str) -> Frontiers:
+    """The best quality for at most each cost, of every method whose budget was swept in
+    ``cells``."""
     found = {}
     cells = cells.assign(base=choice.bases(cells))
-    part = replace(results, cells=cells)
     for method in dict.fromkeys(choice.family(str(m)) for m in cells.method):
-        group = by_cost(part, choice.budget(cells, method))
-        swept = sweeps(part, [group], least=2) if len(group) > 1 else None  # values alone
-        if swept is not None:
-            cost, best = stats.of_estimates(swept[0])
-            found[method] = cost[0], best[0]
+        group = [cell for cell in choice.budget(cells, method) if cell in summary.index]
+        own = summary.loc[group].dropna(subset=["spent", quality]).sort_values("spent")
+        if len(own) > 1:
+            found[method] = own.spent.to_numpy(float), own[quality].cummax().to_numpy(float)
     return found
 
 
 def quality_vs_cost(
     results: Results, summary: pd.DataFrame, looks: dict[str, Look], lines: Frontiers
 ) -> Figure | None:
-    """Quality over cost relative to vanilla, log scale; None where either was not measured.
+    """Quality over cost relative to vanilla (`counted`), log scale; None where either was not
+    measured. Controls are hollow; the dotted line is vanilla's quality.
 
-    A line is a method's frontier: the best quality for at most each cost.
+    A line is a method's frontier. Of many cells those that are not their method's typical one are
+    small, without a name and without intervals.
     """
-    timed = summary[summary.cost.notna() & summary[results.quality].notna()]
-    if timed.empty:
+    known = summary[summary.spent.notna() & summary[results.quality].notna()]
+    if known.empty:
         return None
-    many = style.crowded(timed)
-    fig, (ax,) = style.figure(*((8.6, 6.4) if many else (7.2, 4.6)))
-    lows, highs = style.ends(timed, "cost")
+    many = style.crowded(known)
+    named = known[known.typical] if many and known.typical.any() else known
+    fig, (ax,) = style.figure(*((8.6, 5.6) if many else (7.6, 4.6)))
+    lows, highs = style.ends(known, "spent")
     room = max((highs.max() / lows.min()) ** 0.15, 1.15)
     ax.set_xscale("log")
     ax.set_xlim(lows.min() / room, highs.max() * room)
-    style.pad(ax, "y", timed, results.quality)
+    style.pad(ax, "y", named, results.quality, *known[results.quality])
     style.log_ticks(ax, "×")
-    ax.set_xlabel("cost: seconds relative to vanilla sampling on the same prompts (log scale)")
+    ax.set_xlabel(f"cost: {known.unit.iloc[0]} relative to vanilla sampling (log scale)")
     ax.set_ylabel(style.plain(results.axis))
-    colors = {str(row.method): looks[str(row.label)].color for row in timed.itertuples()}
+    bases = known[known.method == "vanilla"]
+    if len(bases):
+        base = bases[bases.typical] if bases.typical.any() else bases
+        ax.axhline(base[results.quality].iloc[0], color=style.INK, linewidth=0.9, linestyle=":")
+    colors = {str(row.method): looks[str(row.label)].color for row in known.itertuples()}
     for method, (cost, best) in lines.items():
         color = colors.get(method, style.INK)
         ax.plot(cost, best, color=color, linewidth=1.4, alpha=0.6, zorder=2)
-    style.scatter(ax, timed, "cost", results.quality, looks)
-    if many:
-        style.legend(fig, [ax], 5)
-    shown = timed if len(timed) <= style.MASS else timed[timed.typical]
-    style.name_points(ax, shown, "cost", results.quality, "short" if many else "label")
+    rest = known.drop(named.index)
+    ax.scatter(rest.spent, rest[results.quality], s=9, c=[colors[m] for m in rest.method], zorder=2)
+    apart = beside(named, results.quality)
+    style.scatter(ax, apart, "spent", results.quality, looks, hollow=UNGUIDED)
+    style.name_points(ax, apart, "spent", results.quality, "label" if not many else "method")
     return fig
+
+
+def beside(frame: pd.DataFrame, quality: str) -> pd.DataFrame:
+    """Points of one cost moved side by side, in order of quality, so that each can be seen; those
+    with an interval of their cost stay where they are."""
+    known = frame["spent.low"] < frame["spent.high"]
+    groups = np.log(frame.spent).div(np.log(EQUAL)).round().mask(known)
+    ordered = frame[quality].groupby(groups)
+    place = ordered.rank(method="first") - (ordered.transform("count") + 1) / 2
+    moved = STEP ** place.fillna(0.0)
+    ends = {name: frame[name] * moved for name in ("spent", "spent.low", "spent.high")}
+    return frame.assign(**ends)
 
 
 def phases(summary: pd.DataFrame, paper: pd.Series | None = None) -> Figure | None:
     """Cost relative to vanilla as bars split by phase, ``paper``'s ratios as marks; None where no
     cost was measured."""
-    timed = summary[summary.cost.notna()]
+    timed = summary[summary.cost.notna() & (summary.busy == "")]
     if timed.empty:
         return None
     fig, (ax,) = style.figure(8.2, 1.5 + 0.3 * len(timed))
@@ -103,46 +141,6 @@ def phases(summary: pd.DataFrame, paper: pd.Series | None = None) -> Figure | No
                 label="the paper's ratio")  # fmt: skip
     ax.set_xlim(0, highs.max() * 1.14)
     ax.set_xlabel("seconds / vanilla seconds (mean), by phase", fontsize=9)
-    style.key_above(ax)
-    return fig
-
-
-def saved(found: Sequence[Speedup]) -> Figure | None:
-    """LiDAR's speedups: at matched quality where both were swept, and plain ratios. A row a method,
-    bars from 1×, to the right where LiDAR is faster; None where there is no cost."""
-    kept = [one for one in found if one.plain.value == one.plain.value]
-    if not kept:
-        return None
-    fig, (ax,) = style.figure(8.2, 1.5 + 0.5 * len(kept))
-    levels = [one.faster.value if one.faster else None for one in kept]
-    known = [value for value in (*levels, *(one.plain for one in kept)) if value is not None]
-    ends = [e for v in known for e in (v.value, v.low, v.high) if 0 < e < np.inf] + [1.0]
-    left, right = min(ends) / 1.3, max(ends) * 1.6
-    kinds = (
-        (-0.19, levels, MATCHED, "", "at the method's best quality"),
-        (0.19, [o.plain for o in kept], PLAIN, "///", "typical settings, whatever the quality"),
-    )
-    for shift, values, color, hatch, label in kinds:
-        ax.barh([-9], [1], color=color, hatch=hatch, edgecolor="white", linewidth=0.5, label=label)
-        for place, (one, value) in enumerate(zip(kept, values, strict=True)):
-            if value is None:
-                _beside(ax, one.faster.status if one.faster else "", 1, place + shift)
-                continue
-            low, high = (value.low, value.high) if value.known else (value.value, value.value)
-            ax.barh(place + shift, value.value - 1, left=1, height=0.32, color=color, hatch=hatch,
-                    edgecolor="white", linewidth=0.5)  # fmt: skip
-            spans = [[value.value - max(low, left)], [high - value.value]]  # 0 has no place on it
-            ax.errorbar(value.value, place + shift, xerr=spans, fmt="none", ecolor=style.INK,
-                        elinewidth=1)  # fmt: skip
-            bound = values is levels and one.faster and one.faster.status == "at least"
-            text = f"{'≥ ' if bound else ''}{value.value:.2f}×"
-            _beside(ax, text, max(high, value.value, 1), place + shift)
-    ax.set_xscale("log")
-    ax.set_xlim(left, max(right, 4))
-    style.log_ticks(ax, "×")
-    ax.axvline(1, color=style.INK, linewidth=0.8)
-    style.rows(ax, [one.method for one in kept])
-    ax.set_xlabel("times that LiDAR is faster (below 1: slower), log scale", fontsize=9)
     style.key_above(ax)
     return fig
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report import table
+from bench.report.clock import BUSY
 from bench.report.document import Section, Table
 from bench.report.evidence import Evidence
 from bench.store.schema import PHASES
@@ -16,7 +17,9 @@ COSTS = (
     "decoding. Memory: GiB at the peak / at that of target sampling / resident before the method "
     "began, which is part of both; on a CPU of the whole process. Batch: images sampled together / "
     "most samples a call of the denoiser / of the decoder. TFLOP: floating-point operations of the "
-    "networks, from the architecture and the calls; text encoders are left out. The paper's "
+    "networks, from the architecture and the calls; text encoders are left out. “Busy machine”: "
+    "vanilla's timings beside the cell show that other work slowed it, or that of cells with equal "
+    "calls; the notes say which. The paper's "
     "figures (one A100 80 GB, trained weights) are its own, not measured here."
 )
 
@@ -31,7 +34,7 @@ def cost_section(evidence: Evidence) -> Section:
     full = (
         means.join(peaks)
         .join(batch)
-        .join(evidence.summary[["label", "flops", "work", "cost", "cost.low", "cost.high"]])
+        .join(evidence.summary[["label", "flops", "work", "cost", "cost.low", "cost.high", "busy"]])
     )
     full = full.loc[evidence.summary.index]
     full["TFLOP"] = full.flops / 1e12
@@ -41,8 +44,12 @@ def cost_section(evidence: Evidence) -> Section:
     shown = []
     for _, row in full.iterrows():
         own = {"method": row.label}
-        own |= {h: table.number(row, f"seconds.{p}", "{:.3g}") for h, p in heads.items()}
-        own["ratio"] = table.spread(row, "cost", "{:.2f}")
+        busy = bool(row.busy)
+        own |= {
+            h: BUSY if busy else table.number(row, f"seconds.{p}", "{:.3g}")
+            for h, p in heads.items()
+        }
+        own["ratio"] = BUSY if busy else table.spread(row, "cost", "{:.2f}")
         if full.flops.notna().any():
             own["TFLOP"] = table.number(row, "TFLOP", "{:.3g}")
             own["TFLOP / vanilla"] = table.number(row, "work", "{:.2f}")
@@ -50,4 +57,4 @@ def cost_section(evidence: Evidence) -> Section:
         own["memory"] = table.NONE if np.isnan(row[held[0]]) else told
         shown.append(own | {"batch": row.batch})
     part = Table("costs", pd.DataFrame(shown), COSTS, full.reset_index())
-    return Section("Costs", (part,))
+    return Section("Costs", (part,), folded=True)

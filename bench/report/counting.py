@@ -44,3 +44,10 @@ def evaluations(prompts: pd.DataFrame, passes: str) -> float:
     none."""
     images = prompts["images"].sum()
     return float(prompts[passes].sum() / images) if images else float("nan")
+
+
+def calls(prompts: pd.DataFrame) -> float:
+    """Of the denoiser, forward and backward, for each delivered image; NaN where there are none."""
+    images = prompts["images"].sum()
+    spent = prompts[["calls.denoiser", "calls.denoiser_backward"]].to_numpy(float).sum()
+    return float(spent / images) if images else float("nan")

@@ -43,7 +43,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """``name``: of its files in figures/."""
+    """``name``: of its files in figures/. ``title``: empty where its section's says it."""
 
     name: str
     title: str
@@ -64,7 +64,6 @@ class Tile:
     verdict: str
     correct: bool | None
     lines: tuple[str, ...]
-    pixelated: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,12 @@ Part = Text | Bullets | Table | Picture | Gallery
 
 @dataclass(frozen=True)
 class Section:
-    """``title`` is unique in its document."""
+    """``title`` is unique in its document. ``folded``: a page shows the title alone until it is
+    clicked."""
 
     title: str
     parts: tuple[Part, ...]
+    folded: bool = False
 
     @property
     def anchor(self) -> str:
@@ -98,12 +99,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """``facts``: name -> value, shown under the title. A section without parts is left out."""
+    """``headline``: what was found, in sentences that stand under the title. ``facts``: name ->
+    value. ``notes``: what a reader must know before the first section."""
 
     title: str
     facts: Mapping[str, str]
     notes: tuple[str, ...]
     sections: tuple[Section, ...]
+    headline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

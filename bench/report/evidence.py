@@ -11,6 +11,7 @@ import pandas as pd
 from bench import stats
 from bench.report import choice
 from bench.report.breakeven import break_evens
+from bench.report.contrasts import Contrast, contrasts
 from bench.report.controls import Comparison, comparisons
 from bench.report.lidar import published as paper
 from bench.report.load import Results
@@ -32,6 +33,7 @@ class Evidence:
     by_task: pd.DataFrame
     speedups: list[Speedup]
     controls: list[Comparison]
+    contrasts: list[Contrast]
     break_evens: dict[str, stats.BreakEven]
     seeds: pd.DataFrame
     paper: pd.DataFrame
@@ -60,18 +62,6 @@ class Evidence:
         """`bench.report.summary.difference` of two cells of these results."""
         return difference(self.results, cell, other, name, level)
 
-    def partner(self, both: str, alone: str) -> str | None:
-        """The cell of ``alone`` equal to ``both``'s typical cell in every setting that they share.
-
-        Of several the typical one. None where there is none.
-        """
-        cells, cell = self.results.cells, self.typical(both)
-        if cell is None:
-            return None
-        own = cells[(cells.method == alone) & choice.enough(cells)]
-        alike = [c for c, row in own.iterrows() if choice.agree(row, cells.loc[cell])]
-        return choice.typical(cells.loc[alike], alone) if alike else None
-
 
 def gather(results: Results, estimators: Path = ESTIMATORS) -> Evidence:
     """Every table and comparison of a results folder."""
@@ -82,6 +72,7 @@ def gather(results: Results, estimators: Path = ESTIMATORS) -> Evidence:
         tasks(results),
         speedups(results),
         comparisons(results),
+        contrasts(results),
         break_evens(results),
         pooled(results),
         paper.columns(results.cells),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -16,42 +17,73 @@ from PIL.Image import Resampling
 from bench.report import choice
 from bench.report.document import Gallery, Tile
 from bench.report.load import Results
+from bench.report.stand_ins import STAND_INS
 
+COLUMNS = 6  # methods beside each other
 SIDE = 192  # pixels; larger images are shrunk to it; a multiple of 32, 64 and 96
 QUALITY = 80  # of their JPEG
 GAP, MARGIN, CAPTION = 10, 190, 22  # pixels of the sheet; the margin holds the prompt
+FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"  # it has a tick
 GREY, INK = (205, 205, 205), (34, 34, 34)
 COLORS = {True: (0, 100, 70), False: (170, 60, 0), None: INK}
 
+SEEN = (
+    "Ticks and crosses are GenEval's verdict, boxes what its detector saw, errors and all. Where a "
+    "number is asked for it counts objects above 0.9 alone; elsewhere extra objects, beyond those "
+    "asked for, cost nothing."
+)
+UNSEEN = "Ticks and crosses are GenEval's verdict; what its detector saw was not recorded."
+PICKED = (
+    "Not picked by hand: the first prompt of every task that all methods finished; of its images "
+    "the one whose number is the prompt's modulo their count; of each method its typical setting."
+)
 
-def gallery(results: Results) -> Gallery:
-    """An image of every method's typical cell, for one prompt of each task."""
+
+def galleries(results: Results) -> list[Gallery]:
+    """An image of every method's typical cell, for one prompt of each task; `COLUMNS` methods each,
+    the first ones first. None of methods whose images are gone."""
     cells, indices = choice.typicals(results.cells), choose(results)
     first = one_a_prompt(results, indices)
     texts = results.prompts.drop_duplicates("index").set_index("index")
-    labels = tuple(str(results.cells.label[cell]) for cell in cells)
-    rows = []
-    for index in indices:
-        prompt, tag = str(texts.prompt[index]), str(texts.tag[index]).replace("_", " ")
-        tiles = []
-        for cell, label in zip(cells, labels, strict=True):
-            image = first.loc[(cell, index)] if (cell, index) in first.index else None
-            path = results.cells.path[cell] / "images"
-            made = tile(image, path, results.scores, f"{label}: {prompt}")
-            judged = results.quality == "geneval" or made.data is None
-            tiles.append(made if judged else replace(made, verdict=""))
-        rows.append((prompt, f"{tag}, no. {index}".removeprefix(", "), tuple(tiles)))
-    noise = "the same initial noise" if results.cells.seed.nunique() == 1 else "different seeds"
-    verdict = "GenEval's verdict and " if results.quality == "geneval" else ""
-    caption = (
-        f"Same prompts, {noise}, but for methods that deliver the best of several candidates: "
-        f"theirs is one of those chosen, from its own noise. Under each {verdict}the image's "
-        f"scores; {results.reward} guides. Not picked by hand: the first prompt of every "
-        "task, those finished by all methods first; of its images the one whose number is the "
-        "prompt's modulo their count (some methods deliver the best first); of a method with "
-        "several settings the typical one."
-    )
-    return Gallery("grid", labels, tuple(rows), caption, sheet(labels, rows))
+    about = caption(results, " ".join(texts.prompt[indices]))
+    found = []
+    for start in range(0, len(cells), COLUMNS):
+        group = cells[start : start + COLUMNS]
+        labels = tuple(str(results.cells.label[cell]) for cell in group)
+        rows = []
+        for index in indices:
+            prompt, tag = str(texts.prompt[index]), str(texts.tag[index]).replace("_", " ")
+            tiles = []
+            for cell, label in zip(group, labels, strict=True):
+                image = first.loc[(cell, index)] if (cell, index) in first.index else None
+                path = results.cells.path[cell] / "images"
+                made = tile(image, path, results.scores, f"{label}: {prompt}")
+                judged = results.quality == "geneval" or made.data is None
+                tiles.append(made if judged else replace(made, verdict=""))
+            rows.append((prompt, f"{tag}, no. {index}".removeprefix(", "), tuple(tiles)))
+        if not any(tile.data for _, _, tiles in rows for tile in tiles):
+            continue  # records without their images
+        name = "grid" if not start else f"grid_{start // COLUMNS + 1}"
+        text = about if not start else "The same prompts by the other methods."
+        found.append(Gallery(name, labels, tuple(rows), text, sheet(labels, rows)))
+    return found
+
+
+def caption(results: Results, shown: str) -> str:
+    """What the images are, how they were picked, and which icons of the ``shown`` prompts
+    mislead."""
+    same = results.cells.seed.nunique() == 1
+    said = ["The same prompts and initial noise." if same else "The same prompts."]
+    if results.quality == "geneval":
+        said.append(SEEN if results.images.detections.notna().any() else UNSEEN)
+    kinds = {str(config["backbone"].get("kind")) for config in results.cells.config}
+    found = [f"{name} as {icon}" for name, icon in STAND_INS.items() if name in shown]
+    if kinds & {"miniature", "miniature_flow"} and found:
+        said.append(
+            "The built-in model's world is icons, and where its font has none another stands in: "
+            f"here {', '.join(found)}."
+        )
+    return " ".join((*said, PICKED, f"The guiding reward is {results.reward}."))
 
 
 def choose(results: Results, rows: int = 6) -> list[int]:
@@ -81,38 +113,61 @@ def tile(image: pd.Series | None, folder: Path, scores: tuple[str, ...], alt: st
     """One image below ``folder``; None, or a file that is gone, makes a missing tile."""
     if image is None:
         return Tile(None, "png", alt, "not finished", None, ())
-    data, kind, pixelated = small(folder / image.path)
+    data, kind = small(folder / image.path, image.detections or ())
     known = [name for name in scores if pd.notna(image.get(f"score.{name}"))]
     lines = tuple(f"{name} {image[f'score.{name}']:.3f}" for name in known)
     if pd.isna(image.correct):
-        return Tile(data, kind, alt, "not judged", None, lines, pixelated)
+        return Tile(data, kind, alt, "not judged", None, lines)
     correct = bool(image.correct)
-    verdict = "✓ correct" if correct else f"✗ {image.reasons or 'wrong'}"
-    return Tile(data, kind, alt, verdict, correct, lines, pixelated)
+    more = (f"{image.extras:.0f} extra",) if pd.notna(image.extras) and image.extras else ()
+    said = ("✓ right", *more) if correct else (*more, image.reasons or "wrong")
+    verdict = ", ".join(said) if correct else f"✗ {'; '.join(said)}"
+    return Tile(data, kind, alt, verdict, correct, lines)
 
 
-def small(path: Path) -> tuple[bytes | None, str, bool]:
-    """An image's bytes, their kind, and whether it is to be enlarged in whole pixels.
+def small(path: Path, detections: Sequence[Sequence[Any]] = ()) -> tuple[bytes | None, str]:
+    """An image's bytes and their kind, with its detections drawn.
 
-    A small image stays as it is, as PNG; a large one becomes a JPEG of at most `SIDE` pixels.
+    A small image is enlarged by a whole factor, as PNG; a large one becomes a JPEG of at most
+    `SIDE` pixels.
     """
     if not path.is_file():
-        return None, "png", False
+        return None, "png"
     with Image.open(path) as opened:
         image = opened.convert("RGB")
-    out = BytesIO()
-    if max(image.size) <= SIDE:
+    whole, out = image.size, BytesIO()
+    times = SIDE // max(image.size)
+    if times:
+        size = (image.width * times, image.height * times)
+        image = image.resize(size, Resampling.NEAREST)
+    else:
+        image.thumbnail((SIDE, SIDE), Resampling.LANCZOS)
+    boxed(image, image.width / whole[0], detections)
+    if times:
         image.save(out, "PNG", optimize=True)
-        return out.getvalue(), "png", 2 * max(image.size) <= SIDE
-    image.thumbnail((SIDE, SIDE), Resampling.LANCZOS)
+        return out.getvalue(), "png"
     image.save(out, "JPEG", quality=QUALITY)
-    return out.getvalue(), "jpeg", False
+    return out.getvalue(), "jpeg"
+
+
+def boxed(image: Image.Image, scale: float, detections: Sequence[Sequence[Any]]) -> None:
+    """Draw each detection's box, with its class and score."""
+    pen, font = ImageDraw.Draw(image), ImageFont.truetype(FONT, 10)
+    for _, *corners, _ in detections:
+        x0, y0, x1, y1 = (scale * value for value in corners)
+        for grow, color in ((1, "white"), (0, INK)):
+            pen.rectangle((x0 - grow, y0 - grow, x1 + grow, y1 + grow), outline=color)
+    for name, x0, y0, *_, score in detections:  # over all boxes
+        text = f"{name} {score:.2f}"
+        left, _, right, bottom = pen.textbbox((0, 0), text, font)
+        at = max(min(scale * x0, image.width - right - 2), 0), max(scale * y0 - bottom - 1, 0)
+        pen.rectangle((*at, at[0] + right - left + 2, at[1] + bottom + 1), "white")
+        pen.text((at[0] + 1, at[1]), text, INK, font)
 
 
 def sheet(labels: Sequence[str], rows: Sequence[tuple[str, str, tuple[Tile, ...]]]) -> Image.Image:
-    """The grid as one picture: ticks and crosses, and the guiding reward under each image."""
-    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # it has a tick and a cross
-    font, little = (ImageFont.truetype(fonts / "DejaVuSans.ttf", size) for size in (13, 12))
+    """The grid as one picture, ticks and crosses under the images."""
+    font, little = (ImageFont.truetype(FONT, size) for size in (13, 12))
     heads = ["\n".join(textwrap.wrap(label, 22)) for label in labels]
     header = 20 + 17 * max(head.count("\n") + 1 for head in heads)
     step, line = SIDE + GAP, SIDE + CAPTION + GAP
@@ -130,19 +185,17 @@ def sheet(labels: Sequence[str], rows: Sequence[tuple[str, str, tuple[Tile, ...]
         for column, one in enumerate(tiles):
             at = (MARGIN + step * column, top)
             picture.paste(square(one.data), at)
-            words = [one.verdict[:1] if one.correct is not None else one.verdict, *one.lines[:1]]
             if one.data is not None:
-                pen.text((at[0], top + SIDE + 3), " ".join(words), COLORS[one.correct], little)
+                words = textwrap.shorten(one.verdict, 30, placeholder=" …")
+                pen.text((at[0], top + SIDE + 3), words, COLORS[one.correct], little)
     return picture
 
 
 def square(data: bytes | None) -> Image.Image:
-    """An image in a square; a small one grows by a whole factor, unsmoothed; a missing one grey."""
+    """A tile's image in a square; a missing one grey."""
     framed = Image.new("RGB", (SIDE, SIDE), "white" if data else GREY)
     if data is None:
         return framed
     image = Image.open(BytesIO(data)).convert("RGB")
-    times = max(SIDE // max(image.size), 1)
-    image = image.resize((image.width * times, image.height * times), Resampling.NEAREST)
     framed.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2))
     return framed

@@ -125,7 +125,17 @@ def load(folder: Path, only: Collection[str] | None = None) -> Results:
     if (kinds > 1).any():
         raise ValueError(f"{folder}: prompt {kinds.idxmax()} is not the same text in every cell")
     untested = cells.index[cells.untested]
-    for frame, columns in ((prompts, ["correct", "diversity"]), (frames.images, ["correct"])):
+    of_prompts = [
+        "correct",
+        "strict",
+        "distinct",
+        "distinct_share",
+        "clutter",
+        "doubt",
+        "diversity",
+    ]
+    of_images = ["correct", "strict", "doubt", "extras", "extras.asked"]
+    for frame, columns in ((prompts, of_prompts), (frames.images, of_images)):
         frame[columns] = frame[columns].mask(frame.cell.isin(untested))
     choice.prepare(cells)
     found = [c.removeprefix("score.") for c in prompts if c.startswith("score.")]

@@ -13,6 +13,7 @@ from bench.report.document import Bullets, Document, Gallery, Part, Picture, Tab
 def render(document: Document) -> str:
     """The page; tables and figures are linked below tables/ and figures/."""
     lines = [f"# {escape(document.title)}\n"]
+    lines += [f"{escape(' '.join(document.headline))}\n"] if document.headline else []
     lines += [f"- {escape(f'{name}: {value}')}" for name, value in document.facts.items()]
     lines += [f"- {escape(note)}" for note in document.notes]
     for section in document.sections:
@@ -33,9 +34,10 @@ def _part(part: Part) -> Iterator[str]:
         files = (f"[{suffix}](tables/{part.name}.{suffix})" for suffix in ("csv", "md", "tex"))
         yield f"As files: {', '.join(files)}."
     elif isinstance(part, Picture):
-        yield f"### {escape(part.title)}"
+        if part.title:
+            yield f"### {escape(part.title)}"
+        yield f"![{escape(part.title or part.name)}](figures/{part.name}.png)"
         yield escape(part.caption)
-        yield f"![{escape(part.title)}](figures/{part.name}.png)"
         yield f"As a file: [pdf](figures/{part.name}.pdf)."
     elif isinstance(part, Gallery):
         yield escape(part.caption)

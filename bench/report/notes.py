@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.report import choice, table
+from bench.report import choice
+from bench.report.clock import BUSY
 from bench.report.load import Results
 
-OFF = 0.03
 SAID = {"images": "number of images"}
 
 
@@ -34,18 +34,23 @@ def notes(results: Results, summary: pd.DataFrame) -> list[str]:
         own, common = cells.total[cell], int(row[f"{results.quality}.change.prompts"])
         if pd.notna(row[results.quality]) and cell != references[str(cell)] and common < own:
             found.append(f"{row.label}: compared with vanilla on {common} common prompts of {own}")
-    return found
+    return list(dict.fromkeys(found))
+
+
+def untrained(results: Results) -> list[str]:
+    """What the images and the seconds of weights that were never trained are worth."""
+    weights = {str(config["backbone"].get("weights")) for config in results.cells.config}
+    return [
+        f"architectures at {size} size with random weights: seconds, memory and calls are those of "
+        "this size, the images mean nothing"
+        for name, size in (("random", "true"), ("tiny", "toy"))
+        if name in weights
+    ]
 
 
 def surroundings(results: Results) -> Iterator[str]:
-    """What the images and the seconds of weights that were never trained are worth."""
-    weights = {str(config["backbone"].get("weights")) for config in results.cells.config}
-    for name, size in (("random", "true"), ("tiny", "toy")):
-        if name in weights:
-            yield (
-                f"architectures at {size} size with random weights: seconds, memory and calls are "
-                "those of this size, the images mean nothing"
-            )
+    """What the machine or the weights keep a report from saying."""
+    yield from untrained(results)
     if results.prompts["memory.allocated"].isna().all():
         yield "memory was not counted: that takes CUDA, or a CPU under Linux"
 
@@ -79,15 +84,7 @@ def compared_with(cells: pd.DataFrame, references: dict[str, str]) -> list[str]:
 
 
 def placebo(summary: pd.DataFrame) -> list[str]:
-    """Where vanilla's cost over itself is off by more than 3%, 1 outside its interval: seconds here
-    mislead."""
-    found = []
-    for _, row in summary[summary.method == "vanilla"].iterrows():
-        outside = row["cost.low"] > 1 or row["cost.high"] < 1
-        if outside and abs(row.cost - 1) > OFF:
-            cost = table.spread(row, "cost", "{:.2f}")
-            found.append(
-                f"{row.label}: its cost over vanilla, itself, is {cost}: the machine was too "
-                "unsteady for the intervals of costs here; go by calls"
-            )
-    return found
+    """Of which cells the seconds are not told, because vanilla's own, or those of cells with equal
+    calls, show that the machine was busy."""
+    rows = summary[summary.busy != ""].itertuples()
+    return [f"{row.label}: {BUSY}, {row.busy}; its seconds are left out" for row in rows]

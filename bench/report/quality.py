@@ -44,14 +44,17 @@ def by_task(tasks: pd.DataFrame, looks: dict[str, Look]) -> Figure | None:
 def hacking(
     summary: pd.DataFrame, scores: tuple[str, ...], looks: dict[str, Look]
 ) -> Figure | None:
-    """Change of the guiding reward against change of GenEval and of each judge, to vanilla.
+    """Change of the guiding reward against change of GenEval, strict too, of clutter, and of each
+    judge, to vanilla.
 
-    A method to the right of 0 and below it has paid for its reward with that judge. None where
-    no cell can be compared with vanilla.
+    A method to the right of 0 and below it has paid for its reward with that judge; the axis of
+    clutter points down. None where no cell can be compared with vanilla.
     """
     reward, *judges = scores
     x = f"score.{reward}.change"
-    targets = {"geneval.change": "GenEval"} | {f"score.{j}.change": j for j in judges}
+    targets = {"geneval.change": "GenEval", "strict.change": "strict GenEval"}
+    targets |= {"clutter.change": "clutter (less is up)"}
+    targets |= {f"score.{j}.change": j for j in judges}
     targets = {name: head for name, head in targets.items() if summary[name].notna().any()}
     if not targets or not summary[x].notna().any():
         return None
@@ -62,6 +65,8 @@ def hacking(
         frame = summary[summary[x].notna() & summary[name].notna()]
         style.pad(ax, "x", frame, x, 0)
         style.pad(ax, "y", frame, name, 0)
+        if name == "clutter.change":
+            ax.invert_yaxis()
         ax.axhline(0, color=style.INK, linewidth=0.8, linestyle=":")
         ax.axvline(0, color=style.INK, linewidth=0.8, linestyle=":")
         ax.set_xlabel(f"change of {style.plain(reward)} (guides)", fontsize=9)

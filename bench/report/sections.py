@@ -8,17 +8,21 @@ import numpy as np
 import pandas as pd
 
 from bench.report import breakeven, controls, cost, quality, scaling, speedups, style, table
-from bench.report.document import Part, Picture, Section, Table, Text
+from bench.report.document import Bullets, Part, Picture, Section, Table, Text
 from bench.report.evidence import Evidence
-from bench.report.lidar.verdicts import apply, decided, verdicts
+from bench.report.lidar.verdicts import apply, corrections, decided, estimate, verdicts
 from bench.report.lidar.verdicts.base import Verdict
 
-VERDICTS = (
-    "Each claim of the paper (arXiv 2602.03211), then what it leaves open. Published figures stand "
-    "beside measured ones; brackets are 95% intervals over prompts. Where a method has several "
-    "cells its typical one speaks: its settings are the most common among them, whatever they "
-    "scored."
+PAPER = (
+    "Claims of LiDAR's paper (arXiv 2602.03211), and what it leaves open, as far as these cells "
+    "decide them. Brackets are 95% intervals over prompts."
 )
+VERDICTS = (
+    "Published figures stand beside measured ones. Where a method has several cells its typical "
+    "one speaks: its settings are the most common among them, whatever they scored."
+)
+CLAIMS = "Every claim, and how it was judged"
+MARKS = {"holds": "✓", "does not hold": "✗"}
 TASKS = (
     "Share of images correct [95% interval, Wilson's, over prompts]: at 0 and at 1 it still has a "
     "width."
@@ -35,12 +39,15 @@ CONTROLS = (
     "the same cost [95% interval]; “tie” where the interval covers 0. Between two settings of the "
     "control its quality is linear in log cost. Where no setting of the control costs as much (or "
     "as little), give or take a twentieth, its nearest one stands in: a cheaper control that wins "
-    "would win at the same cost too, one that loses says nothing."
+    "would win at the same cost too, one that loses says nothing. Costs are in calls of the "
+    "denoiser where too few prompts were timed, or the machine was busy. These comparisons are "
+    "exploratory, and a tie is not equality."
 )
 FRONTIERS = (
     "Up and to the left is better. Cost is relative to vanilla sampling by the same target solver "
-    "and steps, timed on the same prompts beside the method. Lines are frontiers: the best {0} "
-    "for at most each cost, where a method's budget was swept."
+    "and steps; points of equal calls stand side by side. Hollow markers are controls, which guide "
+    "nothing; the dotted line is vanilla. A line is the best {0} for at most each cost, where a "
+    "method's budget was swept."
 )
 BREAK_EVEN = (
     "Smallest number of images a prompt from which LiDAR, its lookahead drawn once for all of "
@@ -49,55 +56,102 @@ BREAK_EVEN = (
 )
 MOST_BARS = 40  # of a figure that a reader can take in
 SCORES = (
-    "The mean of every other score, and diversity; then the change to vanilla on the same prompts "
-    "[95% interval]."
+    "P(better): the probability that a prompt of a random task comes out better than with vanilla, "
+    "ties by half; 0.5 is no difference. Strict GenEval: sure detections alone (0.9), and no "
+    "object beyond those asked for. Clutter: the share of images with such an object. Doubt: of "
+    "how many objects an image the detector is unsure, such as ghosts and blurred ones. Distinct "
+    "right: the share of images that are right and no copies of another of the prompt. Then the "
+    "means of the other scores, and diversity; after each the change to vanilla on the same "
+    "prompts [95% interval]. Broken images raise diversity too: the last column is its change over "
+    "the n prompts on which both are all right."
 )
 FILES = ("records.jsonl", "config.yaml")
 
 
 def verdict_section(evidence: Evidence) -> Section:
-    """The claims that these cells decide, by which criterion each was judged, and in a sentence
-    those that they leave open; empty where they decide none."""
-    every = verdicts(evidence) if apply(evidence) else []
-    found = decided(every)
+    """The claims that these cells decide, a line each; empty where they decide none."""
+    own = [v for v in reached(evidence) if estimate.SEE not in v.measured]
+    lines = tuple(
+        f"{MARKS.get(v.outcome, '–')} {v.claim.text}: {v.outcome}. Measured: {v.measured}."
+        for v in own
+    )
+    return Section("Verdicts", (Text(PAPER), Bullets(lines)) if lines else ())
+
+
+def claim_section(evidence: Evidence) -> Section:
+    """Every claim with a verdict, by which criterion it was judged, and in a sentence those that
+    these cells leave open."""
+    found = reached(evidence)
     if not found:
-        return Section("Verdicts", ())
+        return Section(CLAIMS, ())
+    every = verdicts(evidence)
     shown = _told(found).drop(columns="why not")
     rules = pd.DataFrame([{"no.": v.claim.number, "criterion": v.claim.rule} for v in found])
     told = "By what each verdict is reached."
     parts: list[Part] = [
-        Table("verdicts", shown, VERDICTS, _told(every), prose=tuple(shown)[1:]),
+        Table(
+            "verdicts",
+            shown,
+            f"{VERDICTS} {corrections(every)}",
+            _told(every),
+            prose=tuple(shown)[1:],
+        ),
         Table("criteria", rules, told, prose=("criterion",)),
     ]
-    if silent := "; ".join(f"{v.claim.number} ({v.reason})" for v in every if v not in found):
+    open_ = [v for v in every if v.claim not in [one.claim for one in found]]
+    if silent := "; ".join(f"{v.claim.number} ({v.reason})" for v in open_):
         parts.append(Text(f"Not decided by these cells: {silent}."))
-    return Section("Verdicts", tuple(parts))
+    return Section(CLAIMS, tuple(parts), folded=True)
+
+
+def reached(evidence: Evidence) -> list[Verdict]:
+    """The verdicts that say something, where the claims are about such cells."""
+    return decided(verdicts(evidence)) if apply(evidence) else []
 
 
 def _told(found: Sequence[Verdict]) -> pd.DataFrame:
     rows = [
         {"no.": v.claim.number, "claim": v.claim.text, "published": v.claim.published,
-         "measured here": v.measured, "verdict": v.outcome, "why not": v.reason}
+         "measured here": v.measured, "verdict": v.outcome, "why not": v.reason,
+         "p (Holm)": table.NONE if v.p is None else f"{v.p:.2g}"}
         for v in found
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def result_section(evidence: Evidence, about: str) -> Section:
-    """Every cell with its estimates, beside the paper's figures where it has such a row."""
+    """Every cell with its estimates, beside the paper's figures where it has such a row: a table
+    for each vanilla cell that others are compared with, the one of most cells first."""
     results, summary = evidence.results, evidence.summary
-    shown = table.result_display(results, summary, published=evidence.paper)
+    bases = pd.Series([results.references.get(str(c), "") for c in summary.index], summary.index)
+    parts: list[Part] = []
+    for place, base in enumerate(bases.value_counts().index):
+        own = summary[bases == base]
+        shown = table.result_display(results, own, published=evidence.paper)
+        of = f"Compared with {summary.label[base]}. " if bases.nunique() > 1 and base else ""
+        links = tuple(links_of(evidence, str(cell)) for cell in own.index)
+        name = f"results_{place + 1}" if place else "results"
+        full = everything(evidence).loc[own.index] if place else everything(evidence)
+        text = f"{of}{'' if place else about}"
+        parts.append(Table(name, table.varying(shown), text, full.reset_index(), links=links))
+    return Section("Results", tuple(parts))
+
+
+def everything(evidence: Evidence) -> pd.DataFrame:
+    """What results.csv holds: the whole summary, settings and coverage of all cells."""
+    results, summary = evidence.results, evidence.summary
     settings = pd.DataFrame(results.cells.settings.to_list(), index=results.cells.index)
     known = ["backbone", "experiment", "seed", "steps", "solver", "images", "code"]
     coverage = ["done", "failed", "total", "images_done", "images_total"]
     full = summary.join(evidence.paper.add_prefix("paper."))
-    full = full.join(results.cells[[*known, *coverage]]).join(settings.add_prefix("set."))
-    links = tuple(links_of(evidence, str(cell)) for cell in summary.index)
-    parts: list[Part] = [Table("results", shown, about, full.reset_index(), links=links)]
-    others = table.score_display(results, summary)
-    if len(others.columns) > 1:
-        parts.append(Table("scores", others, SCORES))
-    return Section("Results", tuple(parts))
+    return full.join(results.cells[[*known, *coverage]]).join(settings.add_prefix("set."))
+
+
+def score_section(evidence: Evidence) -> Section:
+    """What else was measured of the images; empty where nothing was."""
+    others = table.score_display(evidence.results, evidence.summary)
+    parts = (Table("scores", others, SCORES),) if len(others.columns) > 1 else ()
+    return Section("Every score", parts, folded=True)
 
 
 def links_of(evidence: Evidence, cell: str) -> Mapping[str, str]:
@@ -106,13 +160,13 @@ def links_of(evidence: Evidence, cell: str) -> Mapping[str, str]:
     return {name.split(".")[0]: f"{folder}/{name}" for name in FILES}
 
 
-def task_section(evidence: Evidence, coverage: str) -> Section:
+def task_section(evidence: Evidence) -> Section:
     """GenEval by task; empty where nothing was judged."""
     if evidence.by_task.empty:
         return Section("GenEval by task", ())
     shown = table.tasks_display(evidence.by_task)
-    part = Table("tasks", shown, f"{TASKS} {coverage}", evidence.by_task)
-    return Section("GenEval by task", (part,))
+    part = Table("tasks", shown, TASKS, evidence.by_task)
+    return Section("GenEval by task", (part,), folded=True)
 
 
 def seed_section(evidence: Evidence) -> Section:
@@ -126,7 +180,7 @@ def seed_section(evidence: Evidence) -> Section:
     ]
     shown["deviation between seeds"] = seeds.deviation.map("{:.3f}".format)
     text = "GenEval over the images of all seeds: prompts stay the unit, seeds are pooled in each."
-    return Section("Seeds", (Table("seeds", shown, text, seeds),))
+    return Section("Seeds", (Table("seeds", shown, text, seeds),), folded=True)
 
 
 def comparison_section(evidence: Evidence) -> Section:
@@ -143,7 +197,7 @@ def comparison_section(evidence: Evidence) -> Section:
                 "method faster, at LiDAR's best quality": speedups.said(s.reverse, s.reason),
                 "plain ratio": table.spelled(s.plain, "{:.2f}×"),
                 "settings, LiDAR / method": " / ".join(map(str, s.settings)),
-                "prompts timed": str(s.timed or table.NONE),
+                "prompts timed": _timed(s.timed),
             }
             for s in evidence.speedups
             if s.faster is not None or not np.isnan(s.plain.value)
@@ -162,7 +216,7 @@ def comparison_section(evidence: Evidence) -> Section:
         shown = shown[[c for c in controls.CONTROLS.values() if c in shown]].fillna(table.NONE)
         words = tuple(shown.columns)
         timed = found[found.timed > 0].groupby("method").timed.min()
-        shown["prompts timed"] = [str(timed.get(name, table.NONE)) for name in shown.index]
+        shown["prompts timed"] = [_timed(timed.get(name, 0)) for name in shown.index]
         shown = shown.loc[list(dict.fromkeys(found.method))].reset_index()
         parts.append(Table("controls", shown, CONTROLS.format(axis), prose=words))
     else:
@@ -180,26 +234,36 @@ def comparison_section(evidence: Evidence) -> Section:
         absent.append("break-even (LiDAR and another method were not timed together)")
     if absent:
         parts.append(Text(f"Not here: {'; '.join(absent)}."))
-    return Section("Matched comparisons", tuple(parts))
+    return Section("Matched comparisons", tuple(parts), folded=True)
 
 
-def figure_section(evidence: Evidence, coverage: str) -> Section:
-    """Every figure that the cells allow; the others are named in one sentence."""
+def _timed(prompts: int) -> str:
+    return str(prompts or "none: costs in calls")
+
+
+def cost_figures(evidence: Evidence) -> list[Picture]:
+    """Quality against cost, of each target solver and steps, the commonest first."""
+    results, summary = evidence.results, evidence.summary
+    found = cost.by_target(results, summary, style.looks(summary))
+    text = FRONTIERS.format(results.axis)
+    return [
+        Picture(name, f"{results.axis} against cost{of}", text, figure)
+        for name, of, figure in found
+        if figure is not None
+    ]
+
+
+def figure_section(evidence: Evidence, first: Sequence[Picture] = ()) -> Section:
+    """``first``, and every other figure that the cells allow; those that they do not are named in
+    one sentence."""
     results, summary = evidence.results, evidence.summary
     looks = style.looks(summary)
     typical = set(summary.label[summary.typical])
     few = evidence.by_task[evidence.by_task.label.isin(typical)]
-    unmatched = [s.method for s in evidence.speedups if s.faster is None]
-    without = f" No matched quality for {', '.join(unmatched)}." if unmatched else ""
     crowded = len(summary) > MOST_BARS
     barred = summary[summary.typical] if crowded else summary
     alone = " Of each method its typical cell; the table of costs has all." if crowded else ""
     made = (
-        *((name, f"{results.axis} against cost{of}", figure, FRONTIERS.format(results.axis))
-          for name, of, figure in cost.by_target(results, summary, looks)),
-        ("speedup", "LiDAR's speedup", cost.saved(evidence.speedups),
-         "At matched quality where both budgets were swept, and the plain ratio at typical "
-         f"settings: a smaller budget would be cheaper and perhaps as good.{without}"),
         ("phases", "Cost by phase", cost.phases(barred, evidence.paper.get("ratio")),
          "prepare: text and lookahead samples; annotate: their rewards; denoise: the steered "
          f"sampling; decode: the delivered images.{alone}"),
@@ -219,15 +283,14 @@ def figure_section(evidence: Evidence, coverage: str) -> Section:
          "Diversity is the mean squared distance between the normalized features of a prompt's "
          "images; 0 is one image delivered several times."),
     )  # fmt: skip
-    pictures: list[Part] = [
-        Picture(name, head, f"{text} {coverage}", figure)
-        for name, head, figure, text in made
-        if figure is not None
+    pictures: list[Part] = [*first]
+    pictures += [
+        Picture(name, head, text, figure) for name, head, figure, text in made if figure is not None
     ]
     absent = [head for _, head, figure, _ in made if figure is None]
     if absent:
         pictures.append(Text(f"No figure, for lack of cells or measurements: {', '.join(absent)}."))
-    return Section("Figures", tuple(pictures))
+    return Section("Figures", tuple(pictures), folded=True)
 
 
 def provenance_section(evidence: Evidence) -> Section:
@@ -255,4 +318,4 @@ def provenance_section(evidence: Evidence) -> Section:
     links = tuple(links_of(evidence, str(cell)) for cell in results.cells.index)
     words = ("cell", "code", "backbone's weights", "device", "torch", "solver")
     part = Table("provenance", pd.DataFrame(rows), text, pd.DataFrame(full), words, links)
-    return Section("Provenance", (part,))
+    return Section("Provenance", (part,), folded=True)

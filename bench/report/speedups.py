@@ -20,7 +20,8 @@ class Speedup:
     ``faster``: cost of the method over cost of LiDAR at the method's best quality; ``reverse``:
     cost of LiDAR over cost of the method at LiDAR's best; both None with a ``reason``. ``plain``:
     the ratio of costs at the typical settings, whatever the quality. ``settings``: how many of
-    LiDAR's and of the method's were swept. ``timed``: prompts on which all of these were timed.
+    LiDAR's and of the method's were swept. ``timed``: prompts on which all of these were timed; 0:
+    costs are in calls of the denoiser.
     """
 
     method: str
@@ -58,7 +59,7 @@ def speedups(results: Results) -> list[Speedup]:
         fast, slow = pair
         faster = stats.matched(fast, slow, stats.best_of(slow))
         reverse = stats.matched(slow, fast, stats.best_of(fast))
-        timed = (fast.cost.freedom or 0) + 1
+        timed = 0 if fast.cost.freedom is None else fast.cost.freedom + 1
         found.append(Speedup(method, faster, reverse, "", plain, size, timed))
     return found
 

@@ -7,7 +7,7 @@ no global state behind and needs no display.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 DPI = 160
 CROWD = 10  # cells, more than can be told apart by markers
-MASS = 40  # cells, of which the typical ones alone are named
 INK = "#222222"
 FAINT = "#d9d9d9"
 # Okabe and Ito's palette without its yellow, which is unreadable on paper, plus a grey and a brown.
@@ -138,15 +137,24 @@ def ends(frame: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
     return low, high
 
 
-def scatter(ax: Axes, frame: pd.DataFrame, x: str, y: str, styles: dict[str, Look]) -> None:
-    """A point with both intervals for each row; in a crowd the cells of a method share a name."""
+def scatter(
+    ax: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    styles: dict[str, Look],
+    hollow: Collection[str] = (),
+) -> None:
+    """A point with both intervals for each row, those of the methods ``hollow`` without filling; in
+    a crowd the cells of a method share a name."""
     called = "method" if len(styles) > CROWD else "label"
     for name, own in frame.groupby(called, sort=False):
         look = styles[str(own.label.iloc[0])]
         ax.errorbar(
             own[x], own[y], xerr=errors(own, x), yerr=errors(own, y), fmt=look.marker,
-            color=look.color, markersize=look.size, markeredgewidth=0, elinewidth=1.1,
-            zorder=3, label=plain(str(name)),
+            color=look.color, markersize=look.size, elinewidth=1.1, zorder=3,
+            label=plain(str(name)), markeredgewidth=1.6 * (own.method.iloc[0] in hollow),
+            markerfacecolor="white" if own.method.iloc[0] in hollow else look.color,
         )  # fmt: skip
 
 

@@ -17,11 +17,15 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report import choice
+from bench.report import choice, clock
 from bench.report.counting import column, evaluations
 from bench.report.load import SIDES, Results
 from bench.store.schema import PHASES
 
+# Shares of images, taken task by task and then averaged over the tasks: the column of ``prompts``.
+SHARES = {"geneval": "correct", "strict": "strict"}
+# Prompts on which a method and vanilla are all right, from which on their diversity is compared.
+FEWEST = 5
 NOTHING = stats.Interval(np.nan, np.nan, np.nan, 0)
 TASKS = ("label", "task", "share", "low", "high", "prompts", "images")
 
@@ -44,15 +48,20 @@ def _drawn(strata: tuple[str, ...]) -> stats.Draws:
 
 def measured(results: Results) -> list[str]:
     """The columns of ``prompts`` of which means are reported."""
-    return [*(f"score.{name}" for name in results.scores), "diversity"]
+    seen = ("clutter", "doubt", "distinct_share", "diversity")
+    return [*(f"score.{name}" for name in results.scores), *seen]
 
 
 def summarize(results: Results) -> pd.DataFrame:
     """One row for each cell with a finished prompt, in the order of ``results.cells``.
 
     Columns: label, short (the label within its method), typical (whether it is the method's typical
-    cell), method, coverage, geneval, score.<name>, diversity, each with its .change (to its vanilla
-    cell, on common prompts), improvement (probability that a prompt does better than vanilla's),
+    cell), method, coverage, geneval, strict, score.<name>, clutter (share of images with objects
+    beyond those asked for), doubt, distinct_share (of images that are right and no copies),
+    diversity, each with its .change (to its vanilla cell, on common prompts),
+    diversity_right.change (that of diversity over the prompts on which both are all right, where
+    they are `FEWEST` or more), improvement (probability that a prompt does better than vanilla's),
+    busy (why its seconds are not to be believed, "" where they are: `clock`),
     seconds (median a prompt), cost (ratio to the yardstick), cost.<phase> (its parts),
     lidar_speedup (of LiDAR's typical cell, over cells of its target), calls.<kind> and
     calls.<phase>.<kind> (mean a prompt), claimed (evaluations an image as papers count them), flops
@@ -65,7 +74,7 @@ def summarize(results: Results) -> pd.DataFrame:
     rows = []
     for cell, about in cells.iterrows():
         own, base = results.of(str(cell)), results.references.get(str(cell))
-        estimates = dict.fromkeys(("geneval", *measured(results)), NOTHING)
+        estimates = dict.fromkeys((*SHARES, *measured(results)), NOTHING)
         own_estimates = sampled(results, str(cell))
         estimates |= {name: one.interval for name, one in own_estimates.items()}
         estimates |= changes(results, str(cell), None if base == cell else base)
@@ -77,6 +86,7 @@ def summarize(results: Results) -> pd.DataFrame:
         for name, interval in estimates.items():
             row |= {name: interval.value, f"{name}.low": interval.low}
             row |= {f"{name}.high": interval.high, f"{name}.prompts": interval.prompts}
+        row["busy"] = clock.busy(results).get(str(cell), "")
         row["seconds"] = own["seconds.total"].median()
         parts = results.timed(str(cell))[[f"seconds.{phase}" for phase in PHASES]].sum()
         row |= {f"cost.{p}": row["cost"] * parts[f"seconds.{p}"] / parts.sum()
@@ -99,16 +109,20 @@ class Sampled:
 
 
 def sampled(results: Results, cell: str) -> dict[str, Sampled]:
-    """GenEval of a cell, its mean scores and diversity, each over the prompts that have it."""
+    """GenEval of a cell, strict too, and the means of what was measured, each over the prompts that
+    have it."""
     if (cell, "means") in results.memo:
         return dict(results.memo[cell, "means"])
     own, found = results.of(cell), {}
-    judged = own.loc[own.correct.notna(), ["correct", "images", "tag"]]
-    if len(judged):
+    for name, mark in SHARES.items():
+        judged = own.loc[own[mark].notna(), [mark, "images", "tag"]]
+        if judged.empty:
+            continue
         tags, drawn = judged.tag.to_numpy(), draws(judged.tag)
-        whole, by_task, samples = stats.geneval_tasks(*marks(judged), tags, drawn)
-        found["geneval"] = Sampled(whole, samples, drawn, judged.index.to_numpy().tobytes())
-        results.memo[cell, "tasks"] = by_task
+        whole, by_task, samples = stats.geneval_tasks(*marks(judged, mark), tags, drawn)
+        found[name] = Sampled(whole, samples, drawn, judged.index.to_numpy().tobytes())
+        if name == "geneval":
+            results.memo[cell, "tasks"] = by_task
     alike: dict[bytes, list[str]] = {}
     for name in measured(results):  # columns of the same prompts are resampled in one product
         alike.setdefault(own[name].notna().to_numpy().tobytes(), []).append(name)
@@ -127,7 +141,7 @@ def sampled(results: Results, cell: str) -> dict[str, Sampled]:
 
 def changes(results: Results, cell: str, base: str | None) -> dict[str, stats.Interval]:
     """Differences to ``base``, and the improvement; scores of two different rewards have none."""
-    every = ("geneval", *measured(results))
+    every = (*SHARES, *measured(results), "diversity_right")
     found = {f"{name}.change": NOTHING for name in every} | {"improvement": NOTHING}
     if base is None:
         return found
@@ -143,6 +157,7 @@ def changes(results: Results, cell: str, base: str | None) -> dict[str, stats.In
         else:
             change = difference(results, cell, base, name) or NOTHING
         found[f"{name}.change"] = change
+    found["diversity_right.change"], *_ = where_right(results, cell, base)
     tags, values = results.shared([cell, base], results.marks)
     if len(tags):
         own, reference = values[0] / values[1] if len(values) == 2 else values[0]
@@ -153,19 +168,35 @@ def changes(results: Results, cell: str, base: str | None) -> dict[str, stats.In
 def difference(
     results: Results, cell: str, other: str, name: str, level: float = stats.LEVEL
 ) -> stats.Interval | None:
-    """``cell`` less ``other`` in ``name`` ("geneval", "diversity", "score.clip"), paired by prompt;
-    None where they share no prompt that has it."""
-    columns = ("correct", "images") if name == "geneval" else (name,)
+    """``cell`` less ``other`` in ``name`` ("geneval", "strict", "clutter", "distinct_share",
+    "diversity", "score.clip"), paired by prompt; None where they share no prompt that has it."""
+    columns = (SHARES[name], "images") if name in SHARES else (name,)
     if not {*columns} <= {*results.prompts}:
         return None
     tags, values = results.shared([cell, other], columns)
     if tags.empty:
         return None
-    if name != "geneval":
+    if name not in SHARES:
         return stats.mean(values[0][0] - values[0][1], draws(tags), level=level)
     (mine, theirs), (images, others) = values
     pair = (mine, images), (theirs, others)
     return stats.geneval_difference(*pair, tags.to_numpy(), draws(tags), level=level)
+
+
+def where_right(
+    results: Results, cell: str, other: str, share: float = 1.0
+) -> tuple[stats.Interval, float, float]:
+    """Diversity of ``cell`` less ``share`` of that of ``other``, and both means, over the prompts
+    on which every image of both is correct: broken images differ too, so that elsewhere failure
+    counts as diversity. Not made of fewer than ``FEWEST`` prompts."""
+    _, (spread, correct, images) = results.shared([cell, other], ("diversity", "correct", "images"))
+    right = (correct == images).all(axis=0)
+    count = int(right.sum())
+    if count < FEWEST:
+        return stats.Interval(np.nan, np.nan, np.nan, count), np.nan, np.nan
+    own, base = spread[:, right]
+    rest = stats.mean(own - share * base, plain_draws(count))
+    return rest, float(own.mean()), float(base.mean())
 
 
 def cost(results: Results, cell: str) -> stats.Interval:
@@ -187,7 +218,10 @@ def work(results: Results, cell: str) -> dict[str, float]:
 
 
 def lidar_speedup(results: Results, lidar: str, cell: str) -> stats.Interval:
-    """How many times faster LiDAR is than this cell, over the prompts timed in both."""
+    """How many times faster LiDAR is than this cell, over the prompts timed in both; nothing where
+    the machine was busy."""
+    if {lidar, cell} & {*clock.busy(results)}:
+        return NOTHING
     tags, (vanilla, method) = results.shared([lidar, cell], SIDES)
     if tags.empty:
         return NOTHING
@@ -208,6 +242,6 @@ def tasks(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cell", *TASKS])
 
 
-def marks(prompts: pd.DataFrame) -> tuple[stats.Array, stats.Array]:
-    """Correct and judged images, each (prompts,)."""
-    return prompts.correct.to_numpy(float), prompts.images.to_numpy(float)
+def marks(prompts: pd.DataFrame, mark: str = "correct") -> tuple[stats.Array, stats.Array]:
+    """Correct images, or those with another ``mark``, and judged images, each (prompts,)."""
+    return prompts[mark].to_numpy(float), prompts.images.to_numpy(float)

@@ -14,11 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import stats
+from bench.report.clock import BUSY
 from bench.report.lidar import published as paper
 from bench.report.load import Results
 
 NONE = "–"
 Cell = Callable[[pd.Series], str]
+HEADS = {"strict": "strict GenEval", "distinct_share": "distinct right"}
 
 
 def result_display(
@@ -41,19 +43,15 @@ def result_display(
         scores.remove(quality)
     if len(columns) > 1:
         columns["vs vanilla"] = partial(difference, name=quality, brief=brief)
-        if not brief:
-            columns["P(better)"] = partial(spread, name="improvement", form="{:.2f}")
-    for name in (*scores, "diversity"):
+    for name in ("strict", "clutter", *scores, "diversity"):
         if summary[name].notna().any():
             columns[_head(results, name)] = partial(number, name=name)
-    columns["s/prompt"] = partial(number, name="seconds", form="{:.3g}")
+    columns["s/prompt"] = quiet(partial(number, name="seconds", form="{:.3g}"))
     if brief:
-        columns["cost / vanilla"] = partial(number, name="cost", form="{:.2f}×")
-        columns["denoiser fwd / bwd"] = partial(calls, "denoiser")
+        columns["cost / vanilla"] = quiet(partial(number, name="cost", form="{:.2f}×"))
     else:
-        columns["cost / vanilla [95%]"] = partial(spread, name="cost", form="{:.2f}")
-        for head, kind in (("denoiser", "denoiser"), ("decodes", "decode"), ("rewards", "reward")):
-            columns[f"{head} fwd / bwd"] = partial(calls, kind)
+        columns["cost / vanilla [95%]"] = quiet(partial(spread, name="cost", form="{:.2f}"))
+    columns["denoiser fwd / bwd"] = calls
     if published is not None:
         summary = summary.join(published.add_prefix("paper."))
         for name in published:
@@ -63,23 +61,41 @@ def result_display(
     return pd.DataFrame({name: [cell(row) for row in rows] for name, cell in columns.items()})
 
 
+def varying(shown: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that say the same in every row, of which there are at least two."""
+    same = [name for name in shown.columns[1:] if len(shown) > 1 and shown[name].nunique() == 1]
+    return shown.drop(columns=same)
+
+
 def score_display(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell: each score but the one that the quality is, and diversity, with its change to
-    vanilla; columns only for what has such a change."""
-    names = [*(f"score.{name}" for name in results.scores), "diversity"]
+    """One row a cell: P(better), strict GenEval, clutter, doubt, distinct right images, each score
+    but the one that the quality is, and diversity, with its change to vanilla; columns only for
+    what has such a change. The last is the change of diversity where both are all right."""
+    scores = [f"score.{name}" for name in results.scores]
+    names = ["strict", "clutter", "doubt", "distinct_share", *scores, "diversity"]
     names = [n for n in names if n != results.quality and summary[f"{n}.change"].notna().any()]
     columns = {
+        "P(better)": [spread(row, "improvement", "{:.2f}") for _, row in summary.iterrows()]
+    } if summary.improvement.notna().any() else {}  # fmt: skip
+    columns |= {
         _head(results, name): [
             f"{number(row, name)}, {change}" if (change := difference(row, name)) != NONE
             else number(row, name) for _, row in summary.iterrows()
         ] for name in names
     }  # fmt: skip
+    if summary["diversity_right.change"].notna().any():
+        columns["diversity where all are right"] = [
+            f"{difference(row, 'diversity_right')} (n = {row['diversity_right.change.prompts']})"
+            if np.isfinite(row["diversity_right.change"]) else NONE
+            for _, row in summary.iterrows()
+        ]  # fmt: skip
     return pd.DataFrame({"method": list(summary.label)} | columns)
 
 
 def _head(results: Results, name: str) -> str:
     """The heading of a column of ``prompts``."""
     guides = " (guides)" if name == f"score.{results.reward}" else ""
+    name = HEADS.get(name, name)
     return name.removeprefix("score.") + guides
 
 
@@ -93,6 +109,11 @@ def tasks_display(by_task: pd.DataFrame) -> pd.DataFrame:
     wide = wide.reindex(list(dict.fromkeys(by_task.label))).fillna(NONE)
     wide.columns = [f"{task} (n = {sizes[task]})" for task in wide]
     return wide.rename_axis("method").reset_index()
+
+
+def quiet(shown: Cell) -> Cell:
+    """A column of seconds, which are told only where the machine was not busy."""
+    return lambda row: BUSY if row.busy else shown(row)
 
 
 def number(row: pd.Series, name: str, form: str = "{:.3f}") -> str:
@@ -129,10 +150,10 @@ def difference(row: pd.Series, name: str = "geneval", brief: bool = False) -> st
     return ("tie" if brief else f"tie ({text})") if change.tie else text
 
 
-def calls(kind: str, row: pd.Series) -> str:
-    """Calls a prompt, phases summed, forward and backward: "550 / 0"."""
+def calls(row: pd.Series) -> str:
+    """Calls of the denoiser a prompt, phases summed, forward and backward: "550 / 0"."""
     ways = ("", "_backward")
-    return " / ".join(f"{row[f'calls.{kind}{way}']:.1f}".removesuffix(".0") for way in ways)
+    return " / ".join(f"{row[f'calls.denoiser{way}']:.1f}".removesuffix(".0") for way in ways)
 
 
 def show(display: pd.DataFrame, title: str, console: Console) -> None:

@@ -1,9 +1,10 @@
 """``python -m bench.report.tuned FOLDER``: what tuning chose, from the trials in a results folder.
 
-Every method's cells of one domain are its trials: they differ in the setting that is tuned. The
-rule is `stats.tuning.chosen`'s: GenEval, or on mixtures the distance to the target; ties go to the
-judge that did not guide, then to the weaker setting. Methods must have had as many trials as each
-other, on the same prompts. Writes tuning.csv into the folder, a row a trial.
+A method's cells are its trials: they differ in the setting that is tuned. The rule is
+`stats.tuning.chosen`'s: GenEval; ties go to the score named clip or the first other that did not
+guide, then to the weaker setting. A method with an unfinished trial is left out. Prints which value
+to try next where the choice lies at the edge of its grid. Writes tuning.csv into the folder, a row
+a trial.
 """
 
 from __future__ import annotations
@@ -19,51 +20,47 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench.report import choice
-from bench.report.domains.read import Domain, read
+from bench.report import choice, counting
+from bench.report.load import Results, load
 from bench.stats import tuning
 
-SHOWN = ["domain", "method", "setting", "value", "quality", "judge", "prompts", "calls"]
+SHOWN = ["method", "setting", "value", "geneval", "judge", "prompts", "calls"]
 COLUMNS = [*SHOWN, "chosen", "edge"]
+MOST = 5  # trials of a method
 
 
-def trials(domain: Domain) -> Iterator[dict[str, Any]]:
-    """One row a trial, method by method. Raises ValueError where a method's trials differ in more
-    than one value."""
-    results = domain.results
-    cells = results.cells.loc[list(domain.cells)]
-    known = "distance" in results.prompts  # the truth, which needs no second judge
-    judges = () if known else tuple(f"score.{name}" for name in results.judges[:1])
-    marks = ("distance",) if known else ("correct", "images")
-    if not known and results.prompts.correct.isna().all():
-        raise ValueError(f"{domain.name}: nothing judged its images, so nothing can be chosen by")
-    for method, own in cells.groupby("method", sort=False):
-        if len(own) < 2:
+def trials(results: Results) -> Iterator[dict[str, Any]]:
+    """One row a trial, method by method; ``calls``: of the denoiser, forward and backward, for one
+    delivered image. Raises ValueError where a method's trials differ in more than one value, or
+    where nothing judged them."""
+    if results.quality != "geneval":
+        raise ValueError(f"{results.folder}: nothing judged its images, so nothing can be chosen")
+    judge = [f"score.{name}" for name in results.judges[:1]]
+    for method, own in results.cells.groupby("method", sort=False):
+        if len(own) < 2 or (own.done < own.total).any():
             continue
         names = [str(cell) for cell in own.index]
         keys = set().union(*(choice.differing(row, own.iloc[0]) for _, row in own.iterrows()))
         values = [{number(own.every[cell].get(key)) for key in keys} for cell in names]
         if any(len(value) != 1 or None in value for value in values):
             raise ValueError(
-                f"{domain.results.folder}: the trials of {method} on {domain.name} differ in "
+                f"{results.folder}: the trials of {method} differ in "
                 f"{', '.join(sorted(keys)) or 'nothing'}; trials differ in one setting, or in "
                 "several that have one value"
             )
         strength = [value for (value,) in values if value is not None]
-        tags, (first, *others) = results.shared(names, (*marks, *judges))
-        quality = -first if known else first / others[0]
-        judge = others[-1] if judges else None
-        best = tuning.chosen(quality, judge, strength)
+        tags, (right, images, *others) = results.shared(names, ["correct", "images", *judge])
+        quality = right / images
+        best = tuning.chosen(quality, others[0] if others else None, strength)
         for place in np.argsort(strength, kind="stable"):
             yield {
-                "domain": domain.name,
                 "method": method,
                 "setting": ", ".join(sorted(keys)),
                 "value": strength[place],
-                "quality": quality[place].mean(),
-                "judge": np.nan if judge is None else judge[place].mean(),
+                "geneval": quality[place].mean(),
+                "judge": others[0][place].mean() if others else np.nan,
                 "prompts": len(tags),
-                "calls": domain.calls[domain.cells.index(names[place])],
+                "calls": counting.calls(results.of(names[place])),
                 "chosen": place == best,
                 "edge": place == best and tuning.at_edge(best, strength),
             }
@@ -77,12 +74,11 @@ def number(text: str | None) -> float | None:
         return None
 
 
-def frame(folder: Path) -> pd.DataFrame:
-    """All trials of a folder."""
-    domains, _ = read(folder)
-    rows = [row for domain in domains for row in trials(domain)]
+def frame(results: Results) -> pd.DataFrame:
+    """All trials of a folder. Raises ValueError where no method has finished two."""
+    rows = list(trials(results))
     if not rows:
-        raise ValueError(f"{folder}: no method has two trials")
+        raise ValueError(f"{results.folder}: no method has finished two trials")
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -90,13 +86,23 @@ def shown(rows: pd.DataFrame) -> Table:
     """The trials as a table of the terminal, the chosen ones marked."""
     table = Table(title="What tuning chose")
     for name in SHOWN:
-        table.add_column(name, justify="left" if name in SHOWN[:3] else "right")
+        table.add_column(name, justify="left" if name in SHOWN[:2] else "right")
     for row in rows.itertuples():
-        values = [f"{v:.3g}" for v in (row.value, row.quality, row.judge, row.prompts, row.calls)]
+        values = [f"{v:.3g}" for v in (row.value, row.geneval, row.judge, row.prompts, row.calls)]
         values[0] += " ←" if row.chosen else ""
-        values[0] += " (edge)" if row.edge else ""
-        table.add_row(row.domain, row.method, row.setting, *values)
+        table.add_row(row.method, row.setting, *values)
     return table
+
+
+def edges(rows: pd.DataFrame) -> Iterator[str]:
+    """A sentence for each method whose choice lies at the edge of its grid."""
+    for method, own in rows.groupby("method", sort=False):
+        if not own.edge.any():
+            continue
+        values, chosen = own.value.to_numpy(), float(own.value[own.edge].iloc[0])
+        beyond = tuning.beyond(values, chosen)
+        told = f"{method}: the choice, {chosen:g}, lies at the edge of its {len(own)} trials; "
+        yield told + (f"try {beyond:g} too" if len(own) < MOST else f"{MOST} are the most")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,17 +111,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="the results folder of the trials")
     folder = parser.parse_args(arguments).folder
     try:
-        rows = frame(folder)
+        results = load(folder)
+        rows = frame(results)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     console = Console()
     console.print(shown(rows))
-    for domain, own in rows.groupby("domain"):
-        counts = sorted({int(count) for count in own.groupby("method").size()})
-        if len(counts) > 1:
-            many = ", ".join(map(str, counts))
-            console.print(f"{domain}: methods had {many} trials: not an equal effort")
+    for line in edges(rows):
+        console.print(line)
+    if left_out := sorted(set(results.cells.method) - set(rows.method)):
+        console.print(f"left out, with fewer than two finished trials: {', '.join(left_out)}")
     rows.to_csv(folder / "tuning.csv", index=False)
     print(folder / "tuning.csv")
     return 0

@@ -18,7 +18,7 @@ from bench.prompts.choice import Prompt
 from bench.run.fit import batch, measure_fitting, out_of_memory
 from bench.run.measure import Measured, Task
 from bench.run.reuse import Reusable
-from bench.run.yardstick import timed, vanilla_first
+from bench.run.yardstick import timed, undisturbed, vanilla_first
 from bench.store.folder import CellStore
 from bench.store.images import from_host
 from bench.store.records import encode
@@ -43,13 +43,15 @@ class DeviceLost(BenchError):
 class Bench:
     """The method and vanilla, each with the batches that fit.
 
-    ``reusable``: what untimed prompts may reuse of other cells.
+    ``reusable``: what untimed prompts may reuse of other cells. ``before``: vanilla's seconds on
+    the prompts timed so far.
     """
 
     method: Method
     task: Task
     yardstick: Task
     reusable: Reusable | None = None
+    before: list[float] = field(default_factory=list)
 
     def warm_up(self, prompts: Sequence[str]) -> str:
         """Untimed, on the first prompt that does not fail: the exact shapes in few steps, for what
@@ -83,11 +85,22 @@ class Bench:
         return measured
 
     def pair(self, prompt: str, vanilla_first: bool) -> tuple[Measured, Measured]:
-        """The measurement and vanilla's on the same prompt, one after the other."""
-        if vanilla_first:
-            vanilla = self.vanilla(prompt)
-            return self.measure(prompt), vanilla
-        return self.measure(prompt), self.vanilla(prompt)
+        """The measurement and vanilla's on the same prompt, one after the other; again where
+        vanilla shows that the machine was disturbed."""
+
+        def time() -> tuple[Measured, Measured]:
+            if vanilla_first:
+                vanilla = self.vanilla(prompt)
+                return self.measure(prompt), vanilla
+            return self.measure(prompt), self.vanilla(prompt)
+
+        def seconds(pair: tuple[Measured, Measured]) -> tuple[float, float]:
+            method, vanilla = (one.seconds["total"] for one in pair)
+            return vanilla, method
+
+        kept = undisturbed(time, seconds, self.before)
+        self.before.append(seconds(kept)[0])
+        return kept
 
 
 def shortened(task: Task, method: Method) -> Task:

@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.config.compose import cell_settings, composed, experiment_name, searched
 from bench.config.overrides import MULTIRUN, check_command_line, expand, jobs, searches, sweeps
 from bench.errors import BenchError
+from bench.store import contrasts
 from bench.store.disk import check_writable
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
 
     if not OmegaConf.is_list(config.cells):
         raise BenchError(f"cells must be a list of lines, got {config.cells!r}")
-    named = any(o.split("=")[0] in ("method", "method.name") for o in overrides)
+    keys = {o.split("=")[0] for o in overrides}
+    named = bool(keys & {"method", "method.name"})
     lines = [""] if named or not config.cells else list(cell_lines(config.cells))
     cells = [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
     check_objective(config.get("objective"), cells)
+    if not named and "cells" not in keys:
+        contrasts.check(contrasts.parsed(config.contrasts), [cell.settings for cell in cells])
     return cells
 
 
@@ -100,6 +104,10 @@ def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> Do
         print(run_cost_model(cells, config.cost_model, results, Console()))
         return Done([], [])
     with at_work(results, sweep) as others:
+        if declared := contrasts.parsed(config.contrasts):
+            check_writable(results)
+            with reporting(results):
+                contrasts.write(results, declared)
         try:
             done = run_cells(cells, results, Console())
         except BenchError as error:

@@ -10,11 +10,17 @@ from bench.stats.bootstrap import Strata as Strata
 from bench.stats.bootstrap import resample as resample
 from bench.stats.breakeven import BreakEven as BreakEven
 from bench.stats.breakeven import break_even as break_even
+from bench.stats.control import SAME as SAME
 from bench.stats.control import Controlled as Controlled
 from bench.stats.control import at_matched_cost as at_matched_cost
 from bench.stats.cost import cost_ratio as cost_ratio
 from bench.stats.cost import speedup as speedup
+from bench.stats.equivalence import Answer as Answer
+from bench.stats.equivalence import answer as answer
+from bench.stats.equivalence import equivalent as equivalent
 from bench.stats.frontier import of_estimates as of_estimates
+from bench.stats.holm import holm as holm
+from bench.stats.holm import p_value as p_value
 from bench.stats.improvement import improvement as improvement
 from bench.stats.interval import LEVEL as LEVEL
 from bench.stats.interval import Interval as Interval
@@ -29,6 +35,7 @@ from bench.stats.matched import matched as matched
 from bench.stats.quality import geneval as geneval
 from bench.stats.quality import geneval_difference as geneval_difference
 from bench.stats.quality import geneval_tasks as geneval_tasks
+from bench.stats.quality import geometric as geometric
 from bench.stats.quality import headline as headline
 from bench.stats.quality import mean as mean
 from bench.stats.seeds import pooled as pooled

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from bench.stats.bootstrap import Array, Draws, Strata
-from bench.stats.interval import LEVEL, Interval, share, student
+from bench.stats.interval import LEVEL, Interval, share, student, student_ratio
 
 
 def task_shares(correct: Array, images: Array, tasks: Strata, weights: Array) -> dict[str, Array]:
@@ -100,3 +100,13 @@ def mean(values: Array, draws: Draws, *, level: float = LEVEL) -> Interval:
     """Mean over prompts of ``values`` (n,): a reward, a diversity, or a paired difference."""
     draws.check(values)
     return student(values.mean(), draws.weights @ values / draws.prompts, draws, level=level)
+
+
+def geometric(values: Array, draws: Draws, *, level: float = LEVEL) -> Interval:
+    """Geometric mean over prompts of ``values`` (n,) > 0: ratios, or errors of many orders."""
+    draws.check(values)
+    if not np.all(values > 0):
+        raise ValueError(f"a geometric mean needs positive values, got {float(values.min()):g}")
+    logs = np.log(values)
+    samples = np.exp(draws.weights @ logs / draws.prompts)
+    return student_ratio(float(np.exp(logs.mean())), samples, draws, level=level)

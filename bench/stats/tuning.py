@@ -37,3 +37,11 @@ def chosen(quality: Array, judge: Array | None, strength: Sequence[float]) -> in
 def at_edge(choice: int, strength: Sequence[float]) -> bool:
     """Whether the trial lies at an end of its grid: beyond it something better may lie."""
     return len(strength) > 1 and strength[choice] in (np.min(strength), np.max(strength))
+
+
+def beyond(strength: Sequence[float], choice: float) -> float:
+    """The value to try next where ``choice`` is the least or the greatest: as far from it, in
+    ratio, as its neighbour in the grid is, rounded to two digits."""
+    ordered = sorted(strength)
+    near = ordered[1] if choice == ordered[0] else ordered[-2]
+    return float(f"{choice * choice / near:.2g}")

@@ -21,7 +21,7 @@ SHARED = (
 ABSENT = "–"
 # These decide no result, or its rounding alone.
 NOTED = ("torch", "threads", "precision", "yardstick_every")
-OF_A_RUN = (*NOTED, "experiment", "load_seconds", "device", "seal")
+OF_A_RUN = (*NOTED, "experiment", "load_seconds", "device", "judged_by", "seal")
 SEAL = "\nseal: "
 REMEDY = "put it back, or delete it: the same command writes it anew"
 

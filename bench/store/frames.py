@@ -33,13 +33,16 @@ class Frames:
     ``prompts``: cell, index, prompt, tag, seconds.<phase> and seconds.total (NaN where lookahead
     samples were reused), calls.<kind> (over all phases), calls.<phase>.<kind>, passes and flops
     (NaN where not counted), yardstick.vanilla and yardstick.method (NaN where not timed), images,
-    correct (how many; NaN where nothing was judged), diversity, score.<name> (means over images),
+    correct (how many; NaN where nothing was judged), strict and distinct (how many; NaN without a
+    detector), distinct_share and clutter (shares of the images: distinct ones, those with
+    detections beyond what was asked for), diversity, doubt and score.<name> (means over images),
     memory.allocated, memory.target, memory.resident, memory.vanilla and memory.reserved (GiB, as in
     the record; NaN where not counted), device, torch, batch (images together / most samples a call
     of the denoiser / of the decoder), field.<name> of the prompt's metadata; on the mixture also
     distance.<name>, target.<score>, target_diversity, info.
     ``images``: cell, index, position, path (below the cell's images), correct, reasons,
-    score.<name>.
+    detections, strict, doubt, extras (detections beyond those asked for), extras.asked (those of
+    classes asked for), score.<name>.
     ``notes``: what a reader should know, a sentence each.
     """
 
@@ -166,8 +169,13 @@ def prompt_rows(records: Sequence[Record]) -> pd.DataFrame:
     ]
     columns["correct"] = [np.nan if r.geneval is None else sum(map(bool, r.geneval))
                           for r in records]  # fmt: skip
-    for key in ("diversity", "target_diversity"):
+    strict = [np.nan if r.strict is None else sum(map(bool, r.strict)) for r in records]
+    crowded = [np.nan if r.beyond is None else np.mean([n > 0 for n in r.beyond]) for r in records]
+    columns |= {"strict": np.array(strict, float), "clutter": np.array(crowded, float)}
+    columns["doubt"] = [np.nan if r.doubt is None else np.mean(r.doubt) for r in records]
+    for key in ("distinct", "diversity", "target_diversity"):
         columns[key] = np.array([getattr(r, key) for r in records], float)
+    columns["distinct_share"] = columns["distinct"] / np.array(columns["images"], float)
     for name in names("scores"):
         values = [(r.scores or {}).get(name) for r in records]
         columns[f"score.{name}"] = [sum(v) / len(v) if v else np.nan for v in values]
@@ -188,6 +196,15 @@ def image_rows(records: Sequence[Record]) -> pd.DataFrame:
         "path": [path for r in records for path in r.images],
         "correct": [mark for r in records for mark in r.geneval or unjudged * len(r.images)],
         "reasons": ["; ".join(own) for r in records for own in r.reasons or [()] * len(r.images)],
+        "detections": [own for r in records for own in r.detections or unjudged * len(r.images)],
+        "strict": [mark for r in records for mark in r.strict or unjudged * len(r.images)],
+        "doubt": [value for r in records for value in r.doubt or unjudged * len(r.images)],
+        "extras": [count for r in records for count in r.beyond or unjudged * len(r.images)],
+        "extras.asked": [
+            count
+            for r in records
+            for count in (r.extras or {}).get("asked") or unjudged * len(r.images)
+        ],
     }
     names = dict.fromkeys(name for r in records for name in r.scores or ())
     whole = not any(r.bundled for r in records)  # else a file holds many points

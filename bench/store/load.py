@@ -25,8 +25,12 @@ def load(folder: str | Path) -> pd.DataFrame:
     field.<name>            other entries of the prompt's metadata
     image, path             the image's number within its prompt, and its file
     geneval, reasons        whether it is correct, and what was wrong; None where nothing judged
+    strict                  whether it is correct by sure detections alone and without extras
+    doubt                   how many of its detections the detector expects to be wrong about
+    extras, extras.asked    how many detections there are beyond the objects asked for, and how many
+                            of these are of the classes asked for; None without a detector
     score.<name>            each reward's value
-    diversity               of the prompt's images
+    diversity, distinct     of the prompt's images; how many of them are right and no copies
     seconds, calls.<kind>   of the prompt: seconds in all (NaN where lookahead samples of another
                             cell were reused), and samples of denoiser, decode, reward and of their
                             backward passes
@@ -51,8 +55,9 @@ def load(folder: str | Path) -> pd.DataFrame:
     known = known.join(table[varied].add_prefix("set."))
     calls = [f"calls.{kind}" for kind in KINDS]
     fields = [column for column in frames.prompts if column.startswith("field.")]
+    judged = ["diversity", "distinct"]
     prompts = frames.prompts[
-        ["cell", "index", "prompt", "tag", *fields, "diversity", "seconds.total", "flops", *calls]
+        ["cell", "index", "prompt", "tag", *fields, *judged, "seconds.total", "flops", *calls]
     ]
     images = frames.images.rename(columns={"position": "image", "correct": "geneval"})
     found = images.merge(prompts, on=["cell", "index"]).join(known, on="cell")
@@ -65,8 +70,12 @@ def load(folder: str | Path) -> pd.DataFrame:
         "path",
         "geneval",
         "reasons",
+        "strict",
+        "doubt",
+        "extras",
+        "extras.asked",
         *scores,
-        "diversity",
+        *judged,
         "seconds",
         "flops",
         *calls,

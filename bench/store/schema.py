@@ -18,6 +18,11 @@ KINDS = tuple(
     f"{kind}{way}" for kind in ("denoiser", "decode", "reward") for way in ("", "_backward")
 )
 MEASURED = ("seconds", "memory", "judge_seconds", "device", "torch", "batch", "reused")
+# What a judge of pictures says.
+JUDGED = (
+    *("geneval", "reasons", "detections", "extras", "strict", "doubt"),
+    *("distinct", "scores", "diversity", "cut", "judged"),
+)
 NULLABLE = ("memory", "yardstick", "diversity")  # written as null where they were not measured
 
 
@@ -52,15 +57,26 @@ class Record:
     geneval, reasons      per image: correct or not, and what was wrong. None where nothing judged;
                           by a random or unproven detector where the config's weights.judge begins
                           with "untested"
+    detections            per image what a detector saw above GenEval's threshold (0.3), the most
+                          confident first: [class, x0, y0, x1, y1, score], pixels, y downwards. None
+                          without a detector, and in earlier versions; so are the four that follow
+    extras                per image how many detections there are beyond the objects asked for: of
+                          the classes "asked" for, and of any "other" class
+    strict                per image: correct by GenEval's protocol with the counting threshold (0.9)
+                          for every task, and without extras
+    doubt                 per image: how many of what it saw the detector expects to be wrong about,
+                          the sum of min(p, 1 - p) over scores p from 0.05 on
+    distinct              how many of the images are correct and no copies of one another in the
+                          features of the reward named clip
     scores                per reward and image; the config's ``reward`` guided
     diversity             mean squared distance between the images' normalised features in the
                           reward named clip; None where there is none
     cut                   where a prompt was too long for a score: {score: tokens not read}
     strings               on molecules, of the whole set: the shares that are valid and unique (of
                           distinct valid strings), how many are novel, the novel ones' mean reward
-    distance              where the target is known, to it, and its floor between exact sets: w2,
-                          mmd and modes on the mixture, tv and letters on strings, on molecules
-                          tv between the reward's histogram and its law
+    distance              where the target is known, to it, with its floor between exact sets
+                          and a perfect sampler's: w2, mmd and modes on the mixture, tv and letters
+                          on strings; on molecules tv between the reward's histogram and its law
     target                where there is a distance: the target's expectation of each score
     target_diversity      likewise: the target's diversity
     judged                what a judge from outside says beyond ``geneval`` and ``reasons``
@@ -88,6 +104,11 @@ class Record:
     sha256: Sequence[str] = ()
     geneval: Sequence[bool] | None = None
     reasons: Sequence[Sequence[str]] | None = None
+    detections: Sequence[Sequence[Sequence[Any]]] | None = None
+    extras: Mapping[str, Sequence[int]] | None = None
+    strict: Sequence[bool] | None = None
+    doubt: Sequence[float] | None = None
+    distinct: int | None = None
     scores: Mapping[str, Sequence[float]] | None = None
     strings: Mapping[str, float] | None = None
     diversity: float | None = None
@@ -99,6 +120,11 @@ class Record:
     info: Mapping[str, Any] | None = None
     error: str | None = None
     log: str | None = None
+
+    @property
+    def beyond(self) -> list[int] | None:
+        """Per image, how many detections there are beyond those asked for, of any class."""
+        return None if self.extras is None else [*map(sum, zip(*self.extras.values(), strict=True))]
 
     @property
     def bundled(self) -> bool:
@@ -154,6 +180,10 @@ def _check(record: Record) -> None:
         if record.scores is None:
             raise KeyError("scores")
         lengths |= {"geneval": len(record.geneval), "reasons": len(record.reasons or ())}
+    for name in ("detections", "strict", "doubt"):
+        if (values := getattr(record, name)) is not None:
+            lengths[name] = len(values)
+    lengths |= {f"extras {kind}": len(values) for kind, values in (record.extras or {}).items()}
     count = len(record.images)
     if not count or any(length != count for length in lengths.values()):
         raise ValueError(f"{count} images, but values for {lengths}")

@@ -2,7 +2,7 @@
 
 Distances are total variations: of the histogram of delivered strings, and of the letters of each
 place. A perfect sampler does not get zero but the floor, the mean distance of exact sets of the
-same size, measured alongside.
+same size, measured alongside with the distance of one exact set more, a perfect sampler's.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ def _letters(share: Tensor, table: Table) -> Tensor:
 
 @dataclass(frozen=True)
 class Reference:
-    """A target, and the floors of both distances."""
+    """A target, the floors of both distances, and the distances of a ``perfect`` sampler's set."""
 
     tilted: Table
     floors: Mapping[str, float]
+    perfect: Mapping[str, float]
 
 
 @cache
@@ -65,9 +66,9 @@ def reference(
     """What ``count`` strings of a prompt are held against."""
     table = prior(prompt, length, letters)
     tilted = table.tilted(reward(name, prompt, table.points.argmax(dim=-1)), scale)[1]
-    sets = [tilted.sample(Ledger(0, prompt).uniform(count, "truth", k)) for k in range(FLOORS)]
-    found = [distances(histogram(own.argmax(dim=-1), letters), tilted) for own in sets]
-    return Reference(tilted, {key: sum(d[key] for d in found) / FLOORS for key in found[0]})
+    sets = [tilted.sample(Ledger(0, prompt).uniform(count, "truth", k)) for k in range(FLOORS + 1)]
+    *found, last = [distances(histogram(own.argmax(dim=-1), letters), tilted) for own in sets]
+    return Reference(tilted, {key: sum(d[key] for d in found) / FLOORS for key in last}, last)
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,13 @@ class StringsJudge:
         truth = reference(prompt, self.reward, self.scale, count, length, self.letters)
         share, every = histogram(images, self.letters), truth.tilted.points.argmax(dim=-1)
         found = distances(share, truth.tilted)
+        beside = (("", found), ("_floor", truth.floors), ("_perfect", truth.perfect))
         forms = {name: reward(name, prompt, every) for name in self.scores}
         values = {name: reward(name, prompt, images).tolist() for name in self.scores}
         pairs = count / max(count - 1, 1)  # of two different strings
         return {
             "distance": {
-                key: round(value, 6)
-                for name, own in found.items()
-                for key, value in ((name, own), (f"{name}_floor", truth.floors[name]))
+                f"{name}{end}": round(values[name], 6) for name in found for end, values in beside
             },
             "scores": {name: [round(v, 5) for v in own] for name, own in values.items()},
             "target": {

@@ -40,6 +40,7 @@ def test_every_method_runs_from_a_saved_folder_to_a_report(saved, tmp_path, monk
     monkeypatch.setattr("bench.run.cells.changed", lambda settings: None)  # composes anew
     none = Section("Figures", ())
     monkeypatch.setattr("bench.report.sections.figure_section", lambda *_: none)
+    monkeypatch.setattr("bench.report.sections.cost_figures", lambda *_: [])
     family, base = saved
     for method in methods_of(family):
         folder = run_cell(make_cell(small_settings(family, method, *base)), tmp_path, lambda: None)

@@ -51,3 +51,12 @@ def test_of_geneval_s_prompts_every_task_is_taken_and_keeps_its_place_in_the_lis
     some = choose(every, 4)
     assert [sum(p.tag == task for p in some) for task in TASKS] == [4] * 6
     assert all(every[p.index] is p for p in some)
+
+
+def test_prompts_that_are_skipped_are_those_that_a_choice_takes_first():
+    prompts = listed(80, 7, 100)
+    first, rest = choose(prompts, 16), choose(prompts, 32, skip_per_task=16)
+    assert not {p.index for p in first} & {p.index for p in rest}
+    assert [sum(p.tag == f"task {t}" for p in rest) for t in range(3)] == [32, 0, 32]
+    together = {p.index for p in choose(prompts, 48)}
+    assert {p.index for p in first} | {p.index for p in rest} == together

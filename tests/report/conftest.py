@@ -25,6 +25,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without figures, which take most of a report's time."""
     none = Section("Figures", ())
     monkeypatch.setattr("bench.report.sections.figure_section", lambda *_: none)
+    monkeypatch.setattr("bench.report.sections.cost_figures", lambda *_: [])
 
 
 @pytest.fixture(scope="session")

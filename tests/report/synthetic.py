@@ -100,6 +100,11 @@ def cell(
     write_config(path / "config.yaml", config)
     rng = np.random.default_rng(sum(map(ord, name)))
     records = [record(effect or EFFECTS[kind], kind, index, rng) for index in range(total)]
+    for one in records if effect else []:  # as many calls as the planted cost asks for
+        phases = [phase for phase in one["calls"].values() if phase["denoiser"]]
+        whole = sum(phase["denoiser"] for phase in phases)
+        for phase in phases:
+            phase["denoiser"] = round(phase["denoiser"] * 800 * effect[4] / whole)
     write(path, records)
     for one in records if pictures else []:
         for image in one["images"]:

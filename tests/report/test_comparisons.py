@@ -10,7 +10,7 @@ import synthetic
 
 from bench import stats
 from bench.report import breakeven, controls, seeds, speedups, style
-from bench.report.cost import by_target, frontiers
+from bench.report.cost import by_target, counted, frontiers
 from bench.report.load import load
 from bench.report.summary import summarize
 from bench.report.sweeps import sweeps
@@ -193,6 +193,7 @@ def test_the_frontier_of_a_target_that_lacks_a_method_s_typical_cell_is_drawn(tm
             synthetic.cell(tmp_path, "best_of_n", name=f"bon{n}", method=own, effect=effect,
                            solver=solver, pictures=False)  # fmt: skip
     results = load(tmp_path)
+    spent = counted(results, summarize(results))
     for solver, count in (("ddpm", 3), ("ddim", 2)):
-        lines = frontiers(results, results.cells[results.cells.solver == solver])
+        lines = frontiers(results.cells[results.cells.solver == solver], spent, "geneval")
         assert [len(costs) for costs, _ in lines.values()] == [count]

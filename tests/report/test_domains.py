@@ -207,7 +207,7 @@ def test_how_many_strings_are_valid_stands_beside_the_gain(several: Path) -> Non
 
 def test_a_folder_of_one_domain_gets_its_usual_report(tmp_path: Path, undrawn: None) -> None:
     domain(tmp_path, "miniature", {key: PICTURES[key] for key in ("vanilla", "lidar")})
-    assert "## Verdicts" in build(tmp_path).read_text()
+    assert "## Results" in build(tmp_path).read_text()
 
 
 def test_the_mixture_alone_gets_its_usual_report_in_several_dimensions(tmp_path: Path) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import records_of
 
-from bench import stats
 from bench.report import cost, gallery, quality, scaling, sections, style
 from bench.report.document import Picture
 from bench.report.evidence import gather
 from bench.report.load import load
-from bench.report.speedups import Speedup
 from bench.report.summary import summarize
 
 
@@ -47,7 +46,37 @@ def test_grid_enlarges_by_whole_pixels_and_shows_a_missing_image_in_grey(folder:
     assert (np.asarray(gallery.square(gallery.small(path)[0])) == enlarged).all()
     path.unlink()
     assert gallery.square(gallery.small(path)[0]).getpixel((0, 0)) == gallery.GREY
-    assert gallery.gallery(results).sheet.width > 3 * gallery.SIDE
+    (grid,) = gallery.galleries(results)
+    assert grid.sheet.width > 3 * gallery.SIDE
+
+
+def test_a_grid_is_never_wider_than_a_page_and_no_method_is_lost(tmp_path: Path) -> None:
+    for method in synthetic.EFFECTS:
+        synthetic.cell(tmp_path, method, total=6)
+    results = load(tmp_path)
+    found = gallery.galleries(results)
+    assert [grid.name for grid in found] == ["grid", "grid_2"]
+    assert all(len(grid.columns) <= gallery.COLUMNS for grid in found)
+    assert [label for grid in found for label in grid.columns] == list(results.cells.label)
+
+
+def test_without_timings_quality_is_drawn_over_calls_and_controls_are_hollow(
+    folder: Path,
+) -> None:
+    synthetic.cell(folder, "best_of_n")
+    for path in (folder / "cells").iterdir():
+        synthetic.write(path, [r | {"yardstick": None} for r in synthetic.read(path)])
+    results = load(folder)
+    summary = summarize(results)
+    spent = cost.counted(results, summary).set_index("method").spent
+    assert spent.to_dict() == {"vanilla": 1, "lidar": 1300 / 800, "ug": 1.5, "best_of_n": 1}
+    ((_, _, figure),) = cost.by_target(results, summary, style.looks(summary))
+    (axes,) = figure.axes
+    assert "calls of the denoiser" in axes.get_xlabel()
+    filled = {c.get_label(): c.lines[0].get_markerfacecolor() for c in axes.containers}
+    assert [name for name, color in filled.items() if color == "white"] == ["best_of_n"]
+    (dotted,) = (line for line in axes.lines if line.get_linestyle() == ":")
+    assert set(dotted.get_ydata()) == {summary.set_index("method").geneval["vanilla"]}
 
 
 def texts_in(figure: Figure) -> list:
@@ -56,7 +85,9 @@ def texts_in(figure: Figure) -> list:
 
 
 DRAWN = {
-    "cost": lambda results, summary, looks: cost.quality_vs_cost(results, summary, looks, {}),
+    "cost": lambda results, summary, looks: cost.quality_vs_cost(
+        results, cost.counted(results, summary), looks, {}
+    ),
     "phases": lambda results, summary, looks: cost.phases(summary),
     "diversity": lambda results, summary, looks: quality.diversity(summary, "preference", looks),
 }
@@ -77,6 +108,17 @@ def test_figure_labels_stay_inside_and_apart(tmp_path: Path, draw: str) -> None:
     assert not overlaps
 
 
+def test_points_of_one_cost_stand_side_by_side_and_timed_ones_stay() -> None:
+    spent = pd.Series([1.0, 2.0, 2.0, 2.01, 2.0])
+    frame = pd.DataFrame({"spent": spent, "spent.low": spent, "spent.high": spent})
+    frame.loc[4, ["spent.low", "spent.high"]] = 1.9, 2.1
+    frame["geneval"] = [0.5, 0.7, 0.6, 0.8, 0.9]
+    moved = cost.beside(frame, "geneval").spent
+    assert moved[0] == 1 and moved[4] == 2
+    assert moved[2] < moved[1] == pytest.approx(2) and moved[1] < moved[3]
+    assert moved[3] / spent[3] == pytest.approx(spent[2] / moved[2]) == cost.STEP
+
+
 def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:
     results = load(folder)
     summary = summarize(results)
@@ -90,8 +132,8 @@ def test_hacking_draws_a_panel_for_geneval_and_each_judge(folder: Path) -> None:
 
 def test_a_full_set_of_cells_draws_every_figure(tmp_path: Path) -> None:
     synthetic.sweep(tmp_path)
-    section = sections.figure_section(gather(load(tmp_path)), "")
-    assert len(section.parts) == 8 and all(isinstance(part, Picture) for part in section.parts)
+    section = sections.figure_section(gather(load(tmp_path)))
+    assert len(section.parts) == 6 and all(isinstance(part, Picture) for part in section.parts)
 
 
 def test_curves_run_over_the_cells_that_differ_in_one_setting(tmp_path: Path) -> None:
@@ -106,14 +148,6 @@ def test_curves_run_over_the_cells_that_differ_in_one_setting(tmp_path: Path) ->
     assert line.lines[0].get_ydata() == pytest.approx(
         [summary.geneval[f"lidar-n{value}"] for value in (9, 50, 200)]
     )
-
-
-def test_not_reached_is_written_where_a_bar_would_be(tmp_path: Path) -> None:
-    draws = stats.resample(["all"] * 20, 50, np.random.default_rng(0))
-    unreached = stats.Matched("not reached", 0.5, None, 0.0, ("fast",))
-    plain = stats.student_ratio(2.0, np.linspace(1.9, 2.1, 50), draws)
-    figure = cost.saved([Speedup("date", unreached, None, "", plain, (2, 2))])
-    assert "not reached" in [text.get_text() for text in texts_in(figure)]
 
 
 def test_a_figure_is_laid_out_once_for_all_of_its_files(
@@ -136,7 +170,7 @@ def test_of_many_cells_the_bars_show_each_method_s_typical_one(tmp_path: Path) -
         method = synthetic.lidar(n=n)
         synthetic.cell(tmp_path, "lidar", name=f"n{n}", method=method, total=6, pictures=False)
     results = load(tmp_path)
-    found = sections.figure_section(gather(results), "Complete.")
+    found = sections.figure_section(gather(results))
     (bars,) = [part for part in found.parts if isinstance(part, Picture) and part.name == "phases"]
     assert len(bars.figure.axes[0].get_yticks()) == 2
     assert "typical" in bars.caption

@@ -40,12 +40,12 @@ def test_frames_agree_with_the_raw_records(folder: Path) -> None:
     assert len(results.images) == 3 * 24 * 4
 
 
-def test_failed_and_unfinished_prompts_are_admitted_in_every_caption(folder: Path) -> None:
+def test_failed_and_unfinished_prompts_are_admitted_on_top(folder: Path) -> None:
     path, records = records_of(folder, "lidar")
     records[4] = synthetic.failed(4, "out of memory")
     synthetic.write(path, records[:-2])
     text = build(folder).read_text()
-    assert text.count("lidar partial: 21 of 24 prompts (1 failed)") == 10  # 3 tables, 7 figures
+    assert text.count("Not complete: lidar partial: 21 of 24 prompts (1 failed).") == 1  # on top
     assert "compared with vanilla on 21 common prompts of 24" in text
     assert "lidar: prompt 4 failed: out of memory" in text
     row = pd.read_csv(folder / "tables" / "results.csv").set_index("label").loc["lidar"]
@@ -172,7 +172,7 @@ def test_scores_that_did_not_guide_stand_with_their_change_to_vanilla(
 ) -> None:
     build(folder)
     found = pd.read_csv(folder / "tables" / "scores.csv").set_index("method")
-    assert list(found) == ["preference (guides)", "clip", "jpeg", "diversity"]
+    assert list(found) == ["P(better)", "preference (guides)", "clip", "jpeg", "diversity"]
     assert re.fullmatch(r"0\.2\d\d, -0\.0\d\d \[-0\.0\d\d, -0\.0\d\d\]", found["clip"]["ug"])
     assert found["clip"]["vanilla"].endswith(", reference")
 

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from bench.report.load import load
-from bench.report.notes import compared_with, notes, placebo
+from bench.report.notes import compared_with, notes
 from bench.report.summary import summarize
 
 
@@ -109,17 +109,6 @@ def test_only_vanillas_that_something_is_compared_with_are_named(tmp_path: Path)
     assert "cell vanilla-25" in named and "vanilla-50" not in named
     assert not any("too few prompts" in line for line in said)
     assert sum("repeats another cell's settings" in line for line in said) == 1
-
-
-def test_a_vanilla_dearer_than_itself_warns_of_the_clock(tmp_path: Path) -> None:
-    synthetic.cell(tmp_path, "vanilla", name="steady")
-    results = load(tmp_path)
-    results.prompts["yardstick.method"] = 1.01 * results.prompts["yardstick.vanilla"]
-    assert not placebo(summarize(results))
-    results = load(tmp_path)
-    results.prompts["yardstick.method"] = 1.313 * results.prompts["yardstick.vanilla"]
-    [line] = placebo(summarize(results))
-    assert "over vanilla, itself, is 1.3" in line and "go by calls" in line
 
 
 def test_batches_of_different_sizes_are_said(tmp_path: Path) -> None:

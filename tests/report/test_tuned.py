@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 import synthetic
 
+from bench.report.load import load
 from bench.report.tuned import frame, main
 
 PROMPTS = 24
-RIGHT = {1: 0.2, 3: 0.9, 8: 0.5}  # by guidance scale: how many images are right
+RIGHT = {1: 0.2, 3: 0.8, 8: 0.5}  # by guidance scale: how many images are right
 
 
 def trial(folder: Path, method: str, scale: float | None, right: float, **steer) -> None:
@@ -26,6 +27,10 @@ def trial(folder: Path, method: str, scale: float | None, right: float, **steer)
         one["scores"]["preference"][0] += 0.1
         one["scores"]["jpeg"] = [float(scale or 0)] * 4
     synthetic.write(path, records)
+
+
+def spelled(capsys) -> str:
+    return " ".join(capsys.readouterr().out.split())
 
 
 @pytest.fixture
@@ -46,17 +51,38 @@ def test_the_setting_of_the_best_geneval_is_chosen_whatever_guides(trials, capsy
     assert set(rows.setting) == {"steer.guidance.scale"}
 
 
-def test_a_choice_at_the_edge_of_its_grid_is_told(trials):
+def test_where_the_choice_lies_at_the_edge_the_next_value_is_named(trials, capsys):
     trial(trials, "lidar", 20, 1.0)
-    rows = frame(trials)
-    assert rows.value[rows.edge].tolist() == [20]
+    assert main([str(trials)]) == 0
+    assert "lidar: the choice, 20, lies at the edge of its 4 trials; try 50 too" in spelled(capsys)
+    trial(trials, "lidar", 40, 1.0)
+    rows = frame(load(trials))
+    assert rows.value[rows.chosen].tolist() == [20]  # as good as 40, and weaker
+    assert not rows.edge.any()
 
 
-def test_methods_with_unequal_effort_are_told(trials, capsys):
+def test_of_a_grid_that_is_used_up_no_value_is_named(trials, capsys):
+    for scale, right in ((20, 0.9), (40, 1.0)):
+        trial(trials, "lidar", scale, right)
+    assert main([str(trials)]) == 0
+    assert "lies at the edge of its 5 trials; 5 are the most" in spelled(capsys)
+
+
+def test_a_method_with_an_unfinished_trial_is_left_out(trials, capsys):
     for scale in (1, 2):
         trial(trials, "ug", scale, 0.3)
+    path = next(trials.glob("cells/*ug-2*"))
+    synthetic.write(path, synthetic.read(path)[:-1])
     assert main([str(trials)]) == 0
-    assert "not an equal effort" in capsys.readouterr().out
+    assert "left out, with fewer than two finished trials: ug, vanilla" in spelled(capsys)
+
+
+def test_calls_are_those_of_one_delivered_image(trials):
+    cells = load(trials)
+    rows = frame(load(trials))
+    own = cells.prompts[cells.prompts.cell == "lidar-1"]
+    spent = own["calls.denoiser"] + own["calls.denoiser_backward"]
+    assert rows.calls[0] == pytest.approx(spent.sum() / own.images.sum())
 
 
 def test_trials_that_differ_in_two_settings_are_refused(trials, capsys):

@@ -9,37 +9,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+from planting import date, evidence, lidar, plant
 
 from bench import stats
-from bench.report.document import Table
-from bench.report.evidence import Evidence, gather
-from bench.report.lidar.verdicts import CLAIMS, cost, estimate, quality, questions, verdicts
-from bench.report.lidar.verdicts.base import FAILS, HOLDS, UNKNOWN, above, every
-from bench.report.load import load
-from bench.report.sections import verdict_section
+from bench.report.document import Bullets, Table
+from bench.report.lidar.verdicts import CLAIMS, corrections, cost, estimate, quality, verdicts
+from bench.report.lidar.verdicts.base import (
+    FAILS,
+    HOLDS,
+    UNKNOWN,
+    VACUOUS,
+    Verdict,
+    above,
+    chance,
+    every,
+    family,
+    of_ratio,
+    together,
+)
+from bench.report.sections import claim_section, verdict_section
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
-NOWHERE = Path("nowhere.csv")
-
-
-def evidence(folder: Path, estimators: Path = NOWHERE) -> Evidence:
-    return gather(load(folder), estimators)
-
-
-def plant(folder: Path, kind: str, *, name: str | None = None, method=None, **effect: float):
-    """A cell of 96 prompts: ``right``, ``gain``, ``judge``, ``diversity``, ``ratio``."""
-    values = {"right": 0.5, "gain": 0.0, "judge": 0.0, "diversity": 0.3, "ratio": 1.0} | effect
-    changes = {"effect": tuple(values.values()), "total": 96, "pictures": False}
-    synthetic.cell(folder, kind, name=name, method=method or {"name": kind}, **changes)
-
-
-def date(folder: Path, every: int, right: float, ratio: float) -> None:
-    settings = {"name": "date", "steer": {"embedding": {"every": every}}}
-    plant(folder, "date", name=f"date{every}", method=settings, right=right, ratio=ratio)
-
-
-def lidar(folder: Path, n: int = 50, **effect: float) -> None:
-    plant(folder, "lidar", name=f"lidar{n}", method=synthetic.lidar(n=n), **effect)
 
 
 def interval(low: float, high: float) -> stats.Interval:
@@ -69,16 +59,42 @@ def test_speedup_over_date_at_its_best(tmp_path: Path, reached, spent, outcome) 
     assert found.claim.published.startswith("about 9.5×")
 
 
-@pytest.mark.parametrize(("right", "said"), [(0.1, False), (0.9, True)])
-def test_a_quality_that_vanilla_has_too_is_said_to_be_no_gain(tmp_path, right, said) -> None:
+@pytest.mark.parametrize(("right", "outcome"), [(0.1, HOLDS), (0.55, VACUOUS), (0.9, VACUOUS)])
+def test_a_speedup_at_a_quality_that_vanilla_has_too_is_vacuous(tmp_path, right, outcome) -> None:
     plant(tmp_path, "vanilla", right=right)
     date(tmp_path, 1, 0.6, 8.0)
     date(tmp_path, 2, 0.5, 4.0)
-    lidar(tmp_path, 9, right=0.4, ratio=1.5)
-    lidar(tmp_path, 50, right=0.8, ratio=3.0)
-    measured = cost.speedup(evidence(tmp_path)).measured
-    assert measured.startswith("at GenEval 0.")
-    assert ("no more than vanilla's" in measured) == said
+    lidar(tmp_path, 9, right=0.45, ratio=1.2)
+    lidar(tmp_path, 50, right=0.9, ratio=2.5)
+    found = cost.speedup(evidence(tmp_path))
+    assert found.outcome == outcome
+    assert "DATE's best less vanilla's" in found.measured
+    assert ("nobody need pay for it" in found.reason) == (outcome == VACUOUS)
+
+
+def test_p_values_go_with_the_intervals_that_decide() -> None:
+    value = interval(0.1, 0.3)
+    assert chance(value) < 0.05 < chance(value, 0.12)
+    assert of_ratio(interval(1.1, 1.3), 1.0) < 0.05 < of_ratio(interval(0.9, 1.3), 1.0)
+    assert of_ratio(interval(0.0, 0.3), 1.0) == chance(None) == 1
+    assert together(HOLDS, [0.01, 0.04]) == 0.04  # all must lie on one side
+    assert together(FAILS, [0.01, 0.04]) == 0.02  # one is enough, of two
+    assert together(UNKNOWN, [0.01]) == 1
+
+
+def test_verdicts_by_intervals_are_corrected_together_and_it_is_said_which_changed() -> None:
+    claims = [Verdict(claim, HOLDS, "", "", p) for claim, p in zip(
+        (cost.SPEEDUP, cost.TIME, quality.LIFTS), (0.001, 0.03, 0.04), strict=True)]  # fmt: skip
+    unknown = Verdict(quality.KEEPS, UNKNOWN, "", "covers 0", 1.0)
+    exact = Verdict(estimate.ROOT_N, FAILS, "")
+    vacuous = Verdict(quality.COLLAPSE, VACUOUS, "", "so has vanilla", 0.5)
+    found = family([*claims, unknown, exact, vacuous])
+    assert [v.outcome for v in found] == [HOLDS, UNKNOWN, UNKNOWN, UNKNOWN, FAILS, VACUOUS]
+    assert [v.corrected for v in found] == [False, True, True, False, False, False]
+    assert found[0].p == pytest.approx(0.005) and found[1].p == pytest.approx(0.12)
+    assert "Holm's correction for 5 verdicts (p = 0.12)" in found[1].reason
+    assert "5 of the 6 claims" in corrections(found) and "took back 3a, 5b." in corrections(found)
+    assert "took back none" in corrections(family([claims[0]]))
 
 
 def test_without_date_s_sweep_the_speedup_cannot_be_told(tmp_path: Path) -> None:
@@ -122,9 +138,10 @@ def test_growth_with_lambda_is_read_off_the_ground_truth(
     folder: Path, tweedie, lookahead, outcome
 ) -> None:
     path = estimators(folder / "e.csv", {"tweedie": tweedie, "lookahead": lookahead})
-    found = estimate.taylor(evidence(folder, path))
+    found = estimate.absolute(evidence(folder, path))
     assert found.outcome == outcome and f"λ^{tweedie:.1f}" in found.measured
-    assert estimate.taylor(evidence(folder)).outcome == UNKNOWN
+    assert estimate.relative(evidence(folder, path)).outcome == FAILS  # planted as constant
+    assert estimate.absolute(evidence(folder)).outcome == UNKNOWN
 
 
 @pytest.mark.parametrize(("n", "steps"), [(-0.5, -1.0), (-0.2, -0.1)])
@@ -139,7 +156,7 @@ def test_rates_are_read_off_the_ground_truth(folder: Path, n: float, steps: floa
 def test_target_sampling_is_compared_up_to_the_claimed_n(tmp_path: Path) -> None:
     lidar(tmp_path, 50, ratio=1.6)  # half of which is target sampling
     found = cost.target_time(evidence(tmp_path))
-    assert found.outcome == UNKNOWN and "holds up to n = 50" in found.reason
+    assert found.outcome == UNKNOWN and "holds up to n = 50" in found.reason and found.p == 1
     lidar(tmp_path, 800, ratio=1.6)
     assert cost.target_time(evidence(tmp_path)).outcome == HOLDS
     lidar(tmp_path, 400, ratio=3.0)
@@ -164,100 +181,6 @@ def test_target_sampling_s_memory_is_compared_above_what_was_resident(
 
 
 @pytest.mark.parametrize(
-    ("gain", "judge", "right", "outcome"),
-    [(0.8, -0.1, 0.5, HOLDS), (0.8, 0.1, 0.9, FAILS), (-0.8, -0.1, 0.5, FAILS),
-     (0.8, 0.0, 0.5, UNKNOWN)],
-)  # fmt: skip
-def test_reward_hacking_needs_a_judge_that_fell(tmp_path, gain, judge, right, outcome) -> None:
-    plant(tmp_path, "vanilla")
-    plant(tmp_path, "ug", gain=gain, judge=judge, right=right)
-    found = quality.hacking(evidence(tmp_path))
-    assert found.outcome == outcome
-    assert "jpeg" not in found.measured  # says nothing of quality
-
-
-def test_without_the_guiding_reward_no_other_score_stands_in_for_it(tmp_path: Path) -> None:
-    """UG and its vanilla are guided by different mixes: their guiding scores have no difference."""
-    for kind, weight, right in (("vanilla", 0.4, 0.1), ("ug", 0.6, 0.9)):
-        rewards = {"preference": {"kind": "mix", "of": {"clip": weight}}}
-        effect = (right, 0.0, 0.0, 0.3, 1.0)
-        synthetic.cell(tmp_path, kind, effect=effect, rewards=rewards, pictures=False)
-    found = quality.hacking(evidence(tmp_path))
-    assert (found.outcome, found.measured) == (UNKNOWN, "–")
-
-
-def test_lifting_all_rewards(tmp_path: Path) -> None:
-    plant(tmp_path, "vanilla")
-    lidar(tmp_path, gain=0.5, judge=0.1, right=0.9)
-    assert quality.lifts(evidence(tmp_path)).outcome == HOLDS
-    plant(tmp_path, "lidar", name="other", method=synthetic.lidar(scale=1.0), judge=-0.1)
-    plant(tmp_path, "lidar", name="third", method=synthetic.lidar(scale=3.0), judge=-0.1)
-    assert quality.lifts(evidence(tmp_path)).outcome == FAILS  # its typical cell's
-
-
-@pytest.mark.parametrize(
-    ("diversity", "collapsed", "kept", "free"),
-    [(0.09, HOLDS, FAILS, FAILS), (0.2, FAILS, FAILS, FAILS), (0.28, FAILS, HOLDS, FAILS),
-     (0.2995, FAILS, HOLDS, HOLDS), (0.4, FAILS, HOLDS, HOLDS)],
-)  # fmt: skip
-def test_what_becomes_of_diversity(tmp_path, diversity, collapsed, kept, free) -> None:
-    plant(tmp_path, "vanilla")
-    plant(tmp_path, "smc", method=synthetic.smc("fk_smc", {}), diversity=diversity)
-    lidar(tmp_path, diversity=diversity)
-    found = evidence(tmp_path)
-    assert quality.collapse(found).outcome == collapsed
-    assert quality.keeps(found).outcome == kept
-    assert questions.diversity(found).outcome == free
-
-
-def test_smc_of_another_population_says_nothing_of_four(tmp_path: Path) -> None:
-    plant(tmp_path, "vanilla")
-    many = synthetic.smc("fk_smc", {"steer": {}})
-    many["steer"]["smc"]["particles"] = 16
-    plant(tmp_path, "smc", method=many, diversity=0.05)
-    assert quality.collapse(evidence(tmp_path)).outcome == UNKNOWN
-
-
-@pytest.mark.parametrize(("gain", "outcome"), [(0.9, HOLDS), (0.1, FAILS)])
-def test_adding_to_smc_is_measured_against_its_own_part(tmp_path, gain, outcome) -> None:
-    plant(tmp_path, "smc", name="alone", method=synthetic.smc("fk_smc", {}), gain=0.5)
-    both = synthetic.smc("lidar_smc", synthetic.lidar())
-    plant(tmp_path, "smc", name="both", method=both, gain=gain)
-    assert quality.with_smc(evidence(tmp_path)).outcome == outcome
-    other = synthetic.smc("fk_smc", {})
-    other["efr"]["tweedie"]["scale"] = 1.0
-    folder = tmp_path / "other"
-    plant(folder, "smc", name="alone", method=other, gain=0.5)
-    plant(folder, "smc", name="both", method=both, gain=gain)
-    assert quality.with_smc(evidence(folder)).outcome == UNKNOWN  # another scale of its part
-
-
-@pytest.mark.parametrize(("right", "outcome"), [(0.9, HOLDS), (0.2, FAILS), (0.5, UNKNOWN)])
-def test_gains_elsewhere_and_at_a_control_s_cost(tmp_path: Path, right, outcome) -> None:
-    plant(tmp_path, "vanilla")
-    lidar(tmp_path, right=right, ratio=4.0)
-    for n in (2, 8):
-        settings = {"name": "best_of_n", "steer": {"best_of_n": {"n": n}}}
-        plant(tmp_path, "best_of_n", name=f"bon{n}", method=settings, ratio=float(n))
-    found = evidence(tmp_path)
-    assert questions.elsewhere(found).outcome == outcome
-    assert questions.best_of_n(found).outcome == outcome
-    assert questions.lookahead(found).outcome == UNKNOWN  # no such cell
-
-
-def test_the_paper_s_own_setting_is_not_elsewhere(tmp_path: Path) -> None:
-    for kind in ("vanilla", "lidar"):
-        path = synthetic.cell(tmp_path, kind, backbone={"name": "sd15"}, steps=30,
-                              reward="imagereward")  # fmt: skip
-        renamed = [
-            r | {"scores": {"imagereward": r["scores"]["preference"]}} for r in synthetic.read(path)
-        ]
-        synthetic.write(path, renamed)
-    found = questions.elsewhere(evidence(tmp_path))
-    assert found.outcome == UNKNOWN and "the paper's own setting" in found.reason
-
-
-@pytest.mark.parametrize(
     ("changes", "judged"),
     [
         ({}, True),
@@ -271,8 +194,9 @@ def test_verdicts_are_of_the_backbone_s_reward_on_geneval_s_prompts_alone(
     for kind, right in (("vanilla", 0.1), ("lidar", 0.9)):
         effect = (right, 0.5 * (kind == "lidar"), 0.0, 0.3, 1.0)
         synthetic.cell(tmp_path, kind, effect=effect, total=96, pictures=False, **changes)
-    found = verdict_section(evidence(tmp_path))
-    assert bool(found.parts) == judged
+    own = evidence(tmp_path)
+    found, listed = claim_section(own), verdict_section(own)
+    assert bool(found.parts) == bool(listed.parts) == judged
     for part in found.parts:
         if isinstance(part, Table) and part.name == "verdicts":
             assert UNKNOWN not in set(part.shown["verdict"])
@@ -282,7 +206,23 @@ def test_verdicts_are_of_the_backbone_s_reward_on_geneval_s_prompts_alone(
 def test_a_single_cell_has_no_verdicts_read_off_another_folder(tmp_path: Path) -> None:
     plant(tmp_path, "vanilla")
     path = estimators(tmp_path / "e.csv", {"tweedie": 3, "lookahead": 0})
-    assert verdict_section(evidence(tmp_path, path)).parts == ()
+    own = evidence(tmp_path, path)
+    assert claim_section(own).parts == verdict_section(own).parts == ()
+
+
+def test_the_list_of_verdicts_leaves_out_those_read_off_another_folder(tmp_path: Path) -> None:
+    for kind, right in (("vanilla", 0.1), ("lidar", 0.9)):
+        effect = (right, 0.5 * (kind == "lidar"), 0.0, 0.3, 1.0)
+        synthetic.cell(tmp_path, kind, effect=effect, total=96, pictures=False)
+    own = evidence(tmp_path, estimators(tmp_path / "e.csv", {"tweedie": 3, "lookahead": 0}))
+    (table,) = (
+        part for part in claim_section(own).parts if getattr(part, "name", "") == "verdicts"
+    )
+    elsewhere = table.shown["measured here"].str.contains("ground_truth")
+    *_, listed = verdict_section(own).parts
+    assert isinstance(listed, Bullets) and elsewhere.any()
+    assert len(listed.lines) == (~elsewhere).sum() > 0
+    assert all(line[0] in "✓✗" and "ground_truth" not in line for line in listed.lines)
 
 
 def test_every_claim_says_by_what_it_is_judged_and_why_it_is_not(folder: Path) -> None:
@@ -290,7 +230,8 @@ def test_every_claim_says_by_what_it_is_judged_and_why_it_is_not(folder: Path) -
     assert len(found) == len(CLAIMS) == len({v.claim.number for v in found})
     for verdict in found:
         assert verdict.claim.published and verdict.claim.rule and verdict.measured
-        assert bool(verdict.reason) == (verdict.outcome == UNKNOWN)
+        assert bool(verdict.reason) == (verdict.outcome in (UNKNOWN, VACUOUS))
+        assert "margin:g" not in verdict.claim.rule and "threshold:g" not in verdict.claim.rule
 
 
 def test_published_figures_of_the_claims_are_those_of_the_tables() -> None:

@@ -104,3 +104,16 @@ def test_bad_input_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         overall(correct, images, tasks, weights)
+
+
+def test_a_geometric_mean_and_its_interval_are_those_of_the_logarithms() -> None:
+    values = np.exp(rng().normal(1.0, 0.5, 30))
+    found = stats.geometric(values, stats.resample(["all"] * 30, 20_000, rng()))
+    logs = np.log(values)
+    middle, reach = logs.mean(), 2.0452 * logs.std(ddof=1) / 30**0.5  # Student's t of 29
+    assert found.value == pytest.approx(np.prod(values) ** (1 / 30))
+    assert np.log([found.low, found.high]) == pytest.approx(
+        [middle - reach, middle + reach], rel=0.03
+    )
+    with pytest.raises(ValueError, match="needs positive values, got 0"):
+        stats.geometric(np.append(values[1:], 0.0), stats.resample(["all"] * 30, 10, rng()))

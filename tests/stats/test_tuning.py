@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.stats.tuning import at_edge, chosen, within_one_error
+from bench.stats.tuning import at_edge, beyond, chosen, within_one_error
 
 RNG = np.random.default_rng(0)
 PROMPTS = 40
@@ -40,6 +40,12 @@ def test_a_tie_is_one_standard_error_of_the_paired_difference():
 
 def test_the_edge_of_a_grid_is_told():
     assert at_edge(0, [1, 3, 8]) and at_edge(2, [1, 3, 8]) and not at_edge(1, [1, 3, 8])
+
+
+def test_the_next_value_beyond_an_edge_is_as_far_as_the_last_one():
+    assert beyond([1, 3, 9], 9) == 27
+    assert beyond([1, 3, 9], 1) == 0.33
+    assert beyond([8, 2, 4], 8) == 16
 
 
 def test_one_prompt_is_too_few():

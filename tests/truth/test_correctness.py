@@ -40,7 +40,7 @@ def distance(
     for prompt in prompts:
         points = sample(problem(prompt, samples, reward, path, steps), method).images
         truth = reference(prompt, reward, scale, samples, 2, COMPONENTS)
-        ratios.append(wasserstein(points, truth.samples) / truth.w2_floor)
+        ratios.append(wasserstein(points, truth.samples) / truth.floors["w2"])
     return float(np.mean(ratios))
 
 

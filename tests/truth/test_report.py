@@ -9,10 +9,9 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from bench.report.build import build
-from bench.report.truth import figures
-from bench.report.truth.curves import slope
-from bench.report.truth.findings import findings
-from bench.report.truth.read import load, probed
+from bench.report.truth import figures, findings
+from bench.report.truth.curves import averaged
+from bench.report.truth.read import PERFECT, load, probed
 from bench.report.truth.worlds import MIXTURE
 from bench.run.cells import run_cells
 from bench.run.job import plan
@@ -20,8 +19,8 @@ from bench.store.records import read_records
 
 TOY = ["experiment=ground_truth", "images=24", "steps=8", "prompts.n=1"]
 LINES = [
-    "method=vanilla,exact,fk_smc",
-    "method=lidar method.efr.lookahead.n=8,16",
+    "method=vanilla,exact,fk_smc backbone.dimension=2,3",
+    "method=lidar method.efr.lookahead.n=8,16,32 backbone.dimension=2,3",
     "method=probe target_scale=0.5,1,2 method.efr.lookahead.n=8",
     "method=probe target_scale=0.5,1,2 efr@method.efr=[exact,tweedie]",
     "method=probe method.efr.lookahead.n=4,8,16 method.efr.lookahead.solver=ddim",
@@ -40,14 +39,16 @@ def folder(tmp_path_factory):
 
 
 def test_a_cell_keeps_its_points_and_measures_them(folder):
-    (cell,) = folder.glob("cells/exact-*")
+    cell, other = folder.glob("cells/exact-*")
     records = read_records(cell / "records.jsonl").by_index
     assert len(records) == 2
+    shapes = {np.load(next(c.glob("images/*/samples.npy"))).shape for c in (cell, other)}
+    assert shapes == {(24, 2), (24, 3)}
     for record in records.values():
         points = np.load(cell / "images" / record.images[0])
-        assert points.shape == (24, 2) and points.dtype == np.float64
+        assert points.dtype == np.float64
         assert set(record.distance) == {
-            *("w2", "w2_floor", "mmd", "mmd_floor", "modes", "modes_floor")
+            name + end for name in ("w2", "mmd", "modes") for end in ("", "_floor", "_perfect")
         }
         assert record.calls["denoise"]["denoiser"] == 24 * 8
         metadata = json.loads((cell / "images" / f"{record.index:05d}/metadata.jsonl").read_text())
@@ -56,7 +57,11 @@ def test_a_cell_keeps_its_points_and_measures_them(folder):
 
 def test_a_finished_cell_is_not_run_again_and_a_lost_file_is_made_anew(folder):
     cells = plan(OmegaConf.create({"cells": ["method=exact"]}), TOY)
-    (cell,) = folder.glob("cells/exact-*")
+    (cell,) = [
+        c
+        for c in folder.glob("cells/exact-*")
+        if "dimension: 2\n" in (c / "config.yaml").read_text()
+    ]
     before = (cell / "records.jsonl").read_bytes()
     run_cells(cells, folder, Console(quiet=True))
     assert (cell / "records.jsonl").read_bytes() == before
@@ -70,24 +75,36 @@ def test_a_finished_cell_is_not_run_again_and_a_lost_file_is_made_anew(folder):
 def test_the_report_holds_its_table_findings_and_figures(folder):
     page = (folder / "report.md").read_text()
     table = pd.read_csv(folder / "tables" / "methods.csv")
-    assert len(table) == 5 and set(table.method) == {"vanilla", "exact", "fk_smc", "lidar"}
-    for name in ("efr_error", "dimension", "convergence", "samples"):
+    methods = {"vanilla", "exact", "fk_smc", "lidar", PERFECT}
+    assert len(table) == 7 and set(table.method) == methods
+    figures = ("knobs", "methods_by_dimension", "efr_error", "dimension", "convergence", "samples")
+    for name in figures:
         assert (folder / "figures" / f"{name}.png").stat().st_size > 0
         assert f"(figures/{name}.png)" in page
     html = (folder / "report.html").read_text()
-    assert html.count('<figure class="plot"') == 4 and "theorem 3.5" in html
+    assert html.count('<figure class="plot"') == 6 and "theorem 3.5" in html
     errors = pd.read_csv(folder / "tables" / "estimators.csv")
     assert set(errors.estimator) == {"lookahead", "tweedie"}
     assert "theorem 3.5" in page and "claim 4" in page and "in 4" in page
-    row = table[table.method == "exact"].iloc[0]
-    records = read_records(folder / "cells" / row.cell / "records.jsonl").by_index
-    distances = [record.distance for record in records.values()]
-    assert row.w2 == pytest.approx(np.mean([d["w2"] / d["w2_floor"] for d in distances]))
+    sized = pd.read_csv(folder / "tables" / "by_dimension.csv")
+    assert set(sized.label) == set(table.label) and set(sized["size"]) == {2, 3}
 
 
-def test_probes_are_summed_over_problems(folder):
+def test_a_setting_is_one_row_over_all_its_problems_by_their_geometric_mean(folder):
+    table = pd.read_csv(folder / "tables" / "methods.csv").set_index("method")
+    cells = list(folder.glob("cells/exact-*"))
+    assert len(cells) == 2 and table.problems["exact"] == 4
+    records = [r for c in cells for r in read_records(c / "records.jsonl").by_index.values()]
+    for method, end in (("exact", ""), (PERFECT, "_perfect")):
+        ratios = [r.distance["w2" + end] / r.distance["w2_floor"] for r in records]
+        assert table.w2[method] == pytest.approx(np.exp(np.mean(np.log(ratios))))
+        assert table["w2.least"][method] == pytest.approx(min(ratios))
+    assert table.gap["vanilla"] == pytest.approx(-1) and np.isnan(table.gap[PERFECT])
+
+
+def test_probes_are_averaged_over_problems_by_their_geometric_mean(folder):
     (truth,) = load(folder)
-    errors = probed(truth.probes)
+    errors = averaged(probed(truth.probes))
     own = errors[(errors.estimator == "tweedie") & (errors.scale == 2) & (errors.dimension == 2)]
     (cell,) = [
         c for c in folder.glob("cells/probe-*")
@@ -95,11 +112,10 @@ def test_probes_are_summed_over_problems(folder):
     ]  # fmt: skip
     records = read_records(cell / "records.jsonl").by_index.values()
     found = [r.info["probe"] for r in records]
-    value = np.mean([v for p in found for v in p["value"]["tweedie"]])
-    gap = sum(sum(p["shift"]["tweedie"]) for p in found)
-    size = sum(sum(p["reference"]) for p in found)
-    assert float(own.value.iloc[0]) == pytest.approx(value)
-    assert float(own["shift"].iloc[0]) == pytest.approx((gap / size) ** 0.5)
+    values = [np.mean(p["value"]["tweedie"]) for p in found]
+    shifts = [(sum(p["shift"]["tweedie"]) / sum(p["reference"])) ** 0.5 for p in found]
+    for name, each in (("value", values), ("shift", shifts)):
+        assert float(own[name].iloc[0]) == pytest.approx(np.exp(np.mean(np.log(each))))
 
 
 def test_without_probes_or_without_samplers_the_report_says_so(folder, tmp_path):
@@ -110,7 +126,10 @@ def test_without_probes_or_without_samplers_the_report_says_so(folder, tmp_path)
     page = build(copy, only=sampling).read_text()
     assert "lack of such cells: Estimators against λ" in page and "theorem" not in page
     page = build(copy, only=[n for n in names if n.startswith("probe")]).read_text()
-    assert "lack of such cells: Samples" in page and "theorem 3.5" in page
+    assert (
+        "lack of such cells: Knobs, Methods against the dimension, Samples" in page
+        and "theorem 3.5" in page
+    )
     build(folder)
 
 
@@ -123,8 +142,8 @@ def test_cells_with_and_without_a_known_target_do_not_share_a_report(folder, tmp
         build(tmp_path)
 
 
-def test_slope_and_empty_frames():
-    assert slope([1, 10, 100], [5, 0.5, 0.05]) == pytest.approx(-1)
+def test_empty_frames_say_and_draw_nothing():
     empty = pd.DataFrame()
-    assert list(findings(empty, empty, MIXTURE)) == []
+    assert list(findings.samplers(empty, empty, MIXTURE)) == []
+    assert list(findings.estimators(empty, MIXTURE)) == []
     assert figures.against_scale(empty) is None and figures.convergence(empty) is None

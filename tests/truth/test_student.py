@@ -197,7 +197,7 @@ def test_fmtt_and_smc_by_the_student_approach_the_target(monkeypatch):
     def distance(*steers):
         names = {type(steer).__name__: steer for steer in steers}
         method = Method("m", {"student": student} if steers else {}, names)
-        return wasserstein(sample(made, method).images, truth.samples) / truth.w2_floor
+        return wasserstein(sample(made, method).images, truth.samples) / truth.floors["w2"]
 
     often = Smc(every=0.001, start=0.0, stop=0.999, adaptive=True)
     taken_back = replace(often, twisted=True)

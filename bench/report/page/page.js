@@ -37,6 +37,29 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+// A box that is wider than the page says so. What is in a folded section has no width until then.
+const boxes = document.querySelectorAll(".scroll");
+function hint() {
+  for (const box of boxes) box.classList.toggle("more", box.scrollWidth > box.clientWidth + 1);
+}
+window.addEventListener("resize", hint);
+document.addEventListener("toggle", hint, true);
+hint();
+
+// A link to a folded section opens it, and paper has them all open.
+function unfold() {
+  const found = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (found?.tagName === "DETAILS") {
+    found.open = true;
+    found.scrollIntoView();
+  }
+}
+window.addEventListener("hashchange", unfold);
+window.addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details")) folded.open = true;
+});
+unfold();
+
 // The theme follows the system until the button says otherwise, for this page alone.
 const button = document.getElementById("theme");
 const system = window.matchMedia("(prefers-color-scheme: dark)");

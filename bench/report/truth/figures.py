@@ -21,7 +21,7 @@ COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F
 REACH = 4.3  # half the width of a panel of samples
 
 
-def _log(ax: Axes, ticks: list[float]) -> None:
+def logarithmic(ax: Axes, ticks: list[float]) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xticks(ticks)
@@ -41,7 +41,7 @@ def against_size(probed: pd.DataFrame, name: str) -> Figure | None:
     return _against(by_dimension(probed), "dimension", name, SHIFT)
 
 
-VALUE = ("value", "Value: mean of Σ (V − V̂)² along a trajectory")
+VALUE = ("value", "Value: Σ (V − V̂)² along a trajectory")
 SHIFT = ("shift", "Shift: error relative to the exact shift's size")
 
 
@@ -53,9 +53,9 @@ def _against(frame: pd.DataFrame, x: str, name: str, *errors: tuple[str, str]) -
     for ax, (y, title) in zip(axes, errors, strict=True):
         for place, (label, own) in enumerate(frame.sort_values(x).groupby("label")):
             color, marker = COLORS[place % len(COLORS)], style.MARKERS[place % len(style.MARKERS)]
-            ax.plot(own[x], own[y], color=color, marker=marker, markersize=5, linewidth=1.2,
-                    label=label)  # fmt: skip
-        _log(ax, sorted(frame[x].unique()))
+            ax.errorbar(own[x], own[y], yerr=style.errors(own, y), color=color, marker=marker,
+                        markersize=5, linewidth=1.2, elinewidth=0.8, label=label)  # fmt: skip
+        logarithmic(ax, sorted(frame[x].unique()))
         ax.set_xlabel(name, fontsize=9)
         ax.set_title(title, fontsize=9, loc="left")
     style.legend(fig, axes, 3)
@@ -73,13 +73,13 @@ def convergence(probed: pd.DataFrame) -> Figure | None:
         left.plot(n, error, "D-", color=COLORS[0], markersize=5, label="measured")
         guide = error[-1] * (n / n[-1]) ** -0.5
         left.plot(n, guide, ":", color=style.INK, linewidth=1, label="slope −1/2")
-        _log(left, sorted(n))
+        logarithmic(left, sorted(n))
         left.set_title(f"n samples: slope {slope(n, error):.2f}", fontsize=9, loc="left")
         left.set_xlabel(f"n ({by_n.solver.iloc[0]}, {by_n.steps.iloc[0]} steps)", fontsize=9)
         left.legend(fontsize=8, frameon=False)
     if not by_steps.empty:
         right.plot(by_steps.steps, by_steps["shift"], "D-", color=COLORS[0], markersize=5)
-        _log(right, sorted(by_steps.steps))
+        logarithmic(right, sorted(by_steps.steps))
         right.set_title("δ lookahead steps", fontsize=9, loc="left")
         right.set_xlabel(f"δ ({by_steps.solver.iloc[0]}, n = {by_steps.n.iloc[0]})", fontsize=9)
     left.set_ylabel("relative error of LiDAR's shift", fontsize=9)
@@ -87,19 +87,20 @@ def convergence(probed: pd.DataFrame) -> Figure | None:
 
 
 def samples(truth: Truth) -> Figure | None:
-    """Each method's samples of one problem over the mixture's contours; in two dimensions."""
+    """Each method's samples of one problem over the mixture's contours, in two dimensions, from
+    its setting that comes nearest there."""
     drawn = truth.methods
     if drawn.empty or truth.world is not MIXTURE:
         return None
+    drawn = drawn[(drawn.cell != "") & (drawn["size"] == 2)]
     separated = drawn[drawn.tag == "separated"]
     drawn = separated if not separated.empty else drawn
-    drawn = drawn[drawn["index"] == drawn["index"].min()].set_index("cell")
-    order = list(drawn.sort_values("w2").index)
+    drawn = drawn[drawn.prompt == drawn.prompt.min()].sort_values("w2")
+    drawn = drawn.drop_duplicates("method").set_index("cell")
+    order = list(drawn.index)
     if not order:
         return None
     config = truth.cells.config[order[0]]
-    if config["backbone"]["dimension"] != 2:
-        return None
     columns = 7
     rows = -(-len(order) // columns)
     fig, axes = style.figure(1.75 * columns, 2.25 * rows, columns=columns, rows=rows)
@@ -123,7 +124,7 @@ def samples(truth: Truth) -> Figure | None:
         ax.set_xlim(center[0] - REACH, center[0] + REACH)
         ax.set_ylim(center[1] - REACH, center[1] + REACH)
         ax.set_aspect("equal")
-        text = f"{drawn.w2[cell]:.1f}×  {truth.cells.label[cell]}"
+        text = f"{drawn.w2[cell]:.1f}×  {drawn.label[cell]}"
         lines = "\n".join(textwrap.wrap(text, 27))
         ax.set_title(style.plain(lines), fontsize=6.5, loc="left")
     return fig

@@ -10,23 +10,33 @@ import pandas as pd
 
 from bench.report import table
 from bench.report.document import Bullets, Document, Part, Picture, Report, Section, Table, Text
-from bench.report.truth import figures
-from bench.report.truth.findings import findings, rules
-from bench.report.truth.read import Truth, load, probed
+from bench.report.truth import figures, findings, sweep_figures
+from bench.report.truth.curves import averaged
+from bench.report.truth.knobs import Sweep, sweeps
+from bench.report.truth.read import PERFECT, Truth, load, probed
+from bench.report.truth.summary import by_size, summarize, whole
 from bench.report.truth.worlds import MIXTURE, World
 
 CAPTION = (
-    "Distances to the exact tilted target, over their finite-sample floor ({floor}): 1 is a "
-    "perfect sampler. Means over problems, in "
-    "brackets the lowest and the highest problem. Reward: mean less the "
-    "target's mean; above 0 is more reward than was asked for. The other score, which did not "
-    "guide, likewise. Spread: {spread} between samples, over the target's. ESS: mean "
+    "Distances to the exact tilted target, over their finite-sample floor ({floor}). A perfect "
+    "sampler, one exact set more of each problem, has 1, give or take its luck. Geometric means "
+    "over problems, in brackets their 95% intervals (Student's t of the mean logarithm; problems "
+    "are drawn anew within each {size} and kind). Reward: less the target's mean, over what "
+    "vanilla misses of it: −1 is vanilla's reward, 0 the target's, and above 0 is more than was "
+    "asked for. Spread: {spread} between samples, over the target's. ESS: mean "
     "effective sample size at the weighings. Calls are per delivered sample, forward / backward."
 )
-ERRORS = (
-    "Means over the trajectories of all problems. Value: Σ (V − V̂)² along a trajectory. Shift: "
-    "error of the posterior mean's shift over the exact shift's size."
+SIZES = (
+    "{name} over its floor by {size}: geometric means over {problems} problems each, in brackets "
+    "the lowest and the highest. Where samples are few for the {size}, two exact sets lie far "
+    "apart as well: the floor rises, and what separates methods shrinks beside it."
 )
+ERRORS = (
+    "Value: Σ (V − V̂)² along a trajectory. Shift: error of the posterior mean's shift over the "
+    "exact shift's size. Both over the trajectories of a problem, and from these the geometric "
+    "means over problems with 95% intervals."
+)
+RIVALS = ("vanilla", "exact", "best_of_n", "fk_smc")  # beside LiDAR, told by size and drawn
 
 
 def report(folder: Path, only: Collection[str] | None = None) -> Report:
@@ -46,21 +56,60 @@ def report(folder: Path, only: Collection[str] | None = None) -> Report:
 
 @dataclass(frozen=True)
 class Known:
-    """What was measured in a world: ``summary`` of its methods, ``errors`` of its estimators."""
+    """What was measured in a world: ``summary`` of its methods, ``sized`` by the problems' size,
+    ``whole``: the settings that met all problems, and among them ``swept`` knobs; ``probed``
+    estimators by problem and ``errors`` over problems."""
 
     truth: Truth
     summary: pd.DataFrame
+    sized: pd.DataFrame
+    whole: pd.DataFrame
+    swept: Sequence[Sweep]
+    probed: pd.DataFrame
     errors: pd.DataFrame
 
     @classmethod
     def of(cls, truth: Truth) -> Known:
-        return cls(truth, summarize(truth), probed(truth.probes))
+        summary, rows = summarize(truth), probed(truth.probes)
+        full = whole(summary)
+        swept = sweeps(truth, full)
+        return cls(truth, summary, by_size(truth), full, swept, rows, averaged(rows))
+
+    @property
+    def lidar(self) -> str | None:
+        """The label of LiDAR's setting that strays least from the method's own."""
+        own = self.truth.cells
+        own = own[own.method == "lidar"] if not own.empty else own
+        if own.empty:
+            return None
+        strays = [len(config.get("changed") or ()) for config in own.config]
+        return str(own.label.iloc[strays.index(min(strays))])
+
+    @property
+    def told(self) -> list[str]:
+        """The labels of `PERFECT`, LiDAR and its rivals, each rival's best."""
+        summary, main = self.whole, self.truth.world.main
+        if summary.empty:
+            return []
+        found = [PERFECT] if PERFECT in set(summary.label) else []
+        found += [self.lidar] if self.lidar else []
+        for method in RIVALS:
+            own = summary[summary.method == method]
+            found += [] if own.empty else [str(own.label[own[main].idxmin()])]
+        return found
 
     def said(self, alone: bool = True) -> tuple[str, ...]:
         """The findings, each with the world's name before it where it is not ``alone``."""
-        world, truth = self.truth.world, self.truth
-        found = (*findings(self.summary, self.errors, world), *rules(truth.cells, truth.methods))
-        return found if alone else tuple(f"{world.kind}: {line}" for line in found)
+        world, truth, rows = self.truth.world, self.truth, self.truth.methods
+        found: list[str] = []
+        if not self.summary.empty:
+            found += findings.samplers(self.whole, rows, world)
+            found += findings.duels(self.whole, rows, world, self.lidar)
+            found += findings.knobs(self.swept, world.main)
+            found += findings.sizes(self.sized, self.told, world)
+        found += findings.estimators(self.probed, world)
+        found += findings.rules(truth.cells, rows)
+        return tuple(found if alone else (f"{world.kind}: {line}" for line in found))
 
     def brief(self) -> pd.DataFrame:
         return display(self.summary, self.truth.world, brief=True)
@@ -69,8 +118,10 @@ class Known:
         if (cells := self.truth.cells).empty:
             return {}
         row, solver = cells.iloc[0], cells.solver.mode().iloc[0]
+        sizes = sorted(self.truth.methods["size"].unique())
         return {
-            "problems": str(row.total),
+            "problems": f"{self.summary.problems.max()} ({self.truth.world.size} "
+            f"{', '.join(map(str, sizes))})",
             "samples a problem": str(row.images),
             "target solver": f"{solver}, {row.steps} steps, where no other is named",
         }
@@ -87,9 +138,9 @@ def compose(folder: Path, worlds: Sequence[Known]) -> Document:
         facts |= {f"{key}{of}": value for key, value in known.facts().items()}
         said += [Text(world.about), Bullets(known.said())]
         body += [
-            Section(f"Methods{of}", (method_table(known.summary, world),)),
+            Section(f"Methods{of}", (method_table(known.summary, world), *size_table(known))),
             Section(f"Estimators{of}", (error_table(known.errors, world),)),
-            Section(f"Figures{of}", draw(known.truth, known.errors)),
+            Section(f"Figures{of}", draw(known)),
         ]
     title = f"{folder.name}: every method where the target is known"
     sections = (Section("What it says", tuple(said)), *body)
@@ -101,8 +152,27 @@ def method_table(summary: pd.DataFrame, world: World) -> Table | Text:
     if summary.empty:
         return Text("No cell samples: estimators alone were probed.")
     ordered = summary.sort_values(world.main)
-    caption = CAPTION.format(floor=world.floor, spread=world.spread)
+    caption = CAPTION.format(floor=world.floor, spread=world.spread, size=world.size)
     return Table(f"methods{world.mark}", display(ordered, world), caption, ordered)
+
+
+def size_table(known: Known) -> tuple[Table, ...]:
+    """Every setting by the problems' size, in the order of the table of methods."""
+    sized, world = known.sized, known.truth.world
+    if sized.empty:
+        return ()
+    order = known.summary.sort_values(world.main).label
+    ends = [sized[f"{world.main}{end}"] for end in ("", ".least", ".most")]
+    told = [
+        f"{mean:.2f} [{least:.2f}, {most:.2f}]" for mean, least, most in zip(*ends, strict=True)
+    ]
+    texts = sized.assign(text=told)
+    wide = texts.pivot(index="label", columns="size", values="text").reindex(order)
+    wide.columns = [f"{world.size} {size}" for size in wide.columns]
+    shown = wide.fillna(table.NONE).rename_axis("method").reset_index()
+    about = {"name": world.distances[world.main], "size": world.size}
+    caption = SIZES.format(problems=sized.problems.max(), **about)
+    return (Table(f"by_{world.size}{world.mark}", shown, caption, sized),)
 
 
 def error_table(errors: pd.DataFrame, world: World) -> Table | Text:
@@ -114,24 +184,13 @@ def error_table(errors: pd.DataFrame, world: World) -> Table | Text:
             "estimator": row.label,
             "λ": f"{row.scale:g}",
             world.size: str(row.dimension),
-            "value": f"{row.value:.3g}",
-            "shift": f"{row.shift:.3f}",
+            "problems": str(row.problems),
+            "value [95%]": table.spread(row, "value", "{:.3g}"),
+            "shift [95%]": table.spread(row, "shift", "{:.3f}"),
         }
-        for row in errors.itertuples()
+        for _, row in errors.iterrows()
     ]
     return Table(f"estimators{world.mark}", pd.DataFrame(shown), ERRORS, errors)
-
-
-def summarize(truth: Truth) -> pd.DataFrame:
-    """One row a sampling cell: means over its problems; distances also ``.low`` and ``.high``."""
-    if truth.methods.empty:
-        return pd.DataFrame()
-    problems = truth.methods.groupby("cell", sort=False)
-    found = problems.mean(numeric_only=True).drop(columns="index")
-    for name in filter(found.columns.__contains__, truth.world.distances):
-        found[f"{name}.low"], found[f"{name}.high"] = problems[name].min(), problems[name].max()
-    about = truth.cells[["label", "method", "coverage"]].join(problems.size().rename("problems"))
-    return about.join(found, how="inner").reset_index()
 
 
 def display(summary: pd.DataFrame, world: World, brief: bool = False) -> pd.DataFrame:
@@ -140,35 +199,45 @@ def display(summary: pd.DataFrame, world: World, brief: bool = False) -> pd.Data
         return summary
     main, *others = world.distances
     name = "distance" if brief else world.distances[main]
-    judges = [c for c in summary if c.startswith("judge.")]
 
     def text(row: pd.Series) -> dict[str, str]:
-        low, high = row[f"{main}.low"], row[f"{main}.high"]
         cells = {
             "method": row.label + (" *" if row.coverage else ""),
-            f"{name} / floor [range]": f"{row[main]:.2f} [{low:.2f}, {high:.2f}]",
+            f"{name} / floor [95%]": table.spread(row, main, "{:.2f}"),
         }
         if not brief:
             known = [other for other in others if other in summary]
-            cells |= {f"{world.distances[other]} / floor": f"{row[other]:.2f}" for other in known}
-        cells |= {"reward": f"{row.reward:+.2f}", "spread": f"{row.diversity:.2f}"}
+            cells |= {
+                f"{world.distances[other]} / floor": table.number(row, other, "{:.2f}")
+                for other in known
+            }
+        cells["reward"] = table.number(row, "gap", "{:+.2f}")
+        cells["spread"] = table.number(row, "diversity", "{:.2f}")
         if not brief:
-            for judge in judges:
-                cells[judge.removeprefix("judge.")] = table.number(row, judge, "{:+.2f}")
             cells["ESS"] = table.number(row, "ess", "{:.0f}")
         for head in ("denoiser", "reward"):
             if not brief or head == "denoiser":
                 calls = [row[f"calls.{head}"], row[f"calls.{head}_backward"]]
-                cells[f"{head} calls"] = " / ".join(f"{c:.4g}" for c in calls)
+                told = " / ".join(f"{c:.4g}" for c in calls)
+                cells[f"{head} calls"] = table.NONE if row.method == PERFECT else told
         return cells
 
     return pd.DataFrame([text(row) for _, row in summary.sort_values(main).iterrows()])
 
 
-def draw(truth: Truth, errors: pd.DataFrame) -> tuple[Part, ...]:
+def draw(known: Known) -> tuple[Part, ...]:
     """The figures; those that the cells do not allow are named in one sentence."""
+    truth, errors = known.truth, known.errors
     world, size = truth.world, truth.world.size
+    name = f"{world.distances[world.main]} over its floor"
     made = [
+        ("knobs", "Knobs", sweep_figures.knobs(known.swept, known.whole, world.main, name),
+         "What decides how near a method comes to the target, with 95% intervals over problems. "
+         "The band is a perfect sampler's interval, the dotted line vanilla."),
+        (f"methods_by_{size}", f"Methods against the {size}",
+         sweep_figures.sizes(known.sized, known.told, world.main, size, name),
+         "LiDAR's own setting and the best setting of each rival; the table by "
+         f"{size} has the extremes."),
         ("efr_error", "Estimators against λ", figures.against_scale(errors),
          "The paper's figure 8 (right), with the exact value for V: along trajectories of the "
          "prior, squared error of the value summed over steps, and error of the posterior mean's "
@@ -180,8 +249,8 @@ def draw(truth: Truth, errors: pd.DataFrame) -> tuple[Part, ...]:
     ]  # fmt: skip
     if world is MIXTURE:
         contours = (
-            "One problem (the first separated one): samples over the target's contours; the number "
-            "is W2 over its floor."
+            "One problem (the first separated one) in two dimensions: samples of each method's "
+            "nearest setting over the target's contours; the number is W2 over its floor."
         )
         made.append(("samples", "Samples", figures.samples(truth), contours))
     mark = world.mark

@@ -15,13 +15,19 @@ from bench.store.cells import labels
 from bench.store.frames import Frames, read
 from bench.store.schema import KINDS
 
+PERFECT = "a perfect sampler"  # a label: one more set of exact samples of each problem
+PROBLEM = ["size", "form", "prompt"]  # what tells two problems apart
+LEAST = 1e-6  # records round to it; a distance of 0 has no logarithm
+
 
 @dataclass(frozen=True)
 class Truth:
     """Of one ``world``.
 
-    ``cells``: one row a sampling cell, labelled. ``methods``: one row a cell and problem.
-    ``probes``: one row a probing cell and problem. ``notes``: what a reader should know.
+    ``cells``: one row a sampling cell; its label is that of its setting, which cells that differ in
+    nothing but their problems share. ``methods``: one row a setting and problem, `PERFECT` among
+    the settings. ``probes``: one row a probing cell and problem. ``notes``: what a reader should
+    know.
     """
 
     folder: Path
@@ -46,19 +52,41 @@ def load(folder: Path, only: Collection[str] | None = None) -> tuple[Truth, ...]
 def _of(frames: Frames, world: World, every: pd.DataFrame) -> Truth:
     """The ``every`` cells of a world."""
     probing = every.method == "probe"
-    methods = [method_rows(frames, str(cell), world) for cell in every.index[~probing]]
     probes = [
-        probe_row(row.config, info, world) | {"cell": cell}
+        probe_row(row.config, own.info, world)
+        | {"cell": cell, "problem": own.prompt, "tag": own.tag}
         for cell, row in every[probing].iterrows()
-        for info in frames.of(str(cell))["info"]
+        for own in frames.of(str(cell)).itertuples()
     ]
     cells = every[~probing].copy()
+    rows = pd.DataFrame()
     if not cells.empty:
-        cells["label"] = labels(cells.reset_index())
-        other = cells.solver != cells.solver.mode().iloc[0]
-        cells.loc[other, "label"] += " by " + cells.solver[other]
-    rows = pd.concat(methods, ignore_index=True) if methods else pd.DataFrame()
+        cells["label"] = shared_labels(cells, world)
+        methods = [method_rows(frames, str(cell), world) for cell in cells.index]
+        rows = pd.concat([own for own in methods if len(own)] or methods[:1], ignore_index=True)
+        rows = rows.join(cells[["label", "method"]], on="cell")
+        rows = rows.drop_duplicates(["label", *PROBLEM])
+        rows["gap"] = rows.reward / shortfall(rows)
+        rows = pd.concat([rows, perfect(rows, world)], ignore_index=True)
     return Truth(frames.folder, world, cells, rows, pd.DataFrame(probes), frames.notes)
+
+
+def shared_labels(cells: pd.DataFrame, world: World) -> list[str]:
+    """The label of each cell's setting: the size of the problems is none."""
+    size = f"backbone.{world.size}"
+    bare = cells.assign(
+        settings=[{k: v for k, v in own.items() if k != size} for own in cells.settings]
+    )
+    about = ["method", "solver", "steps", "seed", "images", "code"]
+    bare["alike"] = [
+        str([sorted(row.settings.items()), *(getattr(row, key) for key in about)])
+        for row in bare.itertuples()
+    ]
+    first = bare.drop_duplicates("alike").reset_index()
+    first["label"] = labels(first)
+    other = first.solver != cells.solver.mode().iloc[0]
+    first.loc[other, "label"] += " by " + first.solver[other]
+    return list(bare.alike.map(first.set_index("alike").label))
 
 
 def method_rows(frames: Frames, cell: str, world: World) -> pd.DataFrame:
@@ -66,10 +94,12 @@ def method_rows(frames: Frames, cell: str, world: World) -> pd.DataFrame:
     own, about = frames.of(cell).reset_index(), frames.cells.loc[cell]
     paths = frames.images[frames.images.cell == cell].set_index("index").path
     rows = own[["cell", "index", "tag", "prompt"]].assign(path=paths.reindex(own["index"]).values)
+    rows = rows.assign(size=about.config["backbone"][world.size], form=about.reward)
     for name in world.distances:
-        if f"distance.{name}" in own:  # records of before have no modes
-            rows[name] = own[f"distance.{name}"] / own[f"distance.{name}_floor"]
-    for name in frames.cells.config[cell]["scores"]:
+        for end in ("", "_perfect"):
+            if (column := f"distance.{name}{end}") in own:  # older records have fewer
+                rows[name + end] = own[column].clip(lower=LEAST) / own[f"distance.{name}_floor"]
+    for name in about.config["scores"]:
         column = "reward" if name == about.reward else f"judge.{name}"
         rows[column] = own[f"score.{name}"] - own[f"target.{name}"]
     rows["diversity"] = own.diversity / own.target_diversity
@@ -80,8 +110,27 @@ def method_rows(frames: Frames, cell: str, world: World) -> pd.DataFrame:
     return rows
 
 
+def shortfall(rows: pd.DataFrame) -> Any:
+    """By how much vanilla's reward differs from the target's on each row's problem; NaN where it
+    was not run."""
+    vanilla = rows[rows.method == "vanilla"].drop_duplicates(PROBLEM).set_index(PROBLEM).reward
+    return vanilla.abs().reindex(pd.MultiIndex.from_frame(rows[PROBLEM])).to_numpy()
+
+
+def perfect(rows: pd.DataFrame, world: World) -> pd.DataFrame:
+    """A row for each problem: what a perfect sampler gets there. None of older records."""
+    known = [name for name in world.distances if f"{name}_perfect" in rows]
+    once = rows.drop_duplicates(PROBLEM)
+    once = once[once[f"{world.main}_perfect"].notna()] if world.main in known else once.head(0)
+    found = once[[*PROBLEM, "index", "tag"]].assign(cell="", label=PERFECT, method=PERFECT)
+    return found.assign(**{name: once[f"{name}_perfect"] for name in known})
+
+
 def probe_row(config: Any, info: Any, world: World) -> dict[str, Any]:
-    """One estimator against the reference on one problem: means over its trajectories."""
+    """One estimator against the reference on one problem, over its trajectories.
+
+    value: mean of Σ_t (V − V̂)²; shift: √(Σ‖Δ − Δ̂‖² / Σ‖Δ‖²).
+    """
     reference = config["method"]["steer"]["probe"]["reference"]
     (name,) = [key for key in config["method"]["efr"] if key != reference]
     settings, found = config["method"]["efr"][name], info["probe"]
@@ -104,8 +153,7 @@ def probe_row(config: Any, info: Any, world: World) -> dict[str, Any]:
         "interval": str(config["method"]["steer"]["probe"]["interval"]),
         "seed": config["seed"],
         "value": float(np.mean(found["value"][name])),
-        "shift": float(np.mean(found["shift"][name])),
-        "reference": float(np.mean(found["reference"])),
+        "shift": float(np.sqrt(np.mean(found["shift"][name]) / np.mean(found["reference"]))),
         "trajectories": len(found["reference"]),
     }
 
@@ -138,10 +186,7 @@ def probe_label(row: Any) -> str:
 
 
 def probed(probes: pd.DataFrame) -> pd.DataFrame:
-    """One row an estimator setting and λ, over its problems.
-
-    value: mean over trajectories of Σ_t (V − V̂)²; shift: √(Σ‖Δ − Δ̂‖² / Σ‖Δ‖²).
-    """
+    """The same rows with ``label``s: the estimator with its settings but λ and the size."""
     if probes.empty:
         return probes
     apart = probes["scale"] != probes["reference λ"]
@@ -150,13 +195,10 @@ def probed(probes: pd.DataFrame) -> pd.DataFrame:
             f"a probe of {probes.estimator[apart].iloc[0]} has another λ than its reference: set "
             "target_scale, which both follow"
         )
-    others = [key for key in OTHERS if key in probes]
-    measures = ["value", "shift", "reference"]
-    grouped = probes.groupby([*NAMED, *others], as_index=False)[measures].mean()
-    grouped["shift"] = np.sqrt(grouped["shift"] / grouped["reference"])
-    varying = [key for key in others if grouped[key].nunique() > 1]
-    grouped["label"] = [
-        ", ".join([probe_label(row), *(f"{key} {values[key]}" for key in varying)])
-        for row, (_, values) in zip(grouped.itertuples(), grouped.iterrows(), strict=True)
-    ]
-    return grouped
+    varying = [key for key in OTHERS if key in probes and probes[key].nunique() > 1]
+    return probes.assign(
+        label=[
+            ", ".join([probe_label(row), *(f"{key} {values[key]}" for key in varying)])
+            for row, (_, values) in zip(probes.itertuples(), probes.iterrows(), strict=True)
+        ]
+    )

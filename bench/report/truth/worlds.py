@@ -36,7 +36,7 @@ MIXTURE = World(
     about="Gaussian mixtures with a closed-form reward: posterior mean, expected future reward and "
     "tilted target are exact, so nothing here rests on a judge.",
     floor="the mean distance between two exact sets of the same size; modes is the total variation "
-    "between the shares of samples in each component and the target's",
+    "between the shares of samples in each component and the target's, an arithmetic mean",
     spread="mean squared distance",
 )
 STRINGS = World(

@@ -2,7 +2,7 @@
 
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts import cost, estimate, quality, questions
-from bench.report.lidar.verdicts.base import UNKNOWN, Verdict
+from bench.report.lidar.verdicts.base import UNKNOWN, Verdict, family
 
 # What guides in the paper, and in the miniature in its place.
 REWARDS = ("imagereward", "preference")
@@ -15,7 +15,8 @@ CLAIMS = (
     estimate.root_delta,
     cost.target_time,
     cost.memory,
-    estimate.taylor,
+    estimate.absolute,
+    estimate.relative,
     quality.hacking,
     quality.lifts,
     quality.collapse,
@@ -26,7 +27,7 @@ CLAIMS = (
     questions.elsewhere,
     questions.best_of_n,
     questions.lookahead,
-    questions.diversity,
+    questions.clutter,
 )
 
 
@@ -45,6 +46,17 @@ def decided(found: list[Verdict]) -> list[Verdict]:
     return some if any(estimate.SEE not in v.measured for v in some) else []
 
 
+def corrections(found: list[Verdict]) -> str:
+    """How many verdicts Holm's correction was for, and which it changed, in a sentence."""
+    tested = [v for v in found if v.p is not None]
+    changed = ", ".join(v.claim.number for v in tested if v.corrected)
+    return (
+        f"{len(tested)} of the {len(found)} claims are judged by intervals; Holm's correction, for "
+        f"all of them together, took back {changed or 'none'}. All are exploratory."
+    )
+
+
 def verdicts(evidence: Evidence) -> list[Verdict]:
-    """One verdict a claim, in the paper's order, the open questions last."""
-    return [claim(evidence) for claim in CLAIMS]
+    """One verdict a claim, in the paper's order, the open questions last; those that rest on
+    intervals corrected together."""
+    return family([claim(evidence) for claim in CLAIMS])

@@ -7,23 +7,25 @@ from collections.abc import Mapping
 import pandas as pd
 
 from bench import stats
-from bench.report import choice
+from bench.report import choice, clock
 from bench.report.evidence import Evidence
 from bench.report.lidar.verdicts.base import (
     CLAIMS,
     FAILS,
     HOLDS,
     UNKNOWN,
+    VACUOUS,
     Claim,
     Outcome,
     Verdict,
     above,
     every,
     missing,
+    of_ratio,
     opposite,
     text,
+    together,
 )
-from bench.report.notes import placebo
 from bench.report.speedups import said
 from bench.report.summary import plain_draws
 
@@ -44,27 +46,39 @@ def speedup(evidence: Evidence) -> Verdict:
         plain = text(found.plain, "{:.2f}×")
         why = f"{found.reason}; sweep method.efr.lookahead.n and method.steer.embedding.every"
         return Verdict(SPEEDUP, UNKNOWN, f"plain ratio of costs {plain}, no matched quality", why)
-    measured = f"{_at(evidence, matched.quality)}: {said(matched, found.reason)}"
+    gain = _gain(evidence)
+    measured = f"at GenEval {matched.quality:.3f}"
+    if gain is not None:
+        measured += f", vanilla's {text(gain)} (DATE's best less vanilla's)"
+    unit = "in seconds" if found.timed else "in calls of the denoiser"
+    measured += f": {said(matched, found.reason)} {unit}"
+    reached = matched.value is not None
+    p = 1.0
     if matched.value is not None:
         outcome = above(matched.value, 1)
         if outcome == FAILS and matched.status == "at least":
             outcome = UNKNOWN
+        p = of_ratio(matched.value, 1.0) if outcome != UNKNOWN else 1.0
         reason = "the interval covers 1×" if outcome == UNKNOWN else ""
         measured += f"; the paper's 9.5× is {_beside(matched)}"
-        return Verdict(SPEEDUP, outcome, measured, reason)
-    if matched.missing == ("fast",) and matched.share_reached < 0.025:
-        return Verdict(SPEEDUP, FAILS, measured)
-    return Verdict(SPEEDUP, UNKNOWN, measured, "LiDAR's reaching it is left open by the intervals")
+    else:
+        never = matched.missing == ("fast",) and matched.share_reached < 0.025
+        outcome = FAILS if never else UNKNOWN
+        p = 2 * matched.share_reached if never else 1.0
+        reason = "" if never else "LiDAR's reaching it is left open by the intervals"
+    if gain is not None and above(gain) != HOLDS and (reached or outcome == FAILS):
+        why = "DATE's best is not above vanilla's by its interval: nobody need pay for it"
+        return Verdict(SPEEDUP, VACUOUS, measured, why, p)
+    return Verdict(SPEEDUP, outcome, measured, reason, p)
 
 
-def _at(evidence: Evidence, quality: float) -> str:
-    """The level at which costs are compared, and whether guidance is needed for it at all."""
-    cell = evidence.typical("date")
-    vanilla = evidence.results.references.get(str(cell))
-    level = f"at GenEval {quality:.3f}"
-    if vanilla is None or not evidence.summary.geneval[vanilla] >= quality:
-        return level
-    return f"{level}, no more than vanilla's {evidence.summary.geneval[vanilla]:.3f} at 1×"
+def _gain(evidence: Evidence) -> stats.Interval | None:
+    """GenEval of DATE's best setting less vanilla's; None without vanilla. Picked because it is the
+    best, so it errs on the side of a gain."""
+    cells = choice.budget(evidence.results.cells, "date")
+    best = max(cells, key=lambda cell: evidence.summary.geneval[cell])
+    vanilla = evidence.results.references.get(best)
+    return None if vanilla is None else evidence.difference(best, vanilla, "geneval")
 
 
 def _beside(matched: stats.Matched) -> str:
@@ -78,14 +92,14 @@ def _beside(matched: stats.Matched) -> str:
 def target_time(evidence: Evidence) -> Verdict:
     cells = sizes(evidence)
     level = _level(cells)
-    ratios = {n: target_ratio(evidence, cell, level) for n, cell in cells.items()}
+    noisy = clock.busy(evidence.results)
+    quiet = {n: cell for n, cell in cells.items() if cell not in noisy}
+    ratios = {n: target_ratio(evidence, cell, level) for n, cell in quiet.items()}
     known = {n: ratio for n, ratio in ratios.items() if ratio is not None}
     if not known:
-        return missing(TIME, "prompts of lidar timed beside vanilla are needed")
-    measured = _told(known)
-    if off := placebo(evidence.summary):
-        return Verdict(TIME, UNKNOWN, measured, "; ".join(off))
-    return _up_to(TIME, max(known), _within(TIME, known), measured)
+        why = f"{clock.BUSY}: seconds are not told" if len(quiet) < len(cells) else ""
+        return missing(TIME, why or "prompts of lidar timed beside vanilla are needed")
+    return _up_to(TIME, known, level, _told(known))
 
 
 def sizes(evidence: Evidence) -> dict[float, str]:
@@ -126,7 +140,7 @@ def memory(evidence: Evidence) -> Verdict:
     )
     measured = f"vanilla at most {base:.0f} MiB above what was resident; {_told(ratios)}"
     measured += f"; with what was resident at most {whole:.3f}×"
-    return _up_to(MEMORY, max(ratios), _within(MEMORY, ratios), measured)
+    return _up_to(MEMORY, ratios, _level(cells), measured)
 
 
 def target_peaks(evidence: Evidence, cell: str) -> pd.DataFrame:
@@ -152,17 +166,17 @@ def _told(ratios: Mapping[float, stats.Interval]) -> str:
     return "; ".join(f"n = {n:g}: {text(ratio, '{:.2f}×')}" for n, ratio in ratios.items())
 
 
-def _within(claim: Claim, ratios: Mapping[float, stats.Interval]) -> Outcome:
-    """Whether no ratio up to the claim's n is above its threshold."""
-    return every(
-        [opposite(above(r, claim.threshold)) for n, r in ratios.items() if n <= PUBLISHED_N]
-    )
-
-
-def _up_to(claim: Claim, largest: float, outcome: Outcome, measured: str) -> Verdict:
-    """``outcome``, but "holds" only where the n of the claim was measured."""
+def _up_to(
+    claim: Claim, ratios: Mapping[float, stats.Interval], level: float, measured: str
+) -> Verdict:
+    """Whether no ratio up to the claim's n is above its threshold; "holds" only where that n was
+    measured. ``level``: of each interval."""
+    within = [ratio for n, ratio in ratios.items() if n <= PUBLISHED_N]
+    outcome: Outcome = every([opposite(above(ratio, claim.threshold)) for ratio in within])
+    largest = max(ratios)
     if outcome == HOLDS and not largest >= PUBLISHED_N:
         why = f"it holds up to n = {largest:g}, the claim goes to {PUBLISHED_N}: run such a cell"
-        return Verdict(claim, UNKNOWN, measured, why)
+        return Verdict(claim, UNKNOWN, measured, why, 1.0)
+    p = together(outcome, [of_ratio(ratio, claim.threshold, level=level) for ratio in within])
     reason = f"an interval covers {claim.threshold:g}×" if outcome == UNKNOWN else ""
-    return Verdict(claim, outcome, measured, reason)
+    return Verdict(claim, outcome, measured, reason, p)

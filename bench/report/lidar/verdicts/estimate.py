@@ -13,10 +13,12 @@ from bench.report.lidar.verdicts.base import (
     Claim,
     Verdict,
     above,
+    chance,
     decide,
     missing,
     text,
 )
+from bench.report.lidar.verdicts.costs import costs
 from bench.report.truth.curves import by_scale, lookahead_errors, slope
 
 SEE = "on Gaussian mixtures, results/measured/ground_truth"
@@ -25,7 +27,8 @@ MORE_SAMPLES = CLAIMS["2a"]
 MORE_STEPS = CLAIMS["2b"]
 ROOT_N = CLAIMS["2c"]
 ROOT_DELTA = CLAIMS["2d"]
-TAYLOR = CLAIMS["4"]
+ABSOLUTE = CLAIMS["4a"]
+RELATIVE = CLAIMS["4b"]
 
 
 def more_samples(evidence: Evidence) -> Verdict:
@@ -48,9 +51,9 @@ def _grows(evidence: Evidence, claim: Claim, key: str, name: str) -> Verdict:
     own = evidence.difference(last, first, f"score.{reward}")
     measured = (
         f"{name} = {cells.iloc[0]:g} to {cells.iloc[-1]:g}: GenEval {text(change)}, "
-        f"{reward} (guides) {text(own)}"
+        f"{reward} (guides) {text(own)}; {costs(evidence, last, first)}"
     )
-    return decide(claim, above(change), measured, change)
+    return decide(claim, above(change), measured, chance(change), change)
 
 
 def root_n(evidence: Evidence) -> Verdict:
@@ -72,24 +75,33 @@ def root_delta(evidence: Evidence) -> Verdict:
     return Verdict(ROOT_DELTA, HOLDS if power <= -0.5 + ROOT_DELTA.threshold else FAILS, measured)
 
 
-def taylor(evidence: Evidence) -> Verdict:
+def absolute(evidence: Evidence) -> Verdict:
+    return _with_scale(evidence, ABSOLUTE, "value")
+
+
+def relative(evidence: Evidence) -> Verdict:
+    return _with_scale(evidence, RELATIVE, "shift")
+
+
+def _with_scale(evidence: Evidence, claim: Claim, error: str) -> Verdict:
+    """Whether this ``error`` of Tweedie's estimate grows with λ, and that of LiDAR's does not."""
     if evidence.estimators is None:
-        return missing(TAYLOR, NEEDED)
+        return missing(claim, NEEDED)
     frame = by_scale(evidence.estimators)
     factors, said = {}, []
     for name, label in (("tweedie", "Tweedie"), ("lookahead", "LiDAR")):
         own = frame[(frame.estimator == name) & (frame.perturbations == 0)].sort_values("scale")
         if len(own) < 2:
-            return missing(TAYLOR, NEEDED)
-        factors[name] = own.value.iloc[-1] / own.value.iloc[0]
+            return missing(claim, NEEDED)
+        first, last = own[error].iloc[0], own[error].iloc[-1]
+        factors[name] = last / first
         said.append(
-            f"{label}'s grows {factors[name]:.0f}× (as λ^{slope(own.scale, own.value):.1f}; its "
-            f"shift's relative error {own['shift'].iloc[0]:.2f} to {own['shift'].iloc[-1]:.2f})"
+            f"{label}'s {first:.2g} to {last:.2g}, {factors[name]:.3g}× "
+            f"(as λ^{slope(own.scale, own[error]):.1f})"
         )
     scales = f"λ = {frame.scale.min():g} to {frame.scale.max():g}"
-    measured = f"{scales}: {'; '.join(said)} ({SEE})"
-    holds = factors["tweedie"] > TAYLOR.threshold >= factors["lookahead"]
-    return Verdict(TAYLOR, HOLDS if holds else FAILS, measured)
+    holds = factors["tweedie"] > claim.threshold >= factors["lookahead"]
+    return Verdict(claim, HOLDS if holds else FAILS, f"{scales}: {'; '.join(said)} ({SEE})")
 
 
 def _errors(evidence: Evidence) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -10,14 +10,15 @@ from bench.report.lidar.verdicts.base import (
     HOLDS,
     UNKNOWN,
     Claim,
-    Outcome,
     Verdict,
     above,
+    chance,
     decide,
     missing,
+    opposite,
     text,
 )
-from bench.report.lidar.verdicts.quality import kept
+from bench.report.lidar.verdicts.costs import at_equal_cost, costs
 
 PAPERS_BACKBONES = ("sd15", "sd15_dpo", "sdxl", "flux_dev")
 PAPERS_REWARD = "imagereward"
@@ -25,7 +26,7 @@ PAPERS_REWARD = "imagereward"
 ELSEWHERE = CLAIMS["A"]
 BEST_OF_N = CLAIMS["B"]
 LOOKAHEAD = CLAIMS["C"]
-DIVERSITY = CLAIMS["D"]
+CLUTTER = CLAIMS["D"]
 
 
 def elsewhere(evidence: Evidence) -> Verdict:
@@ -39,7 +40,8 @@ def elsewhere(evidence: Evidence) -> Verdict:
     if change.value != change.value:
         return missing(ELSEWHERE, "GenEval was not judged")
     measured = f"{backbone}, guided by {results.reward}: GenEval {text(change)}"
-    return decide(ELSEWHERE, above(change), measured, change)
+    measured += f"; {costs(evidence, cell, results.references[cell])}"
+    return decide(ELSEWHERE, above(change), measured, chance(change), change)
 
 
 def best_of_n(evidence: Evidence) -> Verdict:
@@ -56,23 +58,27 @@ def _control(evidence: Evidence, claim: Claim, control: str) -> Verdict:
     if not found or evidence.results.quality != "geneval":
         return missing(claim, f"judged and timed cells of lidar and of {control} are needed")
     (one,) = found
-    outcome: Outcome = HOLDS if one.wins else FAILS if one.loses else UNKNOWN
-    if one.difference is None:
-        return missing(claim, one.reason)
-    reason = ""
-    if outcome == UNKNOWN:
-        sweep = f"{CONTROLS[control]} was swept to {one.stands_in:.2f}×, LiDAR costs {one.cost:.2f}"
-        reason = "the interval covers 0" if one.where == "matched" else f"{sweep}×: sweep further"
-    return Verdict(claim, outcome, said(one), reason)
+    return at_equal_cost(claim, one, CONTROLS[control], said(one), claim.margin)
 
 
-def diversity(evidence: Evidence) -> Verdict:
+def clutter(evidence: Evidence) -> Verdict:
+    """Of images in which the detector finds more than was asked for: GenEval does not punish
+    them."""
     cell = evidence.typical("lidar")
-    change = None if cell is None else evidence.estimate(cell, "diversity.change")
-    if cell is None or change is None or change.value != change.value:
-        return missing(DIVERSITY, "diversity of lidar and of vanilla is needed")
-    margin = DIVERSITY.threshold
-    rest = kept(evidence, cell, evidence.results.references[cell], margin)
-    outcome = FAILS if above(change) == FAILS else HOLDS if above(rest) == HOLDS else UNKNOWN
-    measured = f"{text(change)}; less {margin:g} of vanilla's: {text(rest)}"
-    return decide(DIVERSITY, outcome, measured, change, rest)
+    vanilla = evidence.results.references.get(str(cell))
+    if cell is None or vanilla is None:
+        return missing(CLUTTER, "cells of lidar and of vanilla are needed")
+    more = evidence.difference(cell, vanilla, "clutter")
+    if more is None:
+        return missing(CLUTTER, "detections beyond those asked for were not counted")
+    shares = [evidence.results.of(c).clutter.mean() for c in (cell, vanilla)]
+    measured = (
+        f"{shares[0]:.1%} of LiDAR's images, {shares[1]:.1%} of vanilla's; difference {text(more)}"
+    )
+    margin = CLUTTER.margin
+    if above(more) == HOLDS:
+        return Verdict(CLUTTER, FAILS, measured, "", chance(more))
+    outcome = opposite(above(more, margin))
+    if outcome == HOLDS:
+        return Verdict(CLUTTER, HOLDS, measured, "", chance(more, margin))
+    return Verdict(CLUTTER, UNKNOWN, measured, f"the interval covers 0 and {margin:g}", 1.0)
