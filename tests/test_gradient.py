@@ -74,7 +74,11 @@ def rows(after: float, name: str = "taste", keeps: float = 0.5) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("after", "said"),
-    [(1.0, "repairs images, so"), (0.0, "breaks more than it repairs"), (0.5, "neither repairs")],
+    [
+        (1.0, "repairs images, so"),
+        (0.0, "breaks more than it repairs"),
+        (0.5, "not shown to repair"),
+    ],
 )
 def test_the_verdict_follows_what_the_climb_does_to_geneval(after: float, said: str) -> None:
     row = pd.Series(gradients.summary(rows(after), "taste", 0.01))

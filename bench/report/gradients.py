@@ -109,8 +109,8 @@ def verdict(row: pd.Series) -> str:
         )
     else:
         what = (
-            "its gradient neither repairs nor breaks images for certain, so gradient guidance can "
-            "hardly win with it, nor is it led astray"
+            "its gradient is not shown to repair more than it breaks, nor the other way, so a "
+            "failure of gradient guidance with it may be the reward's"
         )
     return f"{row.reward}: {what} ({told})."
 
