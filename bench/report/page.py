@@ -20,6 +20,7 @@ from bench.report.gallery import galleries
 from bench.report.headline import headline
 from bench.report.load import Results, load
 from bench.report.notes import notes, untrained
+from bench.report.verdict_section import claim_section, verdict_section
 
 INTERVALS = (
     "Intervals are by Student's t over prompts, with standard errors from "
@@ -63,8 +64,8 @@ def compose(evidence: Evidence, every: Sequence[str]) -> Document:
         Section("Images", tuple(grids[:1])),
         sections.result_section(evidence, caption(results, summary)),
         contrast_section(evidence),
-        sections.verdict_section(evidence),
-        sections.claim_section(evidence),
+        verdict_section(evidence),
+        claim_section(evidence),
         sections.score_section(evidence),
         sections.task_section(evidence),
         sections.seed_section(evidence),

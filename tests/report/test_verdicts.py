@@ -27,7 +27,7 @@ from bench.report.lidar.verdicts.base import (
     of_ratio,
     together,
 )
-from bench.report.sections import claim_section, verdict_section
+from bench.report.verdict_section import claim_section, verdict_section
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
