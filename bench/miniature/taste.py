@@ -2,7 +2,8 @@
 
 The preference's network with smooth activations, trained on pairwise votes of annotators who weigh
 alignment, tidiness and harmony of colors each in his own way, and against small adversarial moves
-of the latents, so that its gradient tells what would improve an image (``training.taste``).
+of the latents (``training.taste``). What its gradient is worth all the same is measured by
+``python -m bench gradient``.
 """
 
 from __future__ import annotations

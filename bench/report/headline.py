@@ -158,6 +158,9 @@ def price(evidence: Evidence, cell: str) -> str:
     if row.clutter == row.clutter:
         theirs = f"vanilla in {vanilla.clutter:.0%}"
         said.append(f"leaves extra objects in {row.clutter:.0%} of its images ({theirs})")
+    if row.distinct_share == row.distinct_share:
+        share, theirs = f"{row.distinct_share:.0%}", f"vanilla {vanilla.distinct_share:.0%}"
+        said.append(f"has {share} of its images right and no copies of one another ({theirs})")
     if vanilla.diversity > 0 and row.diversity >= 0:
         kept = f"keeps {row.diversity / vanilla.diversity:.2f} of vanilla's diversity"
         right = evidence.estimate(cell, "diversity_right.change")

@@ -95,6 +95,14 @@ def test_clutter_is_told_beside_vanillas(evidence: Evidence) -> None:
     )
 
 
+def test_right_images_that_are_no_copies_are_told_beside_vanillas(evidence: Evidence) -> None:
+    share = evidence.summary.method.map({"vanilla": 0.5, "lidar": 0.44, "ug": 0.0})
+    seen = replace(evidence, summary=evidence.summary.assign(distinct_share=share))
+    assert "44% of its images right and no copies of one another (vanilla 50%)" in headline.price(
+        seen, "lidar0123456789"
+    )
+
+
 def test_contrasts_that_were_declared_come_first(evidence: Evidence) -> None:
     found = stats.Interval(0.01, -0.02, 0.04, 48)
     cells = ("lidar0123456789", "vanilla0123456789")
