@@ -108,7 +108,13 @@ def norms(z: Tensor) -> Tensor:
 
 
 class Adversary:
-    """A batch, its latents, and where they have been moved to."""
+    """A batch, its latents, where they have been moved to, and what scores they have there."""
+
+    data: Batch
+    start: Tensor
+    reach: Tensor
+    z: Tensor
+    scores: Tensor
 
     def __init__(self, vae: AutoencoderKL, seed: int = SEED):
         self.vae, self.seed = vae, seed

@@ -19,8 +19,8 @@ class TasteNet(PreferenceNet):
 
     def __init__(self) -> None:
         super().__init__(nn.GELU)
-        self.tidy = nn.Sequential(nn.Linear(DIM, DIM), nn.GELU(), nn.Linear(DIM, 1))
-        last = self.tidy[-1]
+        last = nn.Linear(DIM, 1)
+        self.tidy = nn.Sequential(nn.Linear(DIM, DIM), nn.GELU(), last)
         nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
 
     def compare(self, tokens: Tensor, ids: Tensor) -> Reading:
