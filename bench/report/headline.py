@@ -169,9 +169,9 @@ def price(evidence: Evidence, cell: str) -> str:
             kept += f" ({change} on the {right.prompts} prompts where all images of both are right)"
         said.append(kept)
     for score in evidence.results.scores[1:]:
-        change = evidence.estimate(cell, f"score.{score}.change")
-        if change.high < 0:
-            said.append(f"lowers the {score} score ({spelled(change, '{:+.3f}')})")
+        lost = evidence.estimate(cell, f"score.{score}.change")
+        if lost.high < 0:
+            said.append(f"lowers the {score} score ({spelled(lost, '{:+.3f}')})")
     if counted(evidence.results, summary).unit[cell] == "seconds" and row.cost == row.cost:
         said.append(f"takes {row.cost:.2f} times vanilla's seconds")
     who = NAMES.get(str(row.method), str(row.method))  # another sentence has told which cell
