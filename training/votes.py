@@ -119,8 +119,8 @@ def blotted(
     covered = 0
     while covered < share * patch.shape[0] * patch.shape[1] / 2:
         size = int(rng.integers(2, 5))
-        y, x = (int(rng.integers(max(1, side - size))) for side in patch.shape[:2])
-        patch[y : y + size, x : x + size] = ink
+        top, left = (int(rng.integers(max(1, side - size))) for side in patch.shape[:2])
+        patch[top : top + size, left : left + size] = ink
         covered += size * size
     return out
 

@@ -7,7 +7,7 @@ every word votes on the fit; the score is the sum of the votes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -178,7 +178,7 @@ class Preference(frozen.Scorer):
     standard deviation better; differentiable in the image."""
 
     name = "preference"
-    network = PreferenceNet
+    network: ClassVar[type[PreferenceNet]] = PreferenceNet
 
     def __call__(self, images: Tensor, prompt: str) -> Tensor:
         """Scores (B,) float32 of images (B, 3, 64, 64) in [0, 1], any float type, for a prompt.
