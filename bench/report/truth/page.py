@@ -14,7 +14,7 @@ from bench.report.truth import figures, findings, sweep_figures
 from bench.report.truth.curves import averaged
 from bench.report.truth.knobs import Sweep, sweeps
 from bench.report.truth.read import PERFECT, Truth, load, probed
-from bench.report.truth.summary import by_size, summarize, whole
+from bench.report.truth.summary import by_size, most, summarize, whole
 from bench.report.truth.worlds import MIXTURE, World
 
 CAPTION = (
@@ -120,7 +120,7 @@ class Known:
         row, solver = cells.iloc[0], cells.solver.mode().iloc[0]
         sizes = sorted(self.truth.methods["size"].unique())
         return {
-            "problems": f"{self.summary.problems.max()} ({self.truth.world.size} "
+            "problems": f"{most(self.summary)} ({self.truth.world.size} "
             f"{', '.join(map(str, sizes))})",
             "samples a problem": str(row.images),
             "target solver": f"{solver}, {row.steps} steps, where no other is named",

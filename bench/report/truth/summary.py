@@ -46,7 +46,12 @@ def whole(summary: pd.DataFrame) -> pd.DataFrame:
     """The settings that met as many problems as any: means over fewer are of other problems."""
     if summary.empty:
         return summary
-    return summary[summary.problems >= summary.problems[summary.method != PERFECT].max()]
+    return summary[summary.problems >= most(summary)]
+
+
+def most(summary: pd.DataFrame) -> int:
+    """The number of problems of the setting that met most; a perfect sampler meets all rewards."""
+    return int(summary.problems[summary.method != PERFECT].max())
 
 
 def by_size(truth: Truth) -> pd.DataFrame:
