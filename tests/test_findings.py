@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 
+import bench
 from bench.config.compose import CONF
 from bench.report.evidence import gather
 from bench.report.load import load
@@ -86,6 +87,41 @@ def test_the_primary_contrasts_are_told_with_their_answers(evidence):
         difference = one.difference
         words = f"{told(difference.value, difference.low, difference.high)}, {one.answer}"
         assert words in WORDS, (one.name, words)
+
+
+def test_what_strength_leaves_behind_is_that_of_the_tuning_trials():
+    images = bench.load(MEASURED / "tune")
+    found = images.groupby("set.method.steer.guidance.scale").extras.apply(
+        lambda extras: (extras.astype(float) > 0).mean()
+    )
+    words = re.search(
+        r"(\d+) % of the images at s = 4 have extra objects, (\d+) % at s = 12, (\d+) % at s = 36",
+        WORDS,
+    )
+    told_shares = [int(share) for share in words.groups()]
+    assert told_shares == [round(100 * found[s]) for s in (4, 12, 36)]
+
+
+@pytest.mark.parametrize("folder", ["ground_truth", "reward_gradients"])
+def test_intervals_of_a_paragraph_stand_in_the_report_that_it_links(folder):
+    report = (MEASURED / folder / "report.md").read_text().replace("\\", "").replace("-", "−")
+    paragraph = next(p for p in re.split(r"\n(?:\n|- )", README) if f"{folder}/report.md" in p)
+    numbers = re.findall(r"−?\d\.\d+ \[[^\]]+\]", " ".join(paragraph.split()))
+    assert len(numbers) >= 2
+    for number in numbers:
+        assert number in report, number
+
+
+def test_lidar_gains_in_nine_domains_and_beats_its_samples_in_none():
+    tables = MEASURED / "domains" / "tables"
+    controls, gains = (pd.read_csv(tables / f"{name}.csv") for name in ("controls", "gains"))
+    own = controls[controls.control == "best_of_lookahead"].drop_duplicates("domain")
+    assert len(own) == 10
+    assert ((own["less.high"] < 0).sum(), (own["less.low"] > 0).sum()) == (8, 0)
+    lidar = gains[gains.cell.isin(own.cell)].drop_duplicates("domain")
+    assert (lidar["gain.low"] > 0).sum() == 9
+    assert "over vanilla in nine and over its own best lookahead samples in none" in WORDS
+    assert "loses to them in eight and ties in two" in WORDS
 
 
 def test_the_tuned_settings_are_those_of_the_miniature():
