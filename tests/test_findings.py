@@ -16,16 +16,14 @@ README = (ROOT / "README.md").read_text()
 WORDS = " ".join(README.split())
 CELLS = {  # README's words -> the cell's method, and settings that single it out
     "vanilla": ("vanilla", {}),
-    "LiDAR, n = 16, s = 12": ("lidar", {"efr.lookahead.n": "16"}),
+    "LiDAR, n = 16": ("lidar", {"efr.lookahead.n": "16.0"}),
+    "LiDAR, n = 50": ("lidar", {"efr.lookahead.n": "50.0"}),
     "its best lookahead samples alone": ("best_of_lookahead", {}),
     "Best-of-N, jointly": ("best_of_n_joint", {}),
     "FK steering": ("fk_smc", {}),
-    "FK steering, better half": ("smc_bon", {}),
     "SVDD": ("svdd", {}),
     "universal guidance": ("ug", {}),
     "DATE": ("date", {}),
-    "DAS": ("das", {}),
-    "rollout guidance": ("rollout", {}),
     "FMTT": ("fmtt", {}),
     "FMRG-J": ("fmrg_j", {}),
     "RBF": ("rbf", {}),
@@ -81,6 +79,16 @@ def test_a_row_of_the_findings_is_recomputed_from_the_committed_records(words, e
     assert [part.strip() for part in row.split("|")] == row_of(evidence, words)
 
 
+def test_the_diversity_that_is_kept_is_told(evidence):
+    vanilla = evidence.summary.diversity[cell_of(evidence, "vanilla")]
+    for words, name in (
+        ("it keeps {} of vanilla's diversity", "LiDAR, n = 16"),
+        ("its best lookahead samples {}.", "its best lookahead samples alone"),
+    ):
+        share = evidence.summary.diversity[cell_of(evidence, name)] / vanilla
+        assert words.format(f"{100 * share:.0f} %") in WORDS
+
+
 def test_the_primary_contrasts_are_told_with_their_answers(evidence):
     assert len(evidence.contrasts) == 3
     for one in evidence.contrasts:
@@ -99,10 +107,11 @@ def test_what_strength_leaves_behind_is_that_of_the_tuning_trials():
         WORDS,
     )
     told_shares = [int(share) for share in words.groups()]
+    assert len(images) == 3 * 48 * 4
     assert told_shares == [round(100 * found[s]) for s in (4, 12, 36)]
 
 
-@pytest.mark.parametrize("folder", ["ground_truth", "reward_gradients"])
+@pytest.mark.parametrize("folder", ["ground_truth", "reward_gradients", "second_reward"])
 def test_intervals_of_a_paragraph_stand_in_the_report_that_it_links(folder):
     report = (MEASURED / folder / "report.md").read_text().replace("\\", "").replace("-", "−")
     paragraph = next(p for p in re.split(r"\n(?:\n|- )", README) if f"{folder}/report.md" in p)
