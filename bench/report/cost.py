@@ -77,14 +77,15 @@ def quality_vs_cost(
     """Quality over cost relative to vanilla (`counted`), log scale; None where either was not
     measured. Controls are hollow; the dotted line is vanilla's quality.
 
-    A line is a method's frontier. Of many cells those that are not their method's typical one are
-    small, without a name and without intervals.
+    A line is a method's frontier. Of many cells those beside their method's typical one are small,
+    without a name and without intervals.
     """
     known = summary[summary.spent.notna() & summary[results.quality].notna()]
     if known.empty:
         return None
     many = style.crowded(known)
-    named = known[known.typical] if many and known.typical.any() else known
+    typical = known.typical | ~known.method.isin(known.method[known.typical])
+    named = known[typical] if many and known.typical.any() else known
     fig, (ax,) = style.figure(*((8.6, 5.6) if many else (7.6, 4.6)))
     lows, highs = style.ends(known, "spent")
     room = max((highs.max() / lows.min()) ** 0.15, 1.15)

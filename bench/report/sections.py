@@ -42,6 +42,10 @@ BREAK_EVEN = (
     "them, is cheaper than the method [95% interval]; in units of vanilla's seconds on "
     "the same prompt. “Never”: its images cost no less."
 )
+UNEVEN = (
+    " Not all cells have the same prompts, and some prompts are harder: how far a point lies from "
+    "vanilla on its own prompts is in the table."
+)
 MOST_BARS = 40  # of a figure that a reader can take in
 SCORES = (
     "P(better): the probability that a prompt of a random task comes out better than with vanilla, "
@@ -182,7 +186,8 @@ def cost_figures(evidence: Evidence) -> list[Picture]:
     """Quality against cost, of each target solver and steps, the commonest first."""
     results, summary = evidence.results, evidence.summary
     found = cost.by_target(results, summary, style.looks(summary))
-    text = FRONTIERS.format(results.axis)
+    uneven = results.cells.done[results.cells.done > 0].nunique() > 1
+    text = FRONTIERS.format(results.axis) + (UNEVEN if uneven else "")
     return [
         Picture(name, f"{results.axis} against cost{of}", text, figure)
         for name, of, figure in found

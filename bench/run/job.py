@@ -47,7 +47,9 @@ def plan(config: DictConfig, overrides: Sequence[str]) -> list[Cell]:
     cells = [make_cell(cell_settings(overrides, own)) for line in lines for own in expand(line)]
     check_objective(config.get("objective"), cells)
     if not named and "cells" not in keys:
-        contrasts.check(contrasts.parsed(config.contrasts), [cell.settings for cell in cells])
+        contrasts.check(
+            contrasts.parsed(config.get("contrasts")), [cell.settings for cell in cells]
+        )
     return cells
 
 
@@ -104,7 +106,7 @@ def run(config: DictConfig, overrides: Sequence[str], sweep: bool = False) -> Do
         print(run_cost_model(cells, config.cost_model, results, Console()))
         return Done([], [])
     with at_work(results, sweep) as others:
-        if declared := contrasts.parsed(config.contrasts):
+        if declared := contrasts.parsed(config.get("contrasts")):
             check_writable(results)
             with reporting(results):
                 contrasts.write(results, declared)
