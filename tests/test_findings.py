@@ -133,6 +133,22 @@ def test_lidar_gains_in_nine_domains_and_beats_its_samples_in_none():
     assert "loses to them in eight and ties in two" in WORDS
 
 
+def seconds():
+    summary = gather(load(MEASURED / "timing")).summary
+    assert (summary.busy == "").all(), "the machine was quiet"
+    return {row.label: f"{row.cost:.2f}×" for row in summary.itertuples()}
+
+
+def test_seconds_are_those_of_the_timing_run():
+    known = seconds()
+    words = re.search(
+        r"LiDAR takes (\S+) its seconds, universal guidance (\S+), FMTT (\S+), FMRG-J (\S+)\.",
+        WORDS,
+    )
+    cells = ("lidar (n 16)", "ug", "fmtt", "fmrg_j")
+    assert list(words.groups()) == [known[cell] for cell in cells]
+
+
 def test_the_tuned_settings_are_those_of_the_miniature():
     from bench.config.compose import cell_settings
 

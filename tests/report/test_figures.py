@@ -174,3 +174,16 @@ def test_of_many_cells_the_bars_show_each_method_s_typical_one(tmp_path: Path) -
     (bars,) = [part for part in found.parts if isinstance(part, Picture) and part.name == "phases"]
     assert len(bars.figure.axes[0].get_yticks()) == 2
     assert "typical" in bars.caption
+
+
+def test_where_cells_have_other_prompts_every_method_is_named_and_the_caption_says_so(
+    tmp_path: Path,
+) -> None:
+    synthetic.cell(tmp_path, "vanilla", total=48, pictures=False)
+    for n in range(style.CROWD):
+        name, settings = f"lidar{n}", synthetic.lidar(n=10 + n)
+        synthetic.cell(tmp_path, "lidar", name=name, total=48, pictures=False, method=settings)
+    synthetic.cell(tmp_path, "ug", total=6, pictures=False)  # too few for a typical cell
+    (picture,) = sections.cost_figures(gather(load(tmp_path)))
+    assert "Not all cells have the same prompts" in picture.caption
+    assert {"vanilla", "lidar", "ug"} <= {text.get_text() for text in texts_in(picture.figure)}
