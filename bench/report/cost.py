@@ -14,6 +14,7 @@ from bench.report import choice, clock, style
 from bench.report.controls import UNGUIDED
 from bench.report.load import Results
 from bench.report.style import Look
+from bench.report.sweeps import calls_ratio
 
 Frontiers = Mapping[str, tuple[stats.Array, stats.Array]]  # method -> costs, best qualities
 EQUAL, STEP = 1.02, 1.035  # costs that are drawn as one, and the step from one point to the next
@@ -22,13 +23,12 @@ EQUAL, STEP = 1.02, 1.035  # costs that are drawn as one, and the step from one 
 def calls(results: Results, summary: pd.DataFrame) -> pd.Series:
     """Calls of the denoiser, forward and backward, relative to the vanilla cell's; NaN where that
     is of another target solver or steps."""
-    own = summary["calls.denoiser"] + summary["calls.denoiser_backward"]
     known = {
-        cell: own[cell] / own[base]
+        cell: calls_ratio(results, cell)
         for cell, base in results.references.items()
-        if {cell, base} <= {*own.index} and choice.same_target(results.cells, cell, base)
+        if cell in summary.index and choice.same_target(results.cells, cell, base)
     }
-    return own.index.to_series().map(known).astype(float)
+    return summary.index.to_series().map(known).astype(float)
 
 
 def counted(results: Results, summary: pd.DataFrame) -> pd.DataFrame:
